@@ -1,0 +1,60 @@
+"""Transactional outbox: events are rows of the transaction that made them true; the relay publishes them."""
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, MetaData, Table, Text, func, insert, text
+from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from chassis.message_tracing import current_traceparent
+from contracts.envelope import Event
+
+NOTIFY_CHANNEL = "outbox"
+
+
+def outbox_table(metadata: MetaData) -> Table:
+    """The `outbox` table, registered in a service's metadata.
+
+    `position` is the order of publishing. `stream`, `stream_created` and `stream_sequence` say which incarnation
+    of which stream confirmed the row, so that a lost stream can be refilled. `due_at` is when the row last
+    became unpublished: its age is what readiness watches.
+    """
+    return Table(
+        "outbox",
+        metadata,
+        Column("id", UUID(as_uuid=True), primary_key=True),
+        Column("position", BigInteger, Identity(), nullable=False, unique=True),
+        Column("subject", Text, nullable=False),
+        Column("event", Text, nullable=False),
+        Column("headers", JSONB, nullable=False),
+        Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+        Column("due_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+        Column("published_at", DateTime(timezone=True)),
+        Column("stream", Text),
+        Column("stream_created", DateTime(timezone=True)),
+        Column("stream_sequence", BigInteger),
+        Index("outbox_unpublished", "position", postgresql_where=text("published_at IS NULL")),
+        Index("outbox_confirmed", "stream", "stream_sequence", postgresql_where=text("published_at IS NOT NULL")),
+    )
+
+
+OUTBOX = outbox_table(MetaData())
+
+
+async def emit(tx: AsyncConnection, event: Event[Any]) -> None:
+    """Add an event to the caller's transaction: it will be published if and only if the transaction commits.
+
+    The event takes the current trace unless it already carries one.
+    """
+    traceparent = event.traceparent or current_traceparent()
+    if traceparent != event.traceparent:
+        event = event.model_copy(update={"traceparent": traceparent})
+    await tx.execute(
+        insert(OUTBOX).values(
+            id=event.id,
+            subject=event.subject,
+            event=event.model_dump_json(exclude_none=True),
+            headers={"traceparent": traceparent} if traceparent else {},
+        )
+    )
+    await tx.execute(text("SELECT pg_notify(:channel, '')"), {"channel": NOTIFY_CHANNEL})
