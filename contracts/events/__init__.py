@@ -1,0 +1,46 @@
+"""Every event of the system, by name."""
+
+from contracts.events.checkpoint import CheckpointFile, CheckpointManifest, CheckpointSaved
+from contracts.events.cost import BudgetExceeded, BudgetThreshold, CostOverrun, CostUpdated
+from contracts.events.evaluation import ConversationLikelihood, EvaluationGenerated
+from contracts.events.job import (
+    JobCancelled,
+    JobCancelRequested,
+    JobCompleted,
+    JobCreated,
+    JobDeleted,
+    JobFailed,
+    JobStartRequested,
+    JobStatusChanged,
+    TrainingFileReference,
+)
+from contracts.events.metrics import METRIC_NAMES, MetricsReported
+from contracts.events.pod import (
+    InterruptionSource,
+    PodFailed,
+    PodInterrupted,
+    PodRequested,
+    PodRunning,
+    PodTerminated,
+)
+from contracts.events.training import (
+    ArtifactFile,
+    TrainingCompleted,
+    TrainingFailed,
+    TrainingProgressed,
+    TrainingResumed,
+    TrainingStageChanged,
+    TrainingStarted,
+    TrainingWarning,
+)
+from contracts.events.validation import ValidationUpdated
+
+__all__ = [
+    "METRIC_NAMES", "ArtifactFile", "BudgetExceeded", "BudgetThreshold", "CheckpointFile", "CheckpointManifest",
+    "CheckpointSaved", "ConversationLikelihood", "CostOverrun", "CostUpdated", "EvaluationGenerated",
+    "InterruptionSource", "JobCancelRequested", "JobCancelled", "JobCompleted", "JobCreated", "JobDeleted",
+    "JobFailed", "JobStartRequested", "JobStatusChanged", "MetricsReported", "PodFailed", "PodInterrupted",
+    "PodRequested", "PodRunning", "PodTerminated", "TrainingCompleted", "TrainingFailed",
+    "TrainingFileReference", "TrainingProgressed", "TrainingResumed", "TrainingStageChanged", "TrainingStarted",
+    "TrainingWarning", "ValidationUpdated",
+]

@@ -1,0 +1,43 @@
+"""A checkpoint counts once its manifest has been written; that is when this is said."""
+
+from datetime import datetime
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from contracts.envelope import AttemptEventData
+
+
+class CheckpointFile(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    path: str
+    key: str
+    size_bytes: int = Field(ge=0)
+    sha256: str
+
+
+class CheckpointManifest(BaseModel):
+    """Written last as `manifest.json`: a checkpoint without it does not exist."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    job_id: str
+    attempt: int = Field(ge=1)
+    step: int = Field(ge=0)
+    files: tuple[CheckpointFile, ...]
+    saved_at: datetime
+
+
+class CheckpointSaved(AttemptEventData):
+    entity: ClassVar[str] = "checkpoint"
+    event: ClassVar[str] = "saved"
+
+    step: int = Field(ge=0)
+    bucket: str
+    prefix: str
+    manifest_key: str
+    manifest_sha256: str
+    files: tuple[CheckpointFile, ...]
+    size_bytes: int = Field(ge=0)
+    saved_at: datetime

@@ -1,0 +1,116 @@
+"""What job_api says about jobs."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from contracts.envelope import JobEventData
+from contracts.error_taxonomy import TrainingErrorType
+from contracts.gpus import GpuType, PricingTier
+from contracts.hyperparameters import Hyperparameters
+from contracts.job_status import JobStatus
+
+
+class TrainingFileReference(BaseModel):
+    """Where the normalised conversations lie and how big they are."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    training_file_id: UUID
+    bucket: str
+    key: str
+    sha256: str
+    conversations: int = Field(ge=0)
+    trainable_turns: int = Field(ge=0)
+    tokens: int = Field(ge=0)
+    trainable_tokens: int = Field(ge=0, default=0)
+    longest_conversation_tokens: int = Field(ge=0, default=0)
+
+
+class JobEvent(JobEventData):
+    entity: ClassVar[str] = "job"
+
+
+class JobCreated(JobEvent):
+    event: ClassVar[str] = "created"
+
+    name: str
+    created_by: str
+    training_file_id: UUID
+    preset: str | None = None
+    configuration: dict[str, Any] = Field(default_factory=dict)
+
+
+class JobStartRequested(JobEvent):
+    """Start (or start again) this job. Everything a pod needs is in here; a second start has the same job_id."""
+
+    event: ClassVar[str] = "start_requested"
+
+    job_name: str
+    requested_by: str
+    training_file: TrainingFileReference
+    hyperparameters: Hyperparameters
+    base_model: str
+    gpu_type: GpuType
+    pricing_tier: PricingTier
+    max_duration_s: int = Field(gt=0, default=24 * 3600)
+    reservation_id: UUID
+    estimated_cost_micro_usd: int = Field(ge=0)
+    estimated_duration_s: float = Field(ge=0)
+
+
+class JobCancelRequested(JobEvent):
+    event: ClassVar[str] = "cancel_requested"
+
+    requested_by: str
+    reason: str = ""
+
+
+class JobStatusChanged(JobEvent):
+    event: ClassVar[str] = "status_changed"
+
+    from_status: JobStatus
+    to_status: JobStatus
+    reason: str = ""
+    attempt: int | None = None
+
+
+class JobCompleted(JobEvent):
+    event: ClassVar[str] = "completed"
+
+    job_name: str
+    created_by: str
+    started_at: datetime | None = None
+    completed_at: datetime
+    final_loss: float | None = None
+    final_validation_loss: float | None = None
+    total_steps: int | None = None
+    interruptions: int = 0
+
+
+class JobFailed(JobEvent):
+    event: ClassVar[str] = "failed"
+
+    job_name: str
+    created_by: str
+    error_type: TrainingErrorType
+    message: str
+    suggested_fix: str
+    failed_at: datetime
+
+
+class JobCancelled(JobEvent):
+    event: ClassVar[str] = "cancelled"
+
+    job_name: str
+    cancelled_by: str
+    reason: str = ""
+    cancelled_at: datetime
+
+
+class JobDeleted(JobEvent):
+    event: ClassVar[str] = "deleted"
+
+    deleted_by: str

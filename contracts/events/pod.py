@@ -1,0 +1,82 @@
+"""What is known about pods: one pod per attempt of a job."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar
+
+from contracts.envelope import AttemptEventData
+from contracts.error_taxonomy import TrainingErrorType
+from contracts.gpus import GpuType, PricingTier
+
+
+class InterruptionSource(StrEnum):
+    SIGTERM = "sigterm"
+    HEARTBEAT = "heartbeat"
+    PROVIDER = "provider"
+
+
+class PodEvent(AttemptEventData):
+    entity: ClassVar[str] = "pod"
+
+    pod_name: str
+
+
+class PodRequested(PodEvent):
+    """The intent to run an attempt is saved; the provider is asked next."""
+
+    event: ClassVar[str] = "requested"
+
+    provider: str
+    gpu_type: GpuType
+    pricing_tier: PricingTier
+
+
+class PodRunning(PodEvent):
+    """The machine exists and costs money from `running_since`."""
+
+    event: ClassVar[str] = "running"
+
+    provider: str
+    provider_pod_id: str
+    gpu_type: GpuType
+    pricing_tier: PricingTier
+    running_since: datetime
+
+
+class PodInterrupted(PodEvent):
+    """The attempt ended before its job did. SIGTERM, silence and the provider's word all become this event.
+
+    Said by the trainer on SIGTERM and by the provisioner once it knows; both carry the same attempt, so the
+    second changes nothing.
+    """
+
+    event: ClassVar[str] = "interrupted"
+
+    detected_by: InterruptionSource
+    reason: str = ""
+    last_step: int | None = None
+    interrupted_at: datetime
+
+
+class PodFailed(PodEvent):
+    """The provisioner gives up on this job: no further attempt follows."""
+
+    event: ClassVar[str] = "failed"
+
+    error_type: TrainingErrorType
+    message: str
+    suggested_fix: str
+
+
+class PodTerminated(PodEvent):
+    """The provider confirmed that the machine is gone; it costs nothing from `terminated_at`."""
+
+    event: ClassVar[str] = "terminated"
+
+    provider: str
+    gpu_type: GpuType
+    pricing_tier: PricingTier
+    running_since: datetime | None = None
+    terminated_at: datetime
+    exit_code: int | None = None
+    reason: str = ""

@@ -1,0 +1,105 @@
+"""What the trainer says while it works."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from contracts.envelope import AttemptEventData
+from contracts.error_taxonomy import TrainingErrorType
+from contracts.job_status import JobStatus
+
+
+class TrainingEvent(AttemptEventData):
+    entity: ClassVar[str] = "training"
+
+
+class ArtifactFile(BaseModel):
+    """One uploaded file. `key` is the object's key in the bucket, `path` its name inside the delivery."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    path: str
+    key: str
+    size_bytes: int = Field(ge=0)
+    sha256: str
+
+
+class TrainingStarted(TrainingEvent):
+    """The trainer process of this attempt runs. Said before anything heavy is imported."""
+
+    event: ClassVar[str] = "started"
+
+    pid: int | None = None
+    host: str = ""
+    started_at: datetime
+
+
+class TrainingStageChanged(TrainingEvent):
+    event: ClassVar[str] = "stage_changed"
+
+    stage: JobStatus
+    message: str = ""
+    details: dict[str, Any] = Field(default_factory=dict)
+
+
+class TrainingResumed(TrainingEvent):
+    event: ClassVar[str] = "resumed"
+
+    resumed_from_step: int = Field(ge=0)
+    checkpoint_attempt: int = Field(ge=1)
+
+
+class TrainingProgressed(TrainingEvent):
+    """A snapshot for the job's row, at most every two seconds; the full series travels in `metrics.reported`."""
+
+    event: ClassVar[str] = "progressed"
+
+    step: int = Field(ge=0)
+    total_steps: int = Field(ge=0)
+    epoch: float = Field(ge=0)
+    loss: float | None = None
+    validation_loss: float | None = None
+    learning_rate: float | None = None
+    perplexity: float | None = None
+    tokens_per_second: float | None = None
+    eta_s: float | None = None
+
+
+class TrainingWarning(TrainingEvent):
+    """Something a person should see, though the run goes on (a loss that is not a number, a slow upload)."""
+
+    event: ClassVar[str] = "warning"
+
+    code: str
+    message: str
+    step: int | None = None
+
+
+class TrainingCompleted(TrainingEvent):
+    """The adapter is uploaded and verified. Said last; the same text lies as `result.json` beside the artifacts."""
+
+    event: ClassVar[str] = "completed"
+
+    bucket: str
+    artifacts: tuple[ArtifactFile, ...]
+    base_model: str
+    total_steps: int = Field(ge=0)
+    epochs: float = Field(ge=0)
+    final_loss: float | None = None
+    final_validation_loss: float | None = None
+    trained_tokens: int = Field(ge=0, default=0)
+    training_seconds: float = Field(ge=0)
+    versions: dict[str, str] = Field(default_factory=dict)
+    completed_at: datetime
+
+
+class TrainingFailed(TrainingEvent):
+    event: ClassVar[str] = "failed"
+
+    error_type: TrainingErrorType
+    message: str
+    suggested_fix: str
+    retryable: bool
+    context: dict[str, Any] = Field(default_factory=dict)
+    failed_at: datetime

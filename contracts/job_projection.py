@@ -1,0 +1,235 @@
+"""A job's status as a projection of events: pure, so that any order, duplicate or old attempt can be tried.
+
+Rules, each held by a property test:
+- an event of an older attempt changes nothing;
+- after an attempt was interrupted, only its completion still counts, and only until a newer attempt exists;
+- a terminal status never changes;
+- within an attempt a job moves forwards over the stages, never backwards.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import singledispatch
+
+from contracts import events
+from contracts.envelope import EventData
+from contracts.error_taxonomy import ERROR_CLASSES, TrainingErrorType
+from contracts.job_status import TERMINAL, JobStatus, may_move
+
+
+@dataclass(frozen=True)
+class StatusReason:
+    """Why the job is where it is, for a person and for a program."""
+
+    code: str
+    message: str
+    suggested_fix: str = ""
+
+
+@dataclass(frozen=True)
+class JobState:
+    """What events have made of a job. `attempt` 0: no pod was ever asked for."""
+
+    status: JobStatus = JobStatus.PENDING
+    attempt: int = 0
+    # Attempts up to this one were interrupted.
+    interrupted_attempt: int = 0
+    current_stage: JobStatus | None = None
+    reason: StatusReason | None = None
+    error_type: TrainingErrorType | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    step: int | None = None
+    total_steps: int | None = None
+    epoch: float | None = None
+    loss: float | None = None
+    validation_loss: float | None = None
+    learning_rate: float | None = None
+    perplexity: float | None = None
+    eta_s: float | None = None
+    last_checkpoint_step: int | None = None
+
+    @property
+    def recoveries(self) -> int:
+        return max(0, self.attempt - 1)
+
+
+def _moved(state: JobState, target: JobStatus, reason: StatusReason | None = None) -> JobState:
+    if state.status is target:
+        return replace(state, reason=reason or state.reason)
+    if not may_move(state.status, target):
+        return state
+    return replace(state, status=target, reason=reason)
+
+
+def _in_attempt(state: JobState, attempt: int) -> JobState | None:
+    """The state with this attempt adopted, or None when the event comes from an attempt that no longer counts."""
+    if state.status in TERMINAL or state.status is JobStatus.PENDING:
+        return None
+    if attempt < state.attempt or attempt <= state.interrupted_attempt:
+        return None
+    if attempt == state.attempt:
+        return state
+    # A newer attempt starts over: the job may go back to an earlier stage only by way of recovery.
+    fresh = replace(state, attempt=attempt, current_stage=None, eta_s=None)
+    if state.attempt == 0:
+        return fresh
+    return replace(fresh, status=JobStatus.RECOVERING, interrupted_attempt=max(state.interrupted_attempt, attempt - 1))
+
+
+@singledispatch
+def _apply(data: EventData, state: JobState, at: datetime) -> JobState:
+    return state
+
+
+def project(state: JobState, data: EventData, at: datetime) -> JobState:
+    """The state after this event. `at` is the event's own time; the same events give the same state."""
+    return _apply(data, state, at)
+
+
+@_apply.register
+def _(data: events.PodRequested, state: JobState, at: datetime) -> JobState:
+    current = _in_attempt(state, data.attempt)
+    if current is None:
+        return state
+    code = "provisioning" if data.attempt == 1 else "reprovisioning"
+    message = f"Asking {data.provider} for a {data.gpu_type.value} machine (attempt {data.attempt})."
+    return _moved(current, JobStatus.PROVISIONING, StatusReason(code, message))
+
+
+@_apply.register
+def _(data: events.PodRunning, state: JobState, at: datetime) -> JobState:
+    current = _in_attempt(state, data.attempt)
+    if current is None:
+        return state
+    reason = StatusReason("pod_running", f"Machine {data.pod_name} runs; the trainer is starting.")
+    return replace(_moved(current, JobStatus.PROVISIONING, reason), started_at=state.started_at or data.running_since)
+
+
+@_apply.register
+def _(data: events.PodInterrupted, state: JobState, at: datetime) -> JobState:
+    current = _in_attempt(state, data.attempt)
+    if current is None:
+        return state
+    kept = state.last_checkpoint_step
+    progress = f"resuming from step {kept}" if kept is not None else "starting again, no checkpoint was saved yet"
+    reason = StatusReason("interrupted", f"The machine was interrupted ({data.detected_by.value}); {progress}.")
+    moved = _moved(current, JobStatus.RECOVERING, reason)
+    return replace(moved, interrupted_attempt=data.attempt, eta_s=None)
+
+
+@_apply.register
+def _(data: events.PodFailed, state: JobState, at: datetime) -> JobState:
+    if state.status in TERMINAL or data.attempt < state.attempt:
+        return state
+    return _failed(replace(state, attempt=data.attempt), data.error_type, data.message, data.suggested_fix, at)
+
+
+@_apply.register
+def _(data: events.TrainingStarted, state: JobState, at: datetime) -> JobState:
+    current = _in_attempt(state, data.attempt)
+    if current is None:
+        return state
+    started = replace(current, started_at=state.started_at or data.started_at)
+    return _moved(started, JobStatus.PREPROCESSING) if started.current_stage is None else started
+
+
+@_apply.register
+def _(data: events.TrainingStageChanged, state: JobState, at: datetime) -> JobState:
+    current = _in_attempt(state, data.attempt)
+    if current is None:
+        return state
+    reason = StatusReason(data.stage.value, data.message) if data.message else None
+    moved = _moved(current, data.stage, reason)
+    return replace(moved, current_stage=data.stage) if moved.status is data.stage else moved
+
+
+@_apply.register
+def _(data: events.TrainingResumed, state: JobState, at: datetime) -> JobState:
+    current = _in_attempt(state, data.attempt)
+    if current is None:
+        return state
+    reason = StatusReason("resumed", f"Resumed from step {data.resumed_from_step} (attempt {data.attempt}).")
+    # Progress of an older attempt beyond the checkpoint was lost; that of this attempt may already be ahead.
+    step = data.resumed_from_step if current.attempt != state.attempt or current.step is None else max(
+        data.resumed_from_step, current.step)
+    return replace(current, reason=reason, step=step)
+
+
+@_apply.register
+def _(data: events.TrainingProgressed, state: JobState, at: datetime) -> JobState:
+    current = _in_attempt(state, data.attempt)
+    if current is None or (current.attempt == state.attempt and current.step is not None
+                           and data.step < current.step and current.status is JobStatus.TRAINING):
+        return state if current is None else current
+    moved = _moved(current, JobStatus.TRAINING)
+    return replace(
+        moved, step=data.step, total_steps=data.total_steps, epoch=data.epoch,
+        loss=data.loss if data.loss is not None else current.loss,
+        validation_loss=data.validation_loss if data.validation_loss is not None else current.validation_loss,
+        learning_rate=data.learning_rate if data.learning_rate is not None else current.learning_rate,
+        perplexity=data.perplexity if data.perplexity is not None else current.perplexity, eta_s=data.eta_s,
+    )
+
+
+@_apply.register
+def _(data: events.CheckpointSaved, state: JobState, at: datetime) -> JobState:
+    # A checkpoint of an older attempt is as good as any other.
+    newest = max(data.step, state.last_checkpoint_step or 0)
+    return state if state.status in TERMINAL else replace(state, last_checkpoint_step=newest)
+
+
+@_apply.register
+def _(data: events.TrainingCompleted, state: JobState, at: datetime) -> JobState:
+    if state.status in TERMINAL or state.status is JobStatus.PENDING or data.attempt < state.attempt:
+        return state
+    done = replace(
+        state, attempt=data.attempt, step=data.total_steps, total_steps=data.total_steps, epoch=data.epochs,
+        loss=data.final_loss if data.final_loss is not None else state.loss,
+        validation_loss=data.final_validation_loss if data.final_validation_loss is not None else state.validation_loss,
+        eta_s=0.0, completed_at=data.completed_at, error_type=None,
+    )
+    return _moved(done, JobStatus.COMPLETED, StatusReason("completed", "The adapter is trained, uploaded and verified."))
+
+
+@_apply.register
+def _(data: events.TrainingFailed, state: JobState, at: datetime) -> JobState:
+    current = _in_attempt(state, data.attempt)
+    if current is None:
+        return state
+    if data.retryable:
+        reason = StatusReason("attempt_failed", data.message, data.suggested_fix)
+        return replace(_moved(current, JobStatus.RECOVERING, reason), interrupted_attempt=data.attempt, eta_s=None)
+    return _failed(current, data.error_type, data.message, data.suggested_fix, at)
+
+
+def _failed(state: JobState, error_type: TrainingErrorType, message: str, fix: str, at: datetime) -> JobState:
+    reason = StatusReason(error_type.value, message, fix or ERROR_CLASSES[error_type].suggested_fix)
+    moved = _moved(state, JobStatus.FAILED, reason)
+    return replace(moved, error_type=error_type, completed_at=at, eta_s=None) if moved.status is JobStatus.FAILED else state
+
+
+def queued(state: JobState) -> JobState:
+    """The user started the job and the budget allowed it."""
+    return _moved(state, JobStatus.QUEUED, StatusReason("queued", "Accepted; waiting for a machine."))
+
+
+def cancelled(state: JobState, by: str, at: datetime) -> JobState:
+    moved = _moved(state, JobStatus.CANCELLED, StatusReason("cancelled", f"Cancelled by {by}."))
+    return replace(moved, completed_at=at, eta_s=None) if moved.status is JobStatus.CANCELLED else state
+
+
+# Shares of a run's progress bar; training takes nearly all of the time.
+_PROGRESS_AT = {
+    JobStatus.PENDING: 0.0, JobStatus.QUEUED: 0.0, JobStatus.PROVISIONING: 1.0, JobStatus.PREPROCESSING: 2.0,
+    JobStatus.MODEL_LOADING: 4.0, JobStatus.TRAINING: 6.0, JobStatus.FINALIZATION: 96.0, JobStatus.COMPLETED: 100.0,
+}
+
+
+def progress_percentage(state: JobState) -> float:
+    """0 to 100. While training the share of steps done decides; in recovery the progress kept so far."""
+    begin, end = _PROGRESS_AT[JobStatus.TRAINING], _PROGRESS_AT[JobStatus.FINALIZATION]
+    done = (state.step or 0) / state.total_steps if state.total_steps else 0.0
+    if state.status in (JobStatus.TRAINING, JobStatus.RECOVERING, JobStatus.FAILED, JobStatus.CANCELLED):
+        return round(begin + (end - begin) * min(1.0, done), 2) if state.total_steps else 0.0
+    return _PROGRESS_AT[state.status]

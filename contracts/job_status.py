@@ -1,0 +1,71 @@
+"""The statuses of a job and the table of allowed moves."""
+
+from enum import StrEnum
+
+
+class JobStatus(StrEnum):
+    PENDING = "pending"
+    QUEUED = "queued"
+    PROVISIONING = "provisioning"
+    PREPROCESSING = "preprocessing"
+    MODEL_LOADING = "model_loading"
+    TRAINING = "training"
+    FINALIZATION = "finalization"
+    RECOVERING = "recovering"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class JobAction(StrEnum):
+    START = "start"
+    CANCEL = "cancel"
+    RETRY = "retry"
+    DELETE = "delete"
+    DOWNLOAD = "download"
+
+
+STAGES: tuple[JobStatus, ...] = (
+    JobStatus.PREPROCESSING, JobStatus.MODEL_LOADING, JobStatus.TRAINING, JobStatus.FINALIZATION,
+)
+ACTIVE: frozenset[JobStatus] = frozenset(
+    {JobStatus.QUEUED, JobStatus.PROVISIONING, *STAGES, JobStatus.RECOVERING}
+)
+TERMINAL: frozenset[JobStatus] = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED})
+
+_ENDS = frozenset({JobStatus.RECOVERING, JobStatus.FAILED, JobStatus.CANCELLED})
+
+# Within one attempt events may arrive in any order, so a job may jump forwards over stages, never backwards.
+TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {
+    JobStatus.PENDING: frozenset({JobStatus.QUEUED, JobStatus.CANCELLED}),
+    JobStatus.QUEUED: frozenset({JobStatus.PROVISIONING, *STAGES, JobStatus.COMPLETED}) | _ENDS,
+    JobStatus.PROVISIONING: frozenset({*STAGES, JobStatus.COMPLETED}) | _ENDS,
+    JobStatus.PREPROCESSING: frozenset(
+        {JobStatus.MODEL_LOADING, JobStatus.TRAINING, JobStatus.FINALIZATION, JobStatus.COMPLETED}) | _ENDS,
+    JobStatus.MODEL_LOADING: frozenset(
+        {JobStatus.TRAINING, JobStatus.FINALIZATION, JobStatus.COMPLETED}) | _ENDS,
+    JobStatus.TRAINING: frozenset({JobStatus.FINALIZATION, JobStatus.COMPLETED}) | _ENDS,
+    JobStatus.FINALIZATION: frozenset({JobStatus.COMPLETED}) | _ENDS,
+    # A newer attempt leaves recovery; its events may overtake `pod.requested`, hence the jumps.
+    JobStatus.RECOVERING: frozenset(
+        {JobStatus.PROVISIONING, *STAGES, JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED}),
+    JobStatus.COMPLETED: frozenset(),
+    JobStatus.FAILED: frozenset(),
+    JobStatus.CANCELLED: frozenset(),
+}
+
+_ACTIONS: dict[JobStatus, tuple[JobAction, ...]] = {
+    JobStatus.PENDING: (JobAction.START, JobAction.CANCEL, JobAction.DELETE),
+    JobStatus.COMPLETED: (JobAction.DOWNLOAD, JobAction.RETRY),
+    JobStatus.FAILED: (JobAction.RETRY,),
+    JobStatus.CANCELLED: (JobAction.RETRY,),
+}
+
+
+def may_move(current: JobStatus, target: JobStatus) -> bool:
+    return target in TRANSITIONS[current]
+
+
+def allowed_actions(status: JobStatus) -> tuple[JobAction, ...]:
+    """What a user may do with a job in this status."""
+    return _ACTIONS.get(status, (JobAction.CANCEL,))

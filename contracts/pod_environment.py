@@ -1,0 +1,36 @@
+"""The environment a pod gets: the same names from every provider."""
+
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from contracts.hyperparameters import Hyperparameters
+
+SPEC_VARIABLE = "BRIGHTRUN_POD_SPEC"
+NATS_CREDENTIALS_VARIABLE = "BRIGHTRUN_NATS_CREDENTIALS"
+
+
+class PodSpec(BaseModel):
+    """What an attempt needs to know, as one JSON value in `BRIGHTRUN_POD_SPEC`. Holds no secret.
+
+    The NATS credentials (text of a .creds file: user JWT and seed) travel apart in `BRIGHTRUN_NATS_CREDENTIALS`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    job_id: UUID
+    workspace_id: UUID
+    attempt: int = Field(ge=1)
+    pod_name: str
+    nats_url: str
+    base_model: str
+    hyperparameters: Hyperparameters
+    training_file_sha256: str
+    max_duration_s: int
+    heartbeat_interval_s: float = 5.0
+    checkpoint_every_steps: int = 100
+    checkpoint_every_s: float = 60.0
+    checkpoints_kept: int = 3
+    traceparent: str | None = None
+    extra: dict[str, Any] = Field(default_factory=dict)

@@ -1,0 +1,27 @@
+"""Every request/reply pair with its callers: the broker's permissions and AsyncAPI are made from this table."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from contracts.rpc import costs, metrics, pods, validation
+from contracts.rpc.spec import PodRpc, Rpc
+
+
+@dataclass(frozen=True)
+class RpcRow:
+    rpc: Rpc[Any, Any]
+    callers: tuple[str, ...]
+
+
+RPCS: tuple[RpcRow, ...] = tuple(
+    RpcRow(rpc, ("job_api",))
+    for rpc in (
+        costs.ESTIMATE, costs.RESERVE, costs.RELEASE, costs.JOB_COST, costs.BUDGET, costs.SET_BUDGET, costs.RATES,
+        costs.SET_RATE, metrics.LATEST, metrics.RANGE, metrics.EXPORT, validation.EVALUATION, pods.JOB_PODS,
+        pods.POD_LOG,
+    )
+)
+
+POD_RPCS: tuple[PodRpc[Any, Any], ...] = (
+    pods.HEARTBEAT, pods.SIGN_URLS, pods.LIST_CHECKPOINTS, pods.DELETE_CHECKPOINT,
+)

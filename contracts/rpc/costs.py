@@ -1,0 +1,156 @@
+"""What services ask cost_guard. Amounts are integer micro-dollars, durations seconds."""
+
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from contracts.gpus import GpuType, PricingTier
+from contracts.hyperparameters import Hyperparameters
+from contracts.rpc.spec import Rpc
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class EstimateRequest(Model):
+    """Exact token counts come from the training file; `training_tokens` counts one epoch of the training split."""
+
+    workspace_id: UUID
+    gpu_type: GpuType
+    pricing_tier: PricingTier
+    hyperparameters: Hyperparameters
+    conversations: int = Field(ge=0)
+    tokens: int = Field(ge=0)
+    base_model: str = ""
+
+
+class Range(Model):
+    low: int = Field(ge=0)
+    expected: int = Field(ge=0)
+    high: int = Field(ge=0)
+
+
+class DurationRange(Model):
+    low_s: float
+    expected_s: float
+    high_s: float
+
+
+class TierEstimate(Model):
+    pricing_tier: PricingTier
+    rate_micro_usd_per_hour: int
+    cost_micro_usd: Range
+
+
+class BudgetView(Model):
+    month: str
+    limit_micro_usd: int
+    spent_micro_usd: int
+    reserved_micro_usd: int
+    available_micro_usd: int
+
+
+class Estimate(Model):
+    """80 % interval. `tiers` prices the same duration for every tier of this GPU; the first is the chosen one."""
+
+    gpu_type: GpuType
+    pricing_tier: PricingTier
+    duration: DurationRange
+    cost_micro_usd: Range
+    rate_micro_usd_per_hour: int
+    total_training_tokens: int
+    total_steps: int
+    throughput_tokens_per_s: float
+    based_on_runs: int
+    explanation: str
+    tiers: tuple[TierEstimate, ...]
+    budget: BudgetView
+    allowed_to_proceed: bool
+
+
+class ReserveRequest(Model):
+    """Reserve the upper end of the estimate before a start. The same job_id twice is the same reservation."""
+
+    job_id: UUID
+    job_name: str
+    requested_by: str
+    estimate: EstimateRequest
+
+
+class ReserveReply(Model):
+    """Refused when `accepted` is false; `refusal` then says the figures and the way out."""
+
+    accepted: bool
+    reservation_id: UUID | None = None
+    reserved_micro_usd: int = 0
+    estimate: Estimate
+    refusal: str = ""
+
+
+class ReleaseRequest(Model):
+    job_id: UUID
+    workspace_id: UUID
+
+
+class Released(Model):
+    released: bool
+
+
+class JobCostQuery(Model):
+    job_id: UUID
+    workspace_id: UUID
+
+
+class JobCost(Model):
+    """Cost up to `as_of`, to the second; null estimate when the job was never estimated."""
+
+    cost_micro_usd: int
+    estimate_micro_usd: int | None
+    billed_seconds: float
+    running: bool
+    rate_micro_usd_per_hour: int | None
+    as_of: datetime
+
+
+class BudgetQuery(Model):
+    workspace_id: UUID
+
+
+class SetBudget(Model):
+    workspace_id: UUID
+    limit_micro_usd: int = Field(ge=0, le=10**13)
+    changed_by: str
+
+
+class GpuRate(Model):
+    gpu_type: GpuType
+    pricing_tier: PricingTier
+    micro_usd_per_hour: int = Field(ge=0)
+    valid_from: datetime
+
+
+class RatesQuery(Model):
+    workspace_id: UUID
+
+
+class Rates(Model):
+    rates: tuple[GpuRate, ...]
+
+
+class SetRate(Model):
+    gpu_type: GpuType
+    pricing_tier: PricingTier
+    micro_usd_per_hour: int = Field(ge=0, le=10**12)
+    changed_by: str
+
+
+ESTIMATE = Rpc("cost_guard", "estimate", EstimateRequest, Estimate)
+RESERVE = Rpc("cost_guard", "reserve", ReserveRequest, ReserveReply)
+RELEASE = Rpc("cost_guard", "release", ReleaseRequest, Released)
+JOB_COST = Rpc("cost_guard", "job_cost", JobCostQuery, JobCost)
+BUDGET = Rpc("cost_guard", "budget", BudgetQuery, BudgetView)
+SET_BUDGET = Rpc("cost_guard", "set_budget", SetBudget, BudgetView)
+RATES = Rpc("cost_guard", "rates", RatesQuery, Rates)
+SET_RATE = Rpc("cost_guard", "set_rate", SetRate, GpuRate)

@@ -1,0 +1,137 @@
+"""What a pod asks the provisioner, and what services ask it about pods."""
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from contracts.rpc.spec import PodRpc, Rpc
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Heartbeat(Model):
+    attempt: int = Field(ge=1)
+    stage: str = ""
+    step: int | None = None
+    sent_at: datetime
+
+
+class HeartbeatReply(Model):
+    """`stop` tells a pod whose attempt no longer counts to end at once, without a word."""
+
+    directive: Literal["continue", "stop"]
+    reason: str = ""
+
+
+class ObjectRequest(Model):
+    """One object below the job's own prefix. `key` is relative to it: `checkpoints/a1/step-100/adapter.safetensors`."""
+
+    method: Literal["GET", "PUT"]
+    area: Literal["training_file", "checkpoints", "artifacts"]
+    key: str = Field(max_length=512)
+
+
+class SignUrls(Model):
+    attempt: int = Field(ge=1)
+    objects: tuple[ObjectRequest, ...] = Field(min_length=1, max_length=200)
+
+
+class SignedUrl(Model):
+    """`bucket` and `object_key` are the object's full address, `url` is valid until `expires_at`."""
+
+    area: str
+    key: str
+    bucket: str
+    object_key: str
+    url: str
+    expires_at: datetime
+
+
+class SignUrlsReply(Model):
+    urls: tuple[SignedUrl, ...]
+
+
+class ListCheckpoints(Model):
+    attempt: int = Field(ge=1)
+
+
+class CheckpointOffer(Model):
+    """A complete checkpoint, newest first. `manifest_key` is relative to the area `checkpoints`."""
+
+    attempt: int
+    step: int
+    manifest_key: str
+    manifest_sha256: str
+
+
+class ListCheckpointsReply(Model):
+    checkpoints: tuple[CheckpointOffer, ...]
+
+
+class DeleteCheckpoint(Model):
+    """Drop a checkpoint that is no longer among the newest three."""
+
+    attempt: int = Field(ge=1)
+    checkpoint_attempt: int = Field(ge=1)
+    step: int = Field(ge=0)
+
+
+class Done(Model):
+    done: bool = True
+
+
+HEARTBEAT = PodRpc("provisioner", "heartbeat", Heartbeat, HeartbeatReply)
+SIGN_URLS = PodRpc("provisioner", "sign_urls", SignUrls, SignUrlsReply)
+LIST_CHECKPOINTS = PodRpc("provisioner", "list_checkpoints", ListCheckpoints, ListCheckpointsReply)
+DELETE_CHECKPOINT = PodRpc("provisioner", "delete_checkpoint", DeleteCheckpoint, Done)
+
+
+class JobPodsQuery(Model):
+    job_id: UUID
+    workspace_id: UUID
+
+
+class PodView(Model):
+    pod_name: str
+    attempt: int
+    provider: str
+    provider_pod_id: str | None = None
+    status: str
+    gpu_type: str
+    pricing_tier: str
+    requested_at: datetime
+    running_since: datetime | None = None
+    terminated_at: datetime | None = None
+    last_heartbeat_at: datetime | None = None
+    exit_code: int | None = None
+    reason: str = ""
+
+
+class JobPods(Model):
+    pods: tuple[PodView, ...]
+
+
+class LogQuery(Model):
+    """The trainer's own output, newest attempt when `attempt` is absent; `offset` in bytes."""
+
+    job_id: UUID
+    workspace_id: UUID
+    attempt: int | None = None
+    offset: int = Field(ge=0, default=0)
+    max_bytes: int = Field(ge=1, le=500_000, default=100_000)
+
+
+class LogPage(Model):
+    attempt: int | None
+    text: str
+    next_offset: int
+    end: bool
+    details: dict[str, Any] = Field(default_factory=dict)
+
+
+JOB_PODS = Rpc("provisioner", "job_pods", JobPodsQuery, JobPods)
+POD_LOG = Rpc("provisioner", "pod_log", LogQuery, LogPage)

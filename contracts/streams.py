@@ -1,0 +1,92 @@
+"""The topology of the broker as data: every stream and every durable consumer with its limits."""
+
+from dataclasses import dataclass, field
+
+from contracts.envelope import EventData
+from contracts.registry import EVENTS
+
+DAY_S = 24 * 3600
+DEAD_LETTER_STREAM = "DLQ"
+DEAD_LETTER_PREFIX = "dlq"
+
+# Delays after the first, second, ... failure of one message; used up, the message is dead-lettered.
+_RETRIES = (0.5, 2.0, 5.0, 15.0, 60.0)
+
+
+@dataclass(frozen=True)
+class StreamSpec:
+    name: str
+    subjects: tuple[str, ...]
+    description: str
+    max_age_s: int = 14 * DAY_S
+    max_bytes: int = 2 * 1024**3
+    max_msgs: int = -1
+    # Servers advise against large windows; the consumers' inbox covers what comes later.
+    duplicate_window_s: int = 120
+    storage: str = "file"
+    replicas: int = 1
+
+
+@dataclass(frozen=True)
+class ConsumerSpec:
+    durable: str
+    service: str
+    stream: str
+    events: tuple[type[EventData], ...]
+    ack_wait_s: float = 30.0
+    retry_delays_s: tuple[float, ...] = _RETRIES
+    max_ack_pending: int = 256
+    batch_size: int = 32
+    deliver_policy: str = "all"
+    # Empty: one filter per event. Never `*.>`: a durable hears only what its table row says.
+    filter_subjects: tuple[str, ...] = field(default=())
+
+    def filters(self) -> tuple[str, ...]:
+        return self.filter_subjects or tuple(sorted(event.subject_filter() for event in self.events))
+
+
+STREAMS: tuple[StreamSpec, ...] = (
+    StreamSpec("JOBS", ("job.>",), "What job_api decided about jobs"),
+    StreamSpec("PODS", ("pod.>",), "The life of the machines"),
+    StreamSpec("TRAINING", ("training.>", "checkpoint.>", "evaluation.>"), "What trainers report"),
+    StreamSpec("METRICS", ("metrics.>",), "Training metrics in batches", max_age_s=3 * DAY_S,
+               max_bytes=8 * 1024**3),
+    StreamSpec("COSTS", ("cost.>", "budget.>"), "Money"),
+    StreamSpec("VALIDATION", ("validation.>",), "Verdicts about trained models"),
+    StreamSpec(DEAD_LETTER_STREAM, (f"{DEAD_LETTER_PREFIX}.>",), "Messages that no consumer could take",
+               max_age_s=90 * DAY_S),
+)
+
+
+def _consumer(service: str, stream: str, **limits: object) -> ConsumerSpec:
+    """The durable `<service>_<stream>`: everything of this stream that the registry says the service hears."""
+    models = tuple(spec.model for spec in EVENTS if spec.stream == stream and service in spec.consumers)
+    return ConsumerSpec(durable=f"{service}_{stream.lower()}", service=service, stream=stream, events=models,
+                        **limits)  # type: ignore[arg-type]
+
+
+CONSUMERS: tuple[ConsumerSpec, ...] = (
+    _consumer("job_api", "PODS"),
+    _consumer("job_api", "TRAINING"),
+    _consumer("job_api", "COSTS"),
+    _consumer("job_api", "VALIDATION"),
+    _consumer("provisioner", "JOBS"),
+    _consumer("provisioner", "PODS"),
+    _consumer("provisioner", "TRAINING"),
+    _consumer("metrics_ingest", "METRICS", ack_wait_s=15.0, batch_size=500, max_ack_pending=5000),
+    _consumer("metrics_ingest", "JOBS"),
+    _consumer("cost_guard", "JOBS"),
+    _consumer("cost_guard", "PODS"),
+    _consumer("validator", "TRAINING"),
+    _consumer("notifier", "JOBS"),
+    _consumer("notifier", "PODS"),
+    _consumer("notifier", "COSTS"),
+)
+
+
+def consumer(durable: str) -> ConsumerSpec:
+    return next(spec for spec in CONSUMERS if spec.durable == durable)
+
+
+def consumers_of(service: str) -> tuple[ConsumerSpec, ...]:
+    return tuple(spec for spec in CONSUMERS if spec.service == service)
