@@ -1,0 +1,1 @@
+"""The embedded stack: PostgreSQL, NATS, Valkey, an S3 gateway and all services on one machine."""

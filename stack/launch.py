@@ -1,0 +1,89 @@
+"""Starts one program so that it cannot outlive its parent.
+
+    python -S -E launch.py [--signal KILL] [--parent PID] [--user NAME] [--keep-reading] -- program ...
+
+PR_SET_PDEATHSIG asks the kernel to signal the program when its parent dies, however it dies. The kernel
+forgets the request when the user changes, so it is made again after dropping root. A parent that died before
+the request was made would never be noticed: that is why its pid travels along and is compared afterwards.
+
+Standard library only, and run with -S -E: this file starts before every program of the stack.
+"""
+
+import ctypes
+import os
+import pwd
+import signal
+import sys
+
+PR_SET_PDEATHSIG, PR_SET_KEEPCAPS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 1, 8, 47, 2
+CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1, 2
+LINUX_CAPABILITY_VERSION_3 = 0x20080522
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+class CapabilityHeader(ctypes.Structure):
+    _fields_ = [("version", ctypes.c_uint32), ("pid", ctypes.c_int)]
+
+
+class CapabilityData(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_uint32) for name in ("effective", "permitted", "inheritable")]
+
+
+def prctl(option: int, *arguments: int) -> int:
+    return LIBC.prctl(option, *(ctypes.c_ulong(value) for value in (*arguments, 0, 0, 0, 0)[:4]))
+
+
+def die_with_parent(signal_number: int, parent: int) -> None:
+    """From here on the kernel sends `signal_number` when the parent dies; exits at once if it already has."""
+    prctl(PR_SET_PDEATHSIG, signal_number)
+    if os.getppid() != parent:
+        sys.exit(f"launch: the parent {parent} is gone")
+
+
+def become(user: str, keep_reading: bool) -> None:
+    """Drops root for `user`. With `keep_reading` the program may still walk through folders closed to others
+    (a checkout under /root): the narrowest capability for it is kept, nothing else of root."""
+    account = pwd.getpwnam(user)
+    capability = _reading_capability() if keep_reading else None
+    if capability is not None:
+        prctl(PR_SET_KEEPCAPS, 1)
+    os.setgroups([])
+    os.setgid(account.pw_gid)
+    os.setuid(account.pw_uid)
+    if capability is not None:
+        _hold(capability)
+        prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability)
+
+
+def _reading_capability() -> "int | None":
+    with open("/proc/self/status") as status:
+        permitted = next(int(line.split()[1], 16) for line in status if line.startswith("CapPrm"))
+    return next((c for c in (CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE) if permitted & (1 << c)), None)
+
+
+def _hold(capability: int) -> None:
+    mask = 1 << capability
+    header = CapabilityHeader(LINUX_CAPABILITY_VERSION_3, 0)
+    data = (CapabilityData * 2)(CapabilityData(mask, mask, mask), CapabilityData(0, 0, 0))
+    if LIBC.capset(ctypes.byref(header), ctypes.byref(data)) != 0:
+        sys.exit(f"launch: capset failed: {os.strerror(ctypes.get_errno())}")
+
+
+def main(arguments: "list[str]") -> None:
+    split = arguments.index("--")
+    options, command = arguments[:split], arguments[split + 1 :]
+    value = {options[i]: options[i + 1] for i in range(len(options) - 1) if options[i].startswith("--")}
+    signal_number = getattr(signal, "SIG" + value.get("--signal", "KILL"))
+    parent = int(value.get("--parent") or os.getppid())
+    die_with_parent(signal_number, parent)
+    if "--user" in value and os.geteuid() == 0:
+        become(value["--user"], "--keep-reading" in options)
+        die_with_parent(signal_number, parent)
+    try:
+        os.execvp(command[0], command)  # noqa: S606  being that program is the purpose
+    except OSError as error:
+        sys.exit(f"launch: cannot start {command[0]}: {error.strerror}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

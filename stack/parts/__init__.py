@@ -1,0 +1,18 @@
+"""The four servers everything else needs, each started from the binary in its Python package."""
+
+from stack.parts.nats import NatsPart
+from stack.parts.postgres import PostgresPart
+from stack.parts.process import Command, Part, PartError, free_port
+from stack.parts.s3 import S3Part
+from stack.parts.valkey import ValkeyPart
+
+__all__ = [
+    "Command",
+    "NatsPart",
+    "Part",
+    "PartError",
+    "PostgresPart",
+    "S3Part",
+    "ValkeyPart",
+    "free_port",
+]

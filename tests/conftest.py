@@ -1,0 +1,20 @@
+"""Fixtures every test may use; see tests/fixtures for what they promise."""
+
+from tests.fixtures.databases import (  # noqa: F401
+    empty_database,
+    fresh_database,
+    migrated_templates,
+    new_empty_database,
+)
+from tests.fixtures.servers import (  # noqa: F401
+    nats,
+    nats_server,
+    parts,
+    postgres,
+    postgres_server,
+    s3,
+    server_folder,
+    start_part,
+    valkey,
+)
+from tests.fixtures.services import environment_for, jetstream, settings_for, topology  # noqa: F401
