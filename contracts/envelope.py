@@ -1,7 +1,7 @@
 """CloudEvents 1.0 in structured JSON mode: the one envelope of every event."""
 
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar, cast
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -79,11 +79,16 @@ class Event(BaseModel, Generic[DataT]):
 
 
 def new_event(
-    data: EventData, *, source: str, traceparent: str | None = None, event_id: UUID | None = None,
+    data: EventData,
+    *,
+    source: str,
+    traceparent: str | None = None,
+    event_id: UUID | None = None,
     time: datetime | None = None,
 ) -> Event[Any]:
     """Wrap a payload. `source` names the speaker, for example `/services/cost_guard`."""
-    return Event[type(data)](  # type: ignore[misc]
+    envelope = cast(type[Event[Any]], Event.__class_getitem__(type(data)))
+    return envelope(
         id=event_id or uuid7(),
         source=source,
         type=data.event_type(),

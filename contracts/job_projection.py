@@ -189,7 +189,8 @@ def _(data: events.TrainingCompleted, state: JobState, at: datetime) -> JobState
         validation_loss=data.final_validation_loss if data.final_validation_loss is not None else state.validation_loss,
         eta_s=0.0, completed_at=data.completed_at, error_type=None,
     )
-    return _moved(done, JobStatus.COMPLETED, StatusReason("completed", "The adapter is trained, uploaded and verified."))
+    reason = StatusReason("completed", "The adapter is trained, uploaded and verified.")
+    return _moved(done, JobStatus.COMPLETED, reason)
 
 
 @_apply.register
@@ -206,7 +207,9 @@ def _(data: events.TrainingFailed, state: JobState, at: datetime) -> JobState:
 def _failed(state: JobState, error_type: TrainingErrorType, message: str, fix: str, at: datetime) -> JobState:
     reason = StatusReason(error_type.value, message, fix or ERROR_CLASSES[error_type].suggested_fix)
     moved = _moved(state, JobStatus.FAILED, reason)
-    return replace(moved, error_type=error_type, completed_at=at, eta_s=None) if moved.status is JobStatus.FAILED else state
+    if moved.status is not JobStatus.FAILED:
+        return state
+    return replace(moved, error_type=error_type, completed_at=at, eta_s=None)
 
 
 def queued(state: JobState) -> JobState:

@@ -59,7 +59,7 @@ STREAMS: tuple[StreamSpec, ...] = (
 
 
 def _consumer(service: str, stream: str, **limits: object) -> ConsumerSpec:
-    """The durable `<service>_<stream>`: everything of this stream that the registry says the service hears."""
+    """The durable `<service>_<stream>`: all that the service hears of this stream, as the registry says."""
     models = tuple(spec.model for spec in EVENTS if spec.stream == stream and service in spec.consumers)
     return ConsumerSpec(durable=f"{service}_{stream.lower()}", service=service, stream=stream, events=models,
                         **limits)  # type: ignore[arg-type]

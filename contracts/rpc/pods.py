@@ -28,7 +28,7 @@ class HeartbeatReply(Model):
 
 
 class ObjectRequest(Model):
-    """One object below the job's own prefix. `key` is relative to it: `checkpoints/a1/step-100/adapter.safetensors`."""
+    """One object below the job's own prefix in an area. `key` is relative to it: `a1/step-100/optimizer.pt`."""
 
     method: Literal["GET", "PUT"]
     area: Literal["training_file", "checkpoints", "artifacts"]

@@ -25,7 +25,7 @@ class Rpc(Generic[RequestT, ReplyT]):
 
 @dataclass(frozen=True)
 class PodRpc(Generic[RequestT, ReplyT]):
-    """A question a pod asks: subject `podrpc.<method>.<job_id>`; the broker lets a pod use only its own job's."""
+    """A question a pod asks on `podrpc.<method>.<job_id>`; the broker lets a pod use only its own job's."""
 
     service: str
     method: str
