@@ -1,0 +1,27 @@
+"""The caller, whatever credential it showed."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+from uuid import UUID
+
+
+class Role(StrEnum):
+    ENGINEER = "engineer"
+    ANALYST = "analyst"
+    OWNER = "owner"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """`subject` is the user's id (JWT `sub`) or the user an API key was issued to; every query filters by workspace."""
+
+    subject: str
+    workspace_id: UUID
+    roles: frozenset[Role]
+    kind: Literal["jwt", "api_key"]
+
+    def has_any(self, *roles: Role) -> bool:
+        """Admins may do everything in their workspace; no other role implies another."""
+        return not roles or Role.ADMIN in self.roles or not self.roles.isdisjoint(roles)

@@ -1,0 +1,56 @@
+"""OpenAPI says what really comes back: problem documents, not FastAPI's default validation error."""
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import FastAPI
+
+from chassis.problems.errors import MEDIA_TYPE
+from contracts.problem import Problem
+
+_ALWAYS = {"500": "Unexpected error", "503": "A part of the system does not answer; see Retry-After"}
+_WITH_SECURITY = {"401": "Not authenticated", "403": "Authenticated, but the role does not allow it"}
+
+
+def document_problems(app: FastAPI) -> None:
+    """Wraps `app.openapi` so that each operation lists its problem responses under one `Problem` schema."""
+    generate: Callable[[], dict[str, Any]] = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = with_problems(generate())
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def with_problems(schema: dict[str, Any]) -> dict[str, Any]:
+    schemas = schema.setdefault("components", {}).setdefault("schemas", {})
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    schemas["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    for path, operations in schema.get("paths", {}).items():
+        for method, operation in operations.items():
+            if isinstance(operation, dict):
+                _add_responses(path, method, operation)
+    return schema
+
+
+def _add_responses(path: str, method: str, operation: dict[str, Any]) -> None:
+    responses = operation.setdefault("responses", {})
+    possible = dict(_ALWAYS)
+    if operation.get("security"):
+        possible |= _WITH_SECURITY
+    if "{" in path:
+        possible["404"] = "Not found in this workspace"
+    if method == "post":
+        possible["409"] = "Conflict with the current state, or Idempotency-Key used before with another body"
+    if "422" in responses:
+        responses.pop("422")
+        possible["422"] = "The request is not valid; 'errors' names the fields"
+    for status, description in possible.items():
+        responses.setdefault(status, _problem_response(description))
+
+
+def _problem_response(description: str) -> dict[str, Any]:
+    return {"description": description, "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}

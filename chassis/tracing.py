@@ -1,0 +1,127 @@
+"""W3C trace context through HTTP, events and the trainer; spans exported by OTLP only where an endpoint is set."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from opentelemetry import context, trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_propagator = TraceContextTextMapPropagator()
+
+
+def configure(service: str, otlp_endpoint: str = "") -> None:
+    """Makes trace ids exist in this process; exports spans to `<otlp_endpoint>/v1/traces` when one is given.
+
+    OpenTelemetry allows one provider per process: later calls change nothing.
+    """
+    if isinstance(trace.get_tracer_provider(), TracerProvider):
+        return
+    provider = TracerProvider(resource=Resource.create({"service.name": service, "service.namespace": "brightrun"}))
+    if otlp_endpoint:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+        address = otlp_endpoint.rstrip("/").removesuffix("/v1/traces") + "/v1/traces"
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=address, timeout=5)))
+    trace.set_tracer_provider(provider)
+
+
+def flush() -> None:
+    """Sends what is buffered; called while a service stops."""
+    provider = trace.get_tracer_provider()
+    if isinstance(provider, TracerProvider):
+        provider.force_flush(3000)
+
+
+def tracer() -> trace.Tracer:
+    return trace.get_tracer("brightrun")
+
+
+def current_ids() -> tuple[str, str] | None:
+    """(trace id, span id) of the running span as 32 and 16 hex digits."""
+    span = trace.get_current_span().get_span_context()
+    if not span.is_valid:
+        return None
+    return format(span.trace_id, "032x"), format(span.span_id, "016x")
+
+
+def current_trace_id() -> str | None:
+    ids = current_ids()
+    return ids[0] if ids else None
+
+
+def current_traceparent() -> str | None:
+    """What to put into an event's `traceparent` or an outgoing request's header; None outside of any span."""
+    carrier: dict[str, str] = {}
+    _propagator.inject(carrier)
+    return carrier.get("traceparent")
+
+
+@contextmanager
+def span_from(
+    traceparent: str | None, name: str, *, kind: SpanKind = SpanKind.CONSUMER, **attributes: Any
+) -> Iterator[trace.Span]:
+    """A span that continues `traceparent` (a malformed or missing one starts a new trace)."""
+    parent = _propagator.extract({"traceparent": traceparent} if traceparent else {}, context.Context())
+    with tracer().start_as_current_span(name, parent, kind, attributes=_clean(attributes)) as span:
+        yield span
+
+
+@contextmanager
+def span(name: str, **attributes: Any) -> Iterator[trace.Span]:
+    """A child of the running span."""
+    with tracer().start_as_current_span(name, attributes=_clean(attributes)) as child:
+        yield child
+
+
+def _clean(attributes: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: value if isinstance(value, str | bool | int | float) else str(value)
+        for key, value in attributes.items()
+        if value is not None
+    }
+
+
+class TracingMiddleware:
+    """A server span per request; the caller's `traceparent` is continued and ours is returned in the response."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].startswith(("/health/", "/metrics")):
+            await self.app(scope, receive, send)
+            return
+        incoming = next((value.decode("latin-1") for key, value in scope["headers"] if key == b"traceparent"), None)
+        with span_from(incoming, scope["method"], kind=SpanKind.SERVER) as span:
+            span.set_attribute("http.request.method", scope["method"])
+            traceparent = current_traceparent() or ""
+            scope["trace_id"] = current_trace_id()
+
+            async def respond(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    _describe(span, scope, message["status"])
+                    headers = [*message.get("headers", ()), (b"traceparent", traceparent.encode())]
+                    message = {**message, "headers": headers}
+                await send(message)
+
+            await self.app(scope, receive, respond)
+
+
+def _describe(span: trace.Span, scope: Scope, status: int) -> None:
+    route = route_template(scope)
+    span.update_name(f"{scope['method']} {route}")
+    span.set_attributes({"http.route": route, "http.response.status_code": status})
+    if status >= 500:
+        span.set_status(StatusCode.ERROR)
+
+
+def route_template(scope: Scope) -> str:
+    """`/api/training/jobs/{job_id}`: without ids, so that it may be a metric label; `unmatched` for unknown paths."""
+    path = getattr(scope.get("route"), "path_format", None) or getattr(scope.get("route"), "path", None)
+    return str(path) if path else "unmatched"
