@@ -1,0 +1,1 @@
+"""The only REST edge: training files, jobs and their history, artifacts, users and API keys."""
