@@ -1,7 +1,7 @@
 """Inbox: the ids of events a consumer has taken, written in the transaction of their effect."""
 
+import uuid
 from datetime import timedelta
-from uuid import UUID as EventId
 
 from sqlalchemy import Column, DateTime, Index, MetaData, Table, Text, delete, func
 from sqlalchemy.dialects.postgresql import UUID, insert
@@ -22,13 +22,13 @@ def inbox_table(metadata: MetaData) -> Table:
 INBOX = inbox_table(MetaData())
 
 
-async def claim(tx: AsyncConnection, *, event_id: str | EventId, consumer: str) -> bool:
+async def claim(tx: AsyncConnection, *, event_id: str | uuid.UUID, consumer: str) -> bool:
     """Take an event for this transaction. False: its effect has already been committed.
 
     When another transaction holds the same event, this waits for it: after its commit the answer is False,
     after its rollback the event is ours.
     """
-    statement = insert(INBOX).values(consumer=consumer, event_id=EventId(str(event_id))).on_conflict_do_nothing()
+    statement = insert(INBOX).values(consumer=consumer, event_id=uuid.UUID(str(event_id))).on_conflict_do_nothing()
     return (await tx.execute(statement)).rowcount == 1
 
 

@@ -1,0 +1,144 @@
+"""A durable taken in batches of raw messages, for effects that are idempotent by themselves (metric points)."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from nats.aio.msg import Msg
+
+from chassis.message_metrics import MESSAGE_SECONDS, MESSAGES
+from chassis.nats_connection import NatsConnection
+from chassis.pull import InFlight, Puller
+from chassis.raw_message import RawMessage
+from chassis.retry import Failure, classify
+from chassis.settle import Settlement
+from contracts.streams import ConsumerSpec
+
+_IDLE_PULL_S = 2.0
+
+
+class Verdict(Enum):
+    DONE = "done"
+    DEAD = "dead"
+    RETRY = "retry"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one message of a batch. `error` says why it is dead or must be retried."""
+
+    verdict: Verdict
+    error: BaseException | None = None
+
+    @classmethod
+    def dead(cls, error: BaseException) -> "Outcome":
+        return cls(Verdict.DEAD, error)
+
+    @classmethod
+    def retry(cls, error: BaseException) -> "Outcome":
+        return cls(Verdict.RETRY, error)
+
+
+DONE = Outcome(Verdict.DONE)
+
+BatchHandler = Callable[[list[RawMessage]], Awaitable[Sequence[Outcome]]]
+
+
+class RawBatchConsumer:
+    """Runs one durable. `workers` batches are in hand at once, so that fetching overlaps with storing.
+
+    A handler that raises for a whole batch is called again with each message alone: one bad message cannot
+    take its neighbours with it.
+    """
+
+    def __init__(
+        self, spec: ConsumerSpec, handler: BatchHandler, *, connection: NatsConnection, settlement: Settlement,
+        batch_size: int, max_wait_s: float, workers: int = 2,
+    ) -> None:
+        self.spec, self._handler, self.settlement = spec, handler, settlement
+        self._batch_size, self._max_wait_s = batch_size, max_wait_s
+        self._pullers = [Puller(connection, spec) for _ in range(workers)]
+        self._in_flight = InFlight(spec)
+        self._batches: set[asyncio.Task[None]] = set()
+
+    @property
+    def trouble(self) -> str | None:
+        return self.settlement.stopped or next((p.trouble for p in self._pullers if p.trouble), None)
+
+    async def run(self) -> None:
+        async with self._in_flight.kept_alive(), asyncio.TaskGroup() as group:
+            for puller in self._pullers:
+                group.create_task(self._work(puller))
+
+    async def drain(self, grace_s: float) -> None:
+        if self._batches:
+            async with self._in_flight.kept_alive():
+                await asyncio.wait(set(self._batches), timeout=grace_s)
+        for task in set(self._batches):
+            task.cancel()
+        await asyncio.gather(*self._batches, return_exceptions=True)
+
+    async def _work(self, puller: Puller) -> None:
+        try:
+            while not self.settlement.stopped:
+                await self.settlement.wait_while_deferring()
+                if messages := await self._gather(puller):
+                    batch = asyncio.create_task(self._hold(messages))
+                    self._batches.add(batch)
+                    batch.add_done_callback(self._batches.discard)
+                    await asyncio.shield(batch)
+        finally:
+            await puller.close()
+
+    async def _gather(self, puller: Puller) -> list[Msg]:
+        """A batch: full, or what came within `max_wait_s` of its first message."""
+        messages = await puller.fetch(self._batch_size, _IDLE_PULL_S)
+        deadline = time.monotonic() + self._max_wait_s
+        while messages and len(messages) < self._batch_size and (left := deadline - time.monotonic()) > 0.001:
+            more = await puller.fetch(self._batch_size - len(messages), left)
+            if not more and puller.trouble:
+                break
+            messages += more
+        return messages
+
+    async def _hold(self, messages: list[Msg]) -> None:
+        began = time.perf_counter()
+        with self._in_flight.holding(*messages):
+            try:
+                await self._take(messages)
+            except asyncio.CancelledError:
+                for message in messages:
+                    await self.settlement.give_back(message)
+                raise
+        MESSAGE_SECONDS.labels(self.spec.durable).observe(time.perf_counter() - began)
+
+    async def _take(self, messages: list[Msg]) -> None:
+        raws = [RawMessage.of(message) for message in messages]
+        try:
+            outcomes = await self._handler(raws)
+            if len(outcomes) != len(messages):
+                raise ValueError(f"{len(outcomes)} outcomes for {len(messages)} messages")
+        except Exception as error:
+            await self._batch_failed(messages, error)
+            return
+        for message, outcome in zip(messages, outcomes, strict=True):
+            await self._settle(message, outcome)
+
+    async def _batch_failed(self, messages: list[Msg], error: Exception) -> None:
+        if len(messages) == 1 or classify(error) is Failure.DEFERRED:
+            for message in messages:
+                await self.settlement.failed(message, error)
+            return
+        for message in messages:
+            await self._take([message])
+
+    async def _settle(self, message: Msg, outcome: Outcome) -> None:
+        if outcome.verdict is Verdict.DONE:
+            await self.settlement.succeeded(message)
+            MESSAGES.labels(self.spec.durable, "processed").inc()
+        elif outcome.verdict is Verdict.DEAD:
+            await self.settlement.dead_letter(message, outcome.error or "refused by the handler")
+        else:
+            await self.settlement.failed(message, outcome.error or RuntimeError("the handler asked for a retry"))
