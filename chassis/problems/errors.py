@@ -6,7 +6,6 @@ the error says `retryable=True`, because such clients repeat a bare 409.
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Any
 
 from contracts.problem import Problem

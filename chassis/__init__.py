@@ -1,0 +1,1 @@
+"""How any service is built: settings, messages, database, objects, errors, auth, health. Knows no business word."""
