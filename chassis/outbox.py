@@ -1,8 +1,24 @@
 """Transactional outbox: events are rows of the transaction that made them true; the relay publishes them."""
 
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, MetaData, Table, Text, func, insert, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Identity,
+    Index,
+    MetaData,
+    Table,
+    Text,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -10,6 +26,7 @@ from chassis.message_tracing import current_traceparent
 from contracts.envelope import Event
 
 NOTIFY_CHANNEL = "outbox"
+_PUBLISHED, _UNPUBLISHED = text("published_at IS NOT NULL"), text("published_at IS NULL")
 
 
 def outbox_table(metadata: MetaData) -> Table:
@@ -33,8 +50,9 @@ def outbox_table(metadata: MetaData) -> Table:
         Column("stream", Text),
         Column("stream_created", DateTime(timezone=True)),
         Column("stream_sequence", BigInteger),
-        Index("outbox_unpublished", "position", postgresql_where=text("published_at IS NULL")),
-        Index("outbox_confirmed", "stream", "stream_sequence", postgresql_where=text("published_at IS NOT NULL")),
+        Index("outbox_unpublished", "position", postgresql_where=_UNPUBLISHED),
+        Index("outbox_incarnation", "stream", "stream_created", postgresql_where=_PUBLISHED),
+        Index("outbox_sequence", "stream", "stream_sequence", postgresql_where=_PUBLISHED),
     )
 
 
@@ -58,3 +76,25 @@ async def emit(tx: AsyncConnection, event: Event[Any]) -> None:
         )
     )
     await tx.execute(text("SELECT pg_notify(:channel, '')"), {"channel": NOTIFY_CHANNEL})
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """Events not yet confirmed by a stream; `age_s` is the oldest one's age in seconds."""
+
+    unpublished: int
+    age_s: float
+
+
+async def backlog(tx: AsyncConnection) -> Backlog:
+    age = func.extract("epoch", func.clock_timestamp() - func.min(OUTBOX.c.due_at))
+    row = (await tx.execute(select(func.count(), age).where(OUTBOX.c.published_at.is_(None)))).one()
+    return Backlog(int(row[0]), max(0.0, float(row[1] or 0.0)))
+
+
+async def prune_outbox(tx: AsyncConnection, *, older_than: timedelta = timedelta(days=7)) -> int:
+    """Delete what was published long ago. Younger rows stay: they refill a stream that was lost."""
+    statement = delete(OUTBOX).where(
+        OUTBOX.c.published_at.is_not(None), OUTBOX.c.created_at < func.now() - older_than
+    )
+    return (await tx.execute(statement)).rowcount
