@@ -1,0 +1,1 @@
+"""Turns a trainer's evaluation into a verdict with an interval."""

@@ -1,0 +1,5 @@
+from chassis.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    service_name: str = "validator"
