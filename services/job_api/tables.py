@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
+from chassis.idempotency import idempotency_table
 from chassis.inbox import inbox_table
 from chassis.outbox import outbox_table
 
@@ -226,6 +227,16 @@ job_events = Table(
     Index("job_events_by_type", "job_id", "type", "seq"),
 )
 
+# Written before the budget is asked for a reservation, removed with the transaction that queues the job: what is
+# left over after a crash or a lost race is released (services.job_api.reservations).
+reservation_intents = Table(
+    "reservation_intents", metadata,
+    Column("job_id", UUID(as_uuid=True), primary_key=True),
+    Column("workspace_id", UUID(as_uuid=True), nullable=False),
+    _time("asked_at", now=True),
+    Index("reservation_intents_by_time", "asked_at"),
+)
+
 model_artifacts = Table(
     "model_artifacts", metadata,
     _id(),
@@ -295,3 +306,4 @@ artifact_downloads = Table(
 
 outbox = outbox_table(metadata)
 inbox = inbox_table(metadata)
+idempotency_keys = idempotency_table(metadata)

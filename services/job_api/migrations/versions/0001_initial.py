@@ -2,6 +2,7 @@
 
 from alembic import op
 
+from chassis.idempotency import create_idempotency_table
 from chassis.migrations import create_messaging_tables
 
 revision = "0001"
@@ -215,6 +216,15 @@ CREATE TABLE job_events (
 
 CREATE INDEX job_events_by_type ON job_events (job_id, type, seq);
 
+CREATE TABLE reservation_intents (
+    job_id UUID NOT NULL,
+    workspace_id UUID NOT NULL,
+    asked_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    PRIMARY KEY (job_id)
+);
+
+CREATE INDEX reservation_intents_by_time ON reservation_intents (asked_at);
+
 CREATE TABLE model_artifacts (
     id UUID NOT NULL,
     workspace_id UUID NOT NULL,
@@ -271,6 +281,7 @@ CREATE INDEX artifact_files_by_artifact ON artifact_files (model_artifact_id)
 
 def upgrade() -> None:
     create_messaging_tables(op)
+    create_idempotency_table(op)
     # The driver takes one statement at a time.
     for statement in SCHEMA.split(";\n"):
         op.execute(statement)

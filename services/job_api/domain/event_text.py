@@ -1,0 +1,160 @@
+"""Every event of a job as one line that a person reads, with its level."""
+
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import Any
+
+from contracts import events
+from contracts.envelope import EventData
+from contracts.money import format_usd
+
+
+@dataclass(frozen=True)
+class Line:
+    message: str
+    level: str = "info"
+
+
+@singledispatch
+def describe(data: EventData) -> Line:
+    """Level is `info`, `warning` or `error`."""
+    return Line(f"{data.entity} {data.event}".replace("_", " ").capitalize() + ".")
+
+
+def short_type(data: EventData) -> str:
+    """`training.progressed`: the type as users filter by it."""
+    return data.subject_prefix()
+
+
+def payload(data: EventData) -> dict[str, Any]:
+    """What the log keeps of an event. The evaluation's raw material stays with the validator."""
+    if isinstance(data, events.EvaluationGenerated):
+        return data.model_dump(mode="json", exclude={"conversations"}) | {"conversations": len(data.conversations)}
+    return data.model_dump(mode="json")
+
+
+@describe.register
+def _(data: events.JobCreated) -> Line:
+    return Line(f"Job {data.name!r} created with the preset {data.preset}.")
+
+
+@describe.register
+def _(data: events.JobStartRequested) -> Line:
+    return Line(f"Start requested by {data.requested_by}; {format_usd(data.estimated_cost_micro_usd)} expected.")
+
+
+@describe.register
+def _(data: events.JobCancelRequested) -> Line:
+    return Line(f"Cancellation requested by {data.requested_by}.", "warning")
+
+
+@describe.register
+def _(data: events.JobCancelled) -> Line:
+    return Line(f"Cancelled by {data.cancelled_by}." + (f" {data.reason}" if data.reason else ""), "warning")
+
+
+@describe.register
+def _(data: events.JobStatusChanged) -> Line:
+    return Line(f"{data.from_status.value} -> {data.to_status.value}" + (f": {data.reason}" if data.reason else ""))
+
+
+@describe.register
+def _(data: events.JobCompleted) -> Line:
+    loss = f" Final loss {data.final_loss:.4f}." if data.final_loss is not None else ""
+    return Line(f"Completed.{loss}")
+
+
+@describe.register
+def _(data: events.JobFailed) -> Line:
+    return Line(f"Failed ({data.error_type.value}): {data.message}", "error")
+
+
+@describe.register
+def _(data: events.PodRequested) -> Line:
+    return Line(f"Machine {data.pod_name} requested from {data.provider} (attempt {data.attempt}).")
+
+
+@describe.register
+def _(data: events.PodRunning) -> Line:
+    return Line(f"Machine {data.pod_name} runs (attempt {data.attempt}).")
+
+
+@describe.register
+def _(data: events.PodInterrupted) -> Line:
+    why = f": {data.reason}" if data.reason else ""
+    return Line(f"Machine {data.pod_name} was interrupted, seen by {data.detected_by.value}{why}", "warning")
+
+
+@describe.register
+def _(data: events.PodFailed) -> Line:
+    return Line(f"No machine for this job ({data.error_type.value}): {data.message}", "error")
+
+
+@describe.register
+def _(data: events.PodTerminated) -> Line:
+    return Line(f"Machine {data.pod_name} is gone." + (f" {data.reason}" if data.reason else ""))
+
+
+@describe.register
+def _(data: events.TrainingStarted) -> Line:
+    return Line(f"The trainer started (attempt {data.attempt}).")
+
+
+@describe.register
+def _(data: events.TrainingStageChanged) -> Line:
+    return Line(f"Stage {data.stage.value}" + (f": {data.message}" if data.message else "."))
+
+
+@describe.register
+def _(data: events.TrainingResumed) -> Line:
+    return Line(f"Resumed from step {data.resumed_from_step} (attempt {data.attempt}).")
+
+
+@describe.register
+def _(data: events.TrainingProgressed) -> Line:
+    loss = f", loss {data.loss:.4f}" if data.loss is not None else ""
+    return Line(f"Step {data.step} of {data.total_steps}{loss}.")
+
+
+@describe.register
+def _(data: events.TrainingWarning) -> Line:
+    return Line(data.message, "warning")
+
+
+@describe.register
+def _(data: events.TrainingCompleted) -> Line:
+    return Line(f"Training completed after {data.total_steps} steps in {data.training_seconds:.0f} s.")
+
+
+@describe.register
+def _(data: events.TrainingFailed) -> Line:
+    level = "warning" if data.retryable else "error"
+    return Line(f"Attempt {data.attempt} failed ({data.error_type.value}): {data.message}", level)
+
+
+@describe.register
+def _(data: events.CheckpointSaved) -> Line:
+    return Line(f"Checkpoint of step {data.step} saved ({data.size_bytes:,} bytes).")
+
+
+@describe.register
+def _(data: events.EvaluationGenerated) -> Line:
+    return Line(f"Hold-out perplexity {data.base_perplexity:.2f} -> {data.trained_perplexity:.2f}.")
+
+
+@describe.register
+def _(data: events.CostUpdated) -> Line:
+    return Line(f"Cost so far {format_usd(data.cost_micro_usd)}." if not data.final
+                else f"Final cost {format_usd(data.cost_micro_usd)}.")
+
+
+@describe.register
+def _(data: events.CostOverrun) -> Line:
+    return Line(f"Cost {format_usd(data.cost_micro_usd)} is {data.variance_percent:.0f} % above the estimate "
+                f"of {format_usd(data.estimate_micro_usd)}.", "warning")
+
+
+@describe.register
+def _(data: events.ValidationUpdated) -> Line:
+    return Line(f"Perplexity improved by {data.perplexity_improvement_pct:.1f} % "
+                f"({data.improvement_low_pct:.1f} to {data.improvement_high_pct:.1f}): {data.verdict}.")

@@ -1,0 +1,59 @@
+"""Reading and writing single jobs. Every read by id names the workspace."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy.engine import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.job_api.domain.job import Job
+from services.job_api.repository.job_rows import job_of
+from services.job_api.tables import training_files, training_jobs
+
+# Listeners of job events (services.job_api.live) are woken with the job's id.
+EVENT_CHANNEL = "job_events"
+
+VIEW_COLUMNS = (*training_jobs.c, training_files.c.name.label("training_file_name"))
+VIEW_FROM = training_jobs.join(training_files, training_files.c.id == training_jobs.c.training_file_id)
+
+
+async def view(tx: AsyncConnection, workspace_id: UUID, job_id: UUID) -> RowMapping | None:
+    """The row as the API shows it, or None: unknown and foreign ids are not told apart."""
+    statement = select(*VIEW_COLUMNS).select_from(VIEW_FROM).where(
+        training_jobs.c.id == job_id, training_jobs.c.workspace_id == workspace_id)
+    return (await tx.execute(statement)).mappings().one_or_none()
+
+
+async def find(tx: AsyncConnection, workspace_id: UUID, job_id: UUID) -> Job | None:
+    statement = select(training_jobs).where(
+        training_jobs.c.id == job_id, training_jobs.c.workspace_id == workspace_id)
+    row = (await tx.execute(statement)).mappings().one_or_none()
+    return job_of(row) if row else None
+
+
+async def lock(tx: AsyncConnection, workspace_id: UUID, job_id: UUID) -> Job | None:
+    """The job, locked until the transaction ends. The order of a job's events is the order of these locks."""
+    statement = select(training_jobs).where(
+        training_jobs.c.id == job_id, training_jobs.c.workspace_id == workspace_id).with_for_update()
+    row = (await tx.execute(statement)).mappings().one_or_none()
+    return job_of(row) if row else None
+
+
+async def add(tx: AsyncConnection, values: dict[str, Any]) -> None:
+    await tx.execute(insert(training_jobs).values(**values))
+
+
+async def save(tx: AsyncConnection, job_id: UUID, values: dict[str, Any]) -> None:
+    await tx.execute(
+        update(training_jobs).where(training_jobs.c.id == job_id).values(**values, updated_at=func.now()))
+
+
+async def remove(tx: AsyncConnection, job_id: UUID) -> None:
+    """The job and, by cascade, its events."""
+    await tx.execute(delete(training_jobs).where(training_jobs.c.id == job_id))
+
+
+async def wake_listeners(tx: AsyncConnection, job_id: UUID) -> None:
+    """Delivered when the transaction commits."""
+    await tx.execute(text("SELECT pg_notify(:channel, :job)"), {"channel": EVENT_CHANNEL, "job": str(job_id)})
