@@ -112,14 +112,18 @@ async def _stream_drift(js: JetStreamContext, spec: StreamSpec) -> list[Drift]:
     return _differences("stream", spec.name, stream_config(spec), info.config, _STREAM_FIELDS)
 
 
+def _text(value: Any) -> str:
+    return str(getattr(value, "value", value))
+
+
 _STREAM_FIELDS: dict[str, Callable[[Any], Any]] = {
     "subjects": lambda value: sorted(value or ()),
     "max_age": float, "max_bytes": int, "max_msgs": int, "duplicate_window": float,
-    "storage": str, "num_replicas": int, "retention": str, "description": str,
+    "storage": _text, "num_replicas": int, "retention": _text, "description": str,
 }
 _CONSUMER_FIELDS: dict[str, Callable[[Any], Any]] = {
     "filter_subjects": lambda value: sorted(value or ()),
-    "ack_wait": float, "max_deliver": int, "max_ack_pending": int, "deliver_policy": str, "ack_policy": str,
+    "ack_wait": float, "max_deliver": int, "max_ack_pending": int, "deliver_policy": _text, "ack_policy": _text,
 }
 
 
