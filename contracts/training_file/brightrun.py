@@ -25,6 +25,7 @@ class PairGroup:
 
     number: int
     key: str
+    complete: bool = True
     pairs: list[Pair] = field(default_factory=list)
     messages: dict[Message, Message] = field(default_factory=dict)
 
@@ -81,7 +82,7 @@ class BrightRunReader:
             place.add("TF203_totals_disagree", text, "total_turns")
         read = [self._read(record, self.number, key) for record in records]
         pairs = [pair for pair in read if pair is not None]
-        yield from self._rebuilt(pairs, key, scaffolding_labels(about), place, complete=len(pairs) == len(read))
+        yield from self._rebuilt(pairs, key, scaffolding_labels(about), place, len(pairs) == len(read))
 
     def _flat(self, record: Any) -> None:
         """A pair outside a conversation object: grouped by its id and by how its conversation begins."""
@@ -95,7 +96,9 @@ class BrightRunReader:
             self.number += 1
             group = self._groups[group_key] = PairGroup(self.number, key)
         pair = self._read(record, group.number, group.key)
-        if pair is not None:
+        if pair is None:
+            group.complete = False
+        else:
             group.add(pair)
 
     def _read(self, record: Any, conversation: int, key: str) -> Pair | None:
@@ -113,19 +116,17 @@ class BrightRunReader:
 
     def _grouped(self, group: PairGroup) -> Rebuilt:
         place = Place(self._log, conversation=group.number, key=group.key)
-        yield from self._rebuilt(group.pairs, group.key, {}, place)
+        yield from self._rebuilt(group.pairs, group.key, {}, place, group.complete)
 
-    def _rebuilt(
-        self, pairs: Sequence[Pair], key: str, about: dict[str, str], place: Place, complete: bool = True
-    ) -> Rebuilt:
-        if not pairs:
-            if complete and not self._log.counts.total():
-                place.add("TF108_no_answer", "the conversation has no records")
-            return
-        metadata = {**pairs[0].metadata, **about}
+    def _rebuilt(self, pairs: Sequence[Pair], key: str, about: dict[str, str], place: Place, complete: bool) -> Rebuilt:
+        """Nothing more is said of a conversation whose answers are missing because their records have errors."""
+        metadata = {**(pairs[0].metadata if pairs else {}), **about}
         self._facts.note_labels(metadata)
-        for conversation in rebuild(pairs, key, metadata, place):
-            yield conversation, place
+        if any(pair.target is not None for pair in pairs):
+            for conversation in rebuild(pairs, key, metadata, place):
+                yield conversation, place
+        elif complete:
+            place.add("TF108_no_answer", "the conversation has no assistant answer")
 
 
 def identifier(value: Any) -> str | None:

@@ -109,15 +109,17 @@ def conversation_from(
     turns = list(messages if system is None else messages[1:])
     if not takes_turns(turns, place):
         return None
-    if turns and turns[-1].role == "user":
+    if not any(turn.role == "assistant" for turn in turns):
+        place.add("TF108_no_answer", "the conversation has no assistant answer")
+        return None
+    if turns[-1].role == "user":
         place.add("TF202_trailing_user_turn", "ends on a user turn without an answer; the turn is dropped")
     for number, turn in enumerate(turns, 1):
         if turn.learn and is_cut_off(turn.content):
             place.add("TF201_cut_off_target", f"the answer at turn {number} is cut off and is not learnt")
     learnable = [i for i, turn in enumerate(turns) if turn.learn and not is_cut_off(turn.content)]
     if not learnable:
-        code = "TF212_nothing_left" if any(t.role == "assistant" for t in turns) else "TF108_no_answer"
-        place.add(code, "the conversation has no answer to learn")
+        place.add("TF212_nothing_left", "no answer is left to learn; the conversation is left out")
         return None
     kept = [
         Turn.model_validate({"role": turn.role, "content": turn.content, "learn": index in learnable})

@@ -11,68 +11,18 @@ from contracts.training_file.fields import Place
 from contracts.training_file.issues import IssueLog
 
 CRISIS = re.compile(
-    r"suicid|self[- ]?harm|\bkill(?:ing)? (?:myself|himself|herself|themselves)\b|\bend(?:ing)? (?:my|it all|my own) life\b"
-    r"|\bend it all\b|\b(?:hurt|hurting|harm|harming|cut|cutting) myself\b|\bbetter off (?:without me|dead)\b"
-    r"|\b(?:want|wanted|wanting) to die\b|\b(?:call|text|dial)\w*(?: or text)? 988\b|\b988 (?:suicide|lifeline|crisis)"
-    r"|\bcrisis (?:life)?line\b|\b(?:no|any) reason to (?:live|go on)\b|\bdon'?t want to (?:be alive|live any ?more)\b",
+    r"suicid|self[- ]?harm|\bkill(?:ing)? (?:myself|himself|herself|themselves)\b"
+    r"|\bend(?:ing)? (?:my|my own) life\b|\bend(?:ing)? it all\b|\b(?:hurt|harm|cut)(?:ing|ting)? myself\b"
+    r"|\bbetter off (?:without me|dead)\b|\b(?:want|wanted|wanting) to die\b"
+    r"|\b(?:call|text|dial)\w*(?: or text)? 988\b|\b988 (?:suicide|lifeline|crisis)|\bcrisis (?:life)?line\b"
+    r"|\b(?:no|any) reason to (?:live|go on)\b|\bdon'?t want to (?:be alive|live any ?more)\b",
     re.IGNORECASE,
 )
 OPENING_NAME = re.compile(r"([A-Z][a-z]+)(?: [A-Z][a-z]+)?[,!.]? ")
 NOT_NAMES = frozenset(
-    [
-        "A",
-        "An",
-        "And",
-        "As",
-        "At",
-        "But",
-        "First",
-        "Good",
-        "Great",
-        "Hello",
-        "Here",
-        "Hi",
-        "How",
-        "I",
-        "If",
-        "In",
-        "It",
-        "Let",
-        "Many",
-        "My",
-        "No",
-        "Now",
-        "Of",
-        "Oh",
-        "Okay",
-        "On",
-        "One",
-        "So",
-        "Sometimes",
-        "Sure",
-        "Thank",
-        "Thanks",
-        "That",
-        "The",
-        "Then",
-        "There",
-        "These",
-        "They",
-        "This",
-        "Those",
-        "To",
-        "Today",
-        "We",
-        "Welcome",
-        "Well",
-        "What",
-        "When",
-        "Where",
-        "Why",
-        "Yes",
-        "You",
-        "Your",
-    ]
+    """A An And As At But First Good Great Hello Here Hi How I If In It Let Many My No Now Of Oh Okay On One So
+    Sometimes Sure Thank Thanks That The Then There These They This Those To Today We Welcome Well What When
+    Where Why Yes You Your""".split()  # noqa: SIM905
 )
 NAME_SHARE = 0.3
 NAME_ANSWERS = 10
@@ -96,8 +46,9 @@ class ContentChecks:
         """Whether the same text came before under whatever key; said once per copy."""
         text = conversation.model_dump_json(include={"system_prompt", "turns"})
         digest = hashlib.sha256(text.encode()).digest()
-        first = self._seen.setdefault(digest, conversation.key)
-        if first == conversation.key and self._keys[conversation.key] == 0:
+        first = self._seen.get(digest)
+        if first is None:
+            self._seen[digest] = conversation.key
             return False
         place.add("TF209_duplicated_conversation", f"an exact copy of {first}; the copy is left out")
         return True

@@ -42,7 +42,8 @@ class DeclaredFacts:
         self._compare_totals(records, conversations)
         self._compare_shares()
         self._say_quality()
-        if isinstance(model := self.metadata.get("target_model"), str) and model:
+        model = self.metadata.get("target_model")
+        if isinstance(model, str) and model and "llama" not in model.lower():
             text = f"the file names {model[:80]!r} as its model; its texts may be subject to that provider's terms"
             self._place.add("TF302_provenance", text, "target_model")
         spec = self.metadata.get("format_spec")

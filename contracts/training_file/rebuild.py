@@ -52,10 +52,7 @@ def conversation_of(
     transcript = pair.transcript
     learnable = {p for p in positions if not is_cut_off(transcript[p][1])}
     if not learnable:
-        if positions:
-            place.add("TF212_nothing_left", "no answer is left to learn; the conversation is left out")
-        else:
-            place.add("TF108_no_answer", "the conversation has no assistant answer")
+        place.add("TF212_nothing_left", "no answer is left to learn; the conversation is left out")
         return
     end = max(learnable) + 1
     turns = tuple(

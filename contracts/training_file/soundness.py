@@ -62,7 +62,7 @@ def refuse_unsound_container(value: dict[str, Any] | list[Any], path: str, depth
         return
     for key, item in value.items():
         refuse_unsound_text(key, path)
-        refuse_unsound(item, f"{path}.{key[:80]}", depth + 1)
+        refuse_unsound(item, f"{path}{'.' if depth else ', '}{key[:80]}", depth + 1)
 
 
 def refuse_unsound_text(text: str, path: str) -> None:

@@ -1,0 +1,1 @@
+"""Sample training files and the programs that write them."""
