@@ -60,13 +60,20 @@ class Claims:
         self.lease_s, self._keep_s = lease_s, keep_s
 
     async def take(self, key: RequestKey) -> Claim | StoredResponse | InProgress:
-        """A new claim, or why there is none. Expired rows and claims whose lease ran out are taken over."""
-        claim = Claim(key)
+        """A new claim, or why there is none. Expired rows and claims whose lease ran out are taken over.
+
+        Does not wait for a request that is just committing its effect together with its response.
+        """
+        claim, table = Claim(key), self._table
         async with self.database.transaction() as tx:
-            if await self._insert(tx, claim):
+            # Read before writing: even ON CONFLICT DO NOTHING would wait for a transaction that updates the row.
+            find = select(table, self._free().label("free")).where(table.c.id == key.id)
+            found = (await tx.execute(find)).one_or_none()
+            if found is None and await self._insert(tx, claim):
                 return claim
-            found = (await tx.execute(select(self._table).where(self._table.c.id == key.id))).one_or_none()
-        if found is None or found.status is None:
+            if found is not None and found.free and await self._take_over(tx, claim):
+                return claim
+        if found is None or found.free or found.status is None:
             return InProgress()
         return _stored(found)
 
@@ -103,30 +110,37 @@ class Claims:
         return result.rowcount
 
     async def _insert(self, tx: AsyncConnection, claim: Claim) -> bool:
-        table, key = self._table, claim.key
-        fresh = {
-            "lock_token": claim.token,
-            "lease_until": self._lease(),
-            "created_at": func.now(),
-            "expires_at": func.now() + timedelta(seconds=self._keep_s),
-        }
-        empty = dict.fromkeys(("completed_at", "fingerprint", "status", "headers", "body"))
-        statement = insert(table).values(
+        key = claim.key
+        statement = insert(self._table).values(
             id=key.id,
             workspace_id=key.workspace_id,
             subject=key.subject,
             method=key.method,
             path=key.path,
             key=key.key,
-            **fresh,
+            **self._fresh(claim),
         )
+        statement = statement.on_conflict_do_nothing().returning(self._table.c.id)
+        return (await tx.execute(statement)).one_or_none() is not None
+
+    async def _take_over(self, tx: AsyncConnection, claim: Claim) -> bool:
+        empty = dict.fromkeys(("completed_at", "fingerprint", "status", "headers", "body"))
+        statement = update(self._table).where(self._table.c.id == claim.key.id, self._free())
+        result = await tx.execute(statement.values(**self._fresh(claim), **empty))
+        return result.rowcount == 1
+
+    def _fresh(self, claim: Claim) -> dict[str, Any]:
+        return {
+            "lock_token": claim.token,
+            "lease_until": self._lease(),
+            "created_at": func.now(),
+            "expires_at": func.now() + timedelta(seconds=self._keep_s),
+        }
+
+    def _free(self) -> ColumnElement[bool]:
+        table = self._table
         lease_over = and_(table.c.status.is_(None), table.c.lease_until < func.now())
-        statement = statement.on_conflict_do_update(
-            index_elements=[table.c.id],
-            set_=fresh | empty,
-            where=or_(table.c.expires_at < func.now(), lease_over),
-        )
-        return (await tx.execute(statement.returning(table.c.id))).one_or_none() is not None
+        return or_(table.c.expires_at < func.now(), lease_over)
 
     def _mine(self, claim: Claim) -> ColumnElement[bool]:
         table = self._table
