@@ -49,15 +49,20 @@ def asyncapi_document() -> dict[str, Any]:
     channels |= {f"podrpc.{rpc.method}": _rpc_channel(rpc, ("trainer",)) for rpc in POD_RPCS}
     operations = {
         f"{service}.{action}.{spec.model.subject_prefix()}": {
-            "action": action, "channel": {"$ref": f"#/channels/{spec.model.subject_prefix()}"}}
+            "action": action,
+            "channel": {"$ref": f"#/channels/{spec.model.subject_prefix()}"},
+        }
         for spec in EVENTS
         for action, services in (("send", spec.producers), ("receive", spec.consumers))
         for service in services
     }
     return {
         "asyncapi": "3.0.0",
-        "info": {"title": "brightrun events and requests", "version": "1.0.0",
-                 "description": "Generated from contracts/registry.py and contracts/rpc/catalog.py."},
+        "info": {
+            "title": "brightrun events and requests",
+            "version": "1.0.0",
+            "description": "Generated from contracts/registry.py and contracts/rpc/catalog.py.",
+        },
         "defaultContentType": "application/json",
         "channels": channels,
         "operations": operations,

@@ -26,8 +26,12 @@ def _resolve(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
 
 
 def breaking_changes(
-    old: dict[str, Any], new: dict[str, Any], *, old_root: dict[str, Any] | None = None,
-    new_root: dict[str, Any] | None = None, path: str = "$",
+    old: dict[str, Any],
+    new: dict[str, Any],
+    *,
+    old_root: dict[str, Any] | None = None,
+    new_root: dict[str, Any] | None = None,
+    path: str = "$",
 ) -> list[str]:
     """What a reader of `old` or a writer of `old` would trip over in `new`; empty when compatible."""
     old_root, new_root = old_root or old, new_root or new
@@ -44,8 +48,9 @@ def breaking_changes(
     added_required = set(new.get("required", [])) - set(old.get("required", []))
     found += [f"{path}.{name}: field became required" for name in sorted(added_required)]
     for name in old_properties.keys() & new_properties.keys():
-        found += breaking_changes(old_properties[name], new_properties[name], old_root=old_root, new_root=new_root,
-                                  path=f"{path}.{name}")
+        found += breaking_changes(
+            old_properties[name], new_properties[name], old_root=old_root, new_root=new_root, path=f"{path}.{name}"
+        )
     return sorted(found)
 
 

@@ -1,6 +1,6 @@
 """Write the generated schemas and example files; with `--check` only say which are stale.
 
-    python -m contracts.generate [--check]
+python -m contracts.generate [--check]
 """
 
 import json

@@ -151,24 +151,35 @@ def _(data: events.TrainingResumed, state: JobState, at: datetime) -> JobState:
         return state
     reason = StatusReason("resumed", f"Resumed from step {data.resumed_from_step} (attempt {data.attempt}).")
     # Progress of an older attempt beyond the checkpoint was lost; that of this attempt may already be ahead.
-    step = data.resumed_from_step if current.attempt != state.attempt or current.step is None else max(
-        data.resumed_from_step, current.step)
+    step = (
+        data.resumed_from_step
+        if current.attempt != state.attempt or current.step is None
+        else max(data.resumed_from_step, current.step)
+    )
     return replace(current, reason=reason, step=step)
 
 
 @_apply.register
 def _(data: events.TrainingProgressed, state: JobState, at: datetime) -> JobState:
     current = _in_attempt(state, data.attempt)
-    if current is None or (current.attempt == state.attempt and current.step is not None
-                           and data.step < current.step and current.status is JobStatus.TRAINING):
+    if current is None or (
+        current.attempt == state.attempt
+        and current.step is not None
+        and data.step < current.step
+        and current.status is JobStatus.TRAINING
+    ):
         return state if current is None else current
     moved = _moved(current, JobStatus.TRAINING)
     return replace(
-        moved, step=data.step, total_steps=data.total_steps, epoch=data.epoch,
+        moved,
+        step=data.step,
+        total_steps=data.total_steps,
+        epoch=data.epoch,
         loss=data.loss if data.loss is not None else current.loss,
         validation_loss=data.validation_loss if data.validation_loss is not None else current.validation_loss,
         learning_rate=data.learning_rate if data.learning_rate is not None else current.learning_rate,
-        perplexity=data.perplexity if data.perplexity is not None else current.perplexity, eta_s=data.eta_s,
+        perplexity=data.perplexity if data.perplexity is not None else current.perplexity,
+        eta_s=data.eta_s,
     )
 
 
@@ -184,10 +195,16 @@ def _(data: events.TrainingCompleted, state: JobState, at: datetime) -> JobState
     if state.status in TERMINAL or state.status is JobStatus.PENDING or data.attempt < state.attempt:
         return state
     done = replace(
-        state, attempt=data.attempt, step=data.total_steps, total_steps=data.total_steps, epoch=data.epochs,
+        state,
+        attempt=data.attempt,
+        step=data.total_steps,
+        total_steps=data.total_steps,
+        epoch=data.epochs,
         loss=data.final_loss if data.final_loss is not None else state.loss,
         validation_loss=data.final_validation_loss if data.final_validation_loss is not None else state.validation_loss,
-        eta_s=0.0, completed_at=data.completed_at, error_type=None,
+        eta_s=0.0,
+        completed_at=data.completed_at,
+        error_type=None,
     )
     reason = StatusReason("completed", "The adapter is trained, uploaded and verified.")
     return _moved(done, JobStatus.COMPLETED, reason)
@@ -224,8 +241,14 @@ def cancelled(state: JobState, by: str, at: datetime) -> JobState:
 
 # Shares of a run's progress bar; training takes nearly all of the time.
 _PROGRESS_AT = {
-    JobStatus.PENDING: 0.0, JobStatus.QUEUED: 0.0, JobStatus.PROVISIONING: 1.0, JobStatus.PREPROCESSING: 2.0,
-    JobStatus.MODEL_LOADING: 4.0, JobStatus.TRAINING: 6.0, JobStatus.FINALIZATION: 96.0, JobStatus.COMPLETED: 100.0,
+    JobStatus.PENDING: 0.0,
+    JobStatus.QUEUED: 0.0,
+    JobStatus.PROVISIONING: 1.0,
+    JobStatus.PREPROCESSING: 2.0,
+    JobStatus.MODEL_LOADING: 4.0,
+    JobStatus.TRAINING: 6.0,
+    JobStatus.FINALIZATION: 96.0,
+    JobStatus.COMPLETED: 100.0,
 }
 
 

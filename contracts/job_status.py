@@ -26,11 +26,12 @@ class JobAction(StrEnum):
 
 
 STAGES: tuple[JobStatus, ...] = (
-    JobStatus.PREPROCESSING, JobStatus.MODEL_LOADING, JobStatus.TRAINING, JobStatus.FINALIZATION,
+    JobStatus.PREPROCESSING,
+    JobStatus.MODEL_LOADING,
+    JobStatus.TRAINING,
+    JobStatus.FINALIZATION,
 )
-ACTIVE: frozenset[JobStatus] = frozenset(
-    {JobStatus.QUEUED, JobStatus.PROVISIONING, *STAGES, JobStatus.RECOVERING}
-)
+ACTIVE: frozenset[JobStatus] = frozenset({JobStatus.QUEUED, JobStatus.PROVISIONING, *STAGES, JobStatus.RECOVERING})
 TERMINAL: frozenset[JobStatus] = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED})
 
 _ENDS = frozenset({JobStatus.RECOVERING, JobStatus.FAILED, JobStatus.CANCELLED})
@@ -41,14 +42,16 @@ TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {
     JobStatus.QUEUED: frozenset({JobStatus.PROVISIONING, *STAGES, JobStatus.COMPLETED}) | _ENDS,
     JobStatus.PROVISIONING: frozenset({*STAGES, JobStatus.COMPLETED}) | _ENDS,
     JobStatus.PREPROCESSING: frozenset(
-        {JobStatus.MODEL_LOADING, JobStatus.TRAINING, JobStatus.FINALIZATION, JobStatus.COMPLETED}) | _ENDS,
-    JobStatus.MODEL_LOADING: frozenset(
-        {JobStatus.TRAINING, JobStatus.FINALIZATION, JobStatus.COMPLETED}) | _ENDS,
+        {JobStatus.MODEL_LOADING, JobStatus.TRAINING, JobStatus.FINALIZATION, JobStatus.COMPLETED}
+    )
+    | _ENDS,
+    JobStatus.MODEL_LOADING: frozenset({JobStatus.TRAINING, JobStatus.FINALIZATION, JobStatus.COMPLETED}) | _ENDS,
     JobStatus.TRAINING: frozenset({JobStatus.FINALIZATION, JobStatus.COMPLETED}) | _ENDS,
     JobStatus.FINALIZATION: frozenset({JobStatus.COMPLETED}) | _ENDS,
     # A newer attempt leaves recovery; its events may overtake `pod.requested`, hence the jumps.
     JobStatus.RECOVERING: frozenset(
-        {JobStatus.PROVISIONING, *STAGES, JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED}),
+        {JobStatus.PROVISIONING, *STAGES, JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED}
+    ),
     JobStatus.COMPLETED: frozenset(),
     JobStatus.FAILED: frozenset(),
     JobStatus.CANCELLED: frozenset(),

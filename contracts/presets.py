@@ -28,16 +28,30 @@ class ConfigurationDifference(BaseModel):
 
 
 def _preset(
-    name: str, explanation: str, best_for: tuple[str, ...], *, rank: int, learning_rate: float, epochs: int,
-    batch: int, accumulation: int,
+    name: str,
+    explanation: str,
+    best_for: tuple[str, ...],
+    *,
+    rank: int,
+    learning_rate: float,
+    epochs: int,
+    batch: int,
+    accumulation: int,
 ) -> Preset:
     # alpha = 2r keeps the adapter's scale (alpha / r) the same in all three, so that a preset differs
     # from another only in what its explanation says.
     return Preset(
-        name=name, title=name.capitalize(), explanation=explanation, best_for=best_for,
+        name=name,
+        title=name.capitalize(),
+        explanation=explanation,
+        best_for=best_for,
         hyperparameters=Hyperparameters(
-            lora_rank=rank, lora_alpha=2 * rank, learning_rate=learning_rate, num_epochs=epochs,
-            per_device_train_batch_size=batch, gradient_accumulation_steps=accumulation,
+            lora_rank=rank,
+            lora_alpha=2 * rank,
+            learning_rate=learning_rate,
+            num_epochs=epochs,
+            per_device_train_batch_size=batch,
+            gradient_accumulation_steps=accumulation,
         ),
     )
 
@@ -50,21 +64,33 @@ PRESETS: dict[str, Preset] = {
             "A small adapter, gentle steps and two passes over the data. It changes the model least: the "
             "cheapest run and the lowest risk of forgetting what the base model knows.",
             ("first training run on a dataset", "high-quality seed datasets", "risk-averse clients"),
-            rank=8, learning_rate=1e-4, epochs=2, batch=4, accumulation=1,
+            rank=8,
+            learning_rate=1e-4,
+            epochs=2,
+            batch=4,
+            accumulation=1,
         ),
         _preset(
             "balanced",
             "A medium adapter and three passes over the data. The proven middle between how much is learnt and "
             "what it costs; start here unless you know why not.",
             ("production models", "proven configurations", "most use cases"),
-            rank=16, learning_rate=2e-4, epochs=3, batch=2, accumulation=2,
+            rank=16,
+            learning_rate=2e-4,
+            epochs=3,
+            batch=2,
+            accumulation=2,
         ),
         _preset(
             "aggressive",
             "A large adapter, large steps and four passes over the data. It learns most, costs most, and needs "
             "the closest look at the validation loss: when that rises, the model has begun to memorise.",
             ("complex datasets", "experiments", "when quality matters more than cost"),
-            rank=32, learning_rate=3e-4, epochs=4, batch=1, accumulation=4,
+            rank=32,
+            learning_rate=3e-4,
+            epochs=4,
+            batch=1,
+            accumulation=4,
         ),
     )
 }

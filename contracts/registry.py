@@ -38,8 +38,9 @@ EVENTS: tuple[EventSpec, ...] = (
     EventSpec(events.JobDeleted, "JOBS", _JOBS, ("cost_guard", "metrics_ingest")),
     EventSpec(events.PodRequested, "PODS", _PROVISIONER, ("job_api", "cost_guard")),
     EventSpec(events.PodRunning, "PODS", _PROVISIONER, ("job_api", "cost_guard")),
-    EventSpec(events.PodInterrupted, "PODS", ("provisioner", "trainer"),
-              ("job_api", "cost_guard", "notifier", "provisioner")),
+    EventSpec(
+        events.PodInterrupted, "PODS", ("provisioner", "trainer"), ("job_api", "cost_guard", "notifier", "provisioner")
+    ),
     EventSpec(events.PodFailed, "PODS", _PROVISIONER, ("job_api", "cost_guard")),
     EventSpec(events.PodTerminated, "PODS", _PROVISIONER, ("job_api", "cost_guard")),
     EventSpec(events.TrainingStarted, "TRAINING", _TRAINER, ("job_api", "provisioner")),

@@ -49,20 +49,19 @@ STREAMS: tuple[StreamSpec, ...] = (
     StreamSpec("JOBS", ("job.>",), "What job_api decided about jobs"),
     StreamSpec("PODS", ("pod.>",), "The life of the machines"),
     StreamSpec("TRAINING", ("training.>", "checkpoint.>", "evaluation.>"), "What trainers report"),
-    StreamSpec("METRICS", ("metrics.>",), "Training metrics in batches", max_age_s=3 * DAY_S,
-               max_bytes=8 * 1024**3),
+    StreamSpec("METRICS", ("metrics.>",), "Training metrics in batches", max_age_s=3 * DAY_S, max_bytes=8 * 1024**3),
     StreamSpec("COSTS", ("cost.>", "budget.>"), "Money"),
     StreamSpec("VALIDATION", ("validation.>",), "Verdicts about trained models"),
-    StreamSpec(DEAD_LETTER_STREAM, (f"{DEAD_LETTER_PREFIX}.>",), "Messages that no consumer could take",
-               max_age_s=90 * DAY_S),
+    StreamSpec(
+        DEAD_LETTER_STREAM, (f"{DEAD_LETTER_PREFIX}.>",), "Messages that no consumer could take", max_age_s=90 * DAY_S
+    ),
 )
 
 
 def _consumer(service: str, stream: str, **limits: object) -> ConsumerSpec:
     """The durable `<service>_<stream>`: all that the service hears of this stream, as the registry says."""
     models = tuple(spec.model for spec in EVENTS if spec.stream == stream and service in spec.consumers)
-    return ConsumerSpec(durable=f"{service}_{stream.lower()}", service=service, stream=stream, events=models,
-                        **limits)  # type: ignore[arg-type]
+    return ConsumerSpec(durable=f"{service}_{stream.lower()}", service=service, stream=stream, events=models, **limits)  # type: ignore[arg-type]
 
 
 CONSUMERS: tuple[ConsumerSpec, ...] = (

@@ -23,8 +23,18 @@ def _write(value: float | None) -> float | str | None:
 MetricValue = Annotated[float | None, BeforeValidator(_read), PlainSerializer(_write, return_type=float | str | None)]
 
 METRIC_NAMES = (
-    "loss", "validation_loss", "learning_rate", "gradient_norm", "perplexity", "tokens_per_second",
-    "samples_per_second", "gpu_memory_used_mb", "gpu_memory_total_mb", "gpu_utilization_pct", "epoch", "eta_s",
+    "loss",
+    "validation_loss",
+    "learning_rate",
+    "gradient_norm",
+    "perplexity",
+    "tokens_per_second",
+    "samples_per_second",
+    "gpu_memory_used_mb",
+    "gpu_memory_total_mb",
+    "gpu_utilization_pct",
+    "epoch",
+    "eta_s",
 )
 
 

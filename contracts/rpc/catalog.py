@@ -16,12 +16,26 @@ class RpcRow:
 RPCS: tuple[RpcRow, ...] = tuple(
     RpcRow(rpc, ("job_api",))
     for rpc in (
-        costs.ESTIMATE, costs.RESERVE, costs.RELEASE, costs.JOB_COST, costs.BUDGET, costs.SET_BUDGET, costs.RATES,
-        costs.SET_RATE, metrics.LATEST, metrics.RANGE, metrics.EXPORT, validation.EVALUATION, pods.JOB_PODS,
+        costs.ESTIMATE,
+        costs.RESERVE,
+        costs.RELEASE,
+        costs.JOB_COST,
+        costs.BUDGET,
+        costs.SET_BUDGET,
+        costs.RATES,
+        costs.SET_RATE,
+        metrics.LATEST,
+        metrics.RANGE,
+        metrics.EXPORT,
+        validation.EVALUATION,
+        pods.JOB_PODS,
         pods.POD_LOG,
     )
 )
 
 POD_RPCS: tuple[PodRpc[Any, Any], ...] = (
-    pods.HEARTBEAT, pods.SIGN_URLS, pods.LIST_CHECKPOINTS, pods.DELETE_CHECKPOINT,
+    pods.HEARTBEAT,
+    pods.SIGN_URLS,
+    pods.LIST_CHECKPOINTS,
+    pods.DELETE_CHECKPOINT,
 )

@@ -50,8 +50,12 @@ def judge(conversations: Sequence[ConversationLikelihood]) -> Verdict:
     return Verdict(
         perplexity_baseline=float(np.exp(base.sum() / tokens.sum())),
         perplexity_trained=float(np.exp(trained.sum() / tokens.sum())),
-        improvement_pct=improvement, low_pct=low, high_pct=high, verdict=_verdict(low, high, len(conversations)),
-        conversations=len(conversations), tokens=int(tokens.sum()),
+        improvement_pct=improvement,
+        low_pct=low,
+        high_pct=high,
+        verdict=_verdict(low, high, len(conversations)),
+        conversations=len(conversations),
+        tokens=int(tokens.sum()),
     )
 
 

@@ -23,17 +23,26 @@ class EvaluationQueries:
 
 def _view(row: Row[Any]) -> EvaluationView:
     return EvaluationView(
-        found=True, attempt=row.attempt, perplexity_baseline=row.perplexity_baseline,
-        perplexity_trained=row.perplexity_trained, perplexity_improvement_pct=row.improvement_pct,
-        improvement_low_pct=row.low_pct, improvement_high_pct=row.high_pct, confidence=row.confidence,
-        verdict=row.verdict, tokens=row.tokens, updated_at=row.updated_at,
+        found=True,
+        attempt=row.attempt,
+        perplexity_baseline=row.perplexity_baseline,
+        perplexity_trained=row.perplexity_trained,
+        perplexity_improvement_pct=row.improvement_pct,
+        improvement_low_pct=row.low_pct,
+        improvement_high_pct=row.high_pct,
+        confidence=row.confidence,
+        verdict=row.verdict,
+        tokens=row.tokens,
+        updated_at=row.updated_at,
         conversations=tuple(_conversation(item) for item in row.conversations),
     )
 
 
 def _conversation(item: dict[str, Any]) -> ConversationResult:
     return ConversationResult(
-        conversation_key=item["conversation_key"], group=item.get("group"), tokens=item["tokens"],
+        conversation_key=item["conversation_key"],
+        group=item.get("group"),
+        tokens=item["tokens"],
         base_perplexity=math.exp(item["base_nll"] / item["tokens"]),
         trained_perplexity=math.exp(item["trained_nll"] / item["tokens"]),
     )

@@ -20,13 +20,22 @@ async def save_evaluation(
     """Store it; False when this attempt was evaluated before (the first evaluation stands)."""
     data = event.data
     row = {
-        "job_id": data.job_id, "attempt": data.attempt, "workspace_id": data.workspace_id, "event_id": event.id,
+        "job_id": data.job_id,
+        "attempt": data.attempt,
+        "workspace_id": data.workspace_id,
+        "event_id": event.id,
         "base_model": data.base_model,
         "conversations": [item.model_dump(mode="json") for item in data.conversations],
-        "perplexity_baseline": verdict.perplexity_baseline, "perplexity_trained": verdict.perplexity_trained,
-        "improvement_pct": verdict.improvement_pct, "low_pct": verdict.low_pct, "high_pct": verdict.high_pct,
-        "confidence": verdict.confidence, "verdict": verdict.verdict, "tokens": verdict.tokens,
-        "generated_at": data.generated_at, "updated_at": now,
+        "perplexity_baseline": verdict.perplexity_baseline,
+        "perplexity_trained": verdict.perplexity_trained,
+        "improvement_pct": verdict.improvement_pct,
+        "low_pct": verdict.low_pct,
+        "high_pct": verdict.high_pct,
+        "confidence": verdict.confidence,
+        "verdict": verdict.verdict,
+        "tokens": verdict.tokens,
+        "generated_at": data.generated_at,
+        "updated_at": now,
     }
     return (await tx.execute(insert(evaluations).values(row).on_conflict_do_nothing())).rowcount == 1
 

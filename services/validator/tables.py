@@ -10,7 +10,8 @@ inbox = inbox_table(metadata)
 
 # One row per attempt that was evaluated; append-only. The newest attempt is the job's.
 evaluations = Table(
-    "evaluations", metadata,
+    "evaluations",
+    metadata,
     Column("job_id", UUID(as_uuid=True), primary_key=True),
     Column("attempt", Integer, primary_key=True),
     Column("workspace_id", UUID(as_uuid=True), nullable=False),

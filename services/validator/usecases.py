@@ -21,9 +21,17 @@ async def record_evaluation(tx: AsyncConnection, event: Event[EvaluationGenerate
 
 def _updated(data: EvaluationGenerated, verdict: Verdict, now: datetime) -> ValidationUpdated:
     return ValidationUpdated(
-        job_id=data.job_id, workspace_id=data.workspace_id, attempt=data.attempt,
-        perplexity_baseline=verdict.perplexity_baseline, perplexity_trained=verdict.perplexity_trained,
-        perplexity_improvement_pct=verdict.improvement_pct, improvement_low_pct=verdict.low_pct,
-        improvement_high_pct=verdict.high_pct, confidence=verdict.confidence, verdict=verdict.verdict,
-        conversations=verdict.conversations, tokens=verdict.tokens, updated_at=now,
+        job_id=data.job_id,
+        workspace_id=data.workspace_id,
+        attempt=data.attempt,
+        perplexity_baseline=verdict.perplexity_baseline,
+        perplexity_trained=verdict.perplexity_trained,
+        perplexity_improvement_pct=verdict.improvement_pct,
+        improvement_low_pct=verdict.low_pct,
+        improvement_high_pct=verdict.high_pct,
+        confidence=verdict.confidence,
+        verdict=verdict.verdict,
+        conversations=verdict.conversations,
+        tokens=verdict.tokens,
+        updated_at=now,
     )

@@ -13,8 +13,13 @@ PACKAGES = ("contracts", "chassis", "services", "trainer_image", "brightrun", "s
 
 def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
     program = Path(sys.executable).parent / "lint-imports"
-    return subprocess.run([program, "--config", str(ROOT / "pyproject.toml"), "--no-cache"], cwd=folder,
-                          env={"PYTHONPATH": str(folder), "PATH": "/usr/bin:/bin"}, capture_output=True, text=True)
+    return subprocess.run(
+        [program, "--config", str(ROOT / "pyproject.toml"), "--no-cache"],
+        cwd=folder,
+        env={"PYTHONPATH": str(folder), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+    )
 
 
 def test_layers_hold() -> None:
@@ -44,8 +49,11 @@ def subject_literals(source: str) -> list[str]:
     from contracts.registry import EVENTS
 
     prefixes = tuple(spec.model.subject_prefix() + "." for spec in EVENTS)
-    return [node.value for node in ast.walk(ast.parse(source))
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith(prefixes)]
+    return [
+        node.value
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith(prefixes)
+    ]
 
 
 def test_subjects_are_spelled_in_contracts_only() -> None:

@@ -27,9 +27,15 @@ def test_a_new_rank_keeps_the_presets_scale() -> None:
     assert resolve("balanced", HyperparameterOverrides(lora_rank=4)).lora_alpha == 8
 
 
-@pytest.mark.parametrize("override", [
-    {"learning_rate": 0.5}, {"lora_rank": 0}, {"target_modules": ("lm_head",)}, {"lr_scheduler_type": "magic"},
-])
+@pytest.mark.parametrize(
+    "override",
+    [
+        {"learning_rate": 0.5},
+        {"lora_rank": 0},
+        {"target_modules": ("lm_head",)},
+        {"lr_scheduler_type": "magic"},
+    ],
+)
 def test_values_outside_the_limits_are_refused(override) -> None:
     with pytest.raises(ValidationError):
         resolve("balanced", HyperparameterOverrides(**override))

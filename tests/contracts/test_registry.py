@@ -50,8 +50,11 @@ def test_a_missing_and_an_orphaned_schema_are_both_found(tmp_path: Path, monkeyp
 
 def test_each_event_lies_in_exactly_one_stream() -> None:
     for spec in EVENTS:
-        holding = [stream.name for stream in STREAMS
-                   if any(subject.split(".")[0] == spec.model.entity for subject in stream.subjects)]
+        holding = [
+            stream.name
+            for stream in STREAMS
+            if any(subject.split(".")[0] == spec.model.entity for subject in stream.subjects)
+        ]
         assert holding == [spec.stream]
 
 
@@ -99,9 +102,12 @@ def test_released_schemas_still_hold() -> None:
     ],
 )
 def test_breaking_changes_are_named(change, finding: str) -> None:
-    old = {"type": "object", "required": ["step"],
-           "properties": {"step": {"type": "integer"}, "tier": {"$ref": "#/$defs/Tier"}},
-           "$defs": {"Tier": {"type": "string", "enum": ["spot", "on_demand"]}}}
+    old = {
+        "type": "object",
+        "required": ["step"],
+        "properties": {"step": {"type": "integer"}, "tier": {"$ref": "#/$defs/Tier"}},
+        "$defs": {"Tier": {"type": "string", "enum": ["spot", "on_demand"]}},
+    }
     new = json.loads(json.dumps(old))
     change(new)
     assert finding in compatibility.breaking_changes(old, new)

@@ -11,7 +11,9 @@ from services.validator.domain import judge
 
 def conversation(tokens: int, base: float, trained: float, key: str = "c") -> ConversationLikelihood:
     """Likelihoods given per token, in nats."""
-    return ConversationLikelihood(conversation_key=key, tokens=tokens, base_nll=base * tokens, trained_nll=trained * tokens)
+    return ConversationLikelihood(
+        conversation_key=key, tokens=tokens, base_nll=base * tokens, trained_nll=trained * tokens
+    )
 
 
 def test_perplexity_weighs_tokens_not_conversations() -> None:
@@ -48,7 +50,9 @@ def test_the_same_evaluation_has_the_same_interval() -> None:
 
 
 def test_huge_losses_do_not_overflow_the_improvement() -> None:
-    assert judge([conversation(10, 700.0, 699.0), conversation(10, 700.0, 699.0)]).improvement_pct == pytest.approx(63.2, abs=0.1)
+    assert judge([conversation(10, 700.0, 699.0), conversation(10, 700.0, 699.0)]).improvement_pct == pytest.approx(
+        63.2, abs=0.1
+    )
 
 
 @given(st.lists(st.tuples(st.integers(1, 500), st.floats(0.1, 8), st.floats(0.1, 8)), min_size=2, max_size=20))

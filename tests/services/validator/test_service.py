@@ -35,12 +35,21 @@ async def caller(settings_for, topology):
 
 def evaluation(job_id: UUID, workspace_id: UUID, *, attempt: int = 1, trained: float = 2.4) -> EvaluationGenerated:
     rows = tuple(
-        ConversationLikelihood(conversation_key=f"c-{n}", tokens=100, base_nll=300.0 + n, trained_nll=100 * trained + n,
-                               group="calm")
-        for n in range(4))
-    return EvaluationGenerated(job_id=job_id, workspace_id=workspace_id, attempt=attempt, conversations=rows,
-                               base_perplexity=20.0, trained_perplexity=11.0, base_model="base",
-                               generated_at=datetime.now(UTC))
+        ConversationLikelihood(
+            conversation_key=f"c-{n}", tokens=100, base_nll=300.0 + n, trained_nll=100 * trained + n, group="calm"
+        )
+        for n in range(4)
+    )
+    return EvaluationGenerated(
+        job_id=job_id,
+        workspace_id=workspace_id,
+        attempt=attempt,
+        conversations=rows,
+        base_perplexity=20.0,
+        trained_perplexity=11.0,
+        base_model="base",
+        generated_at=datetime.now(UTC),
+    )
 
 
 async def publish(jetstream, data, event_id=None, dedup=None):

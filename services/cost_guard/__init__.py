@@ -1,0 +1,1 @@
+"""Money: rates, what a run will cost, what it has cost, and what the budget allows."""

@@ -1,0 +1,93 @@
+"""The cost of a job as time passes: say it, warn when it leaves the estimate, settle it when all is over."""
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from chassis.outbox import emit
+from contracts.envelope import new_event
+from contracts.events import CostOverrun, CostUpdated
+from services.cost_guard import budgets, ledger
+from services.cost_guard.budgets import SOURCE
+from services.cost_guard.domain.billing import BilledInterval, billed_seconds, total_cost
+from services.cost_guard.domain.budget import variance_percent
+from services.cost_guard.settings import Settings
+
+
+async def report_cost(tx: AsyncConnection, job_id: UUID, settings: Settings, now: datetime) -> None:
+    """Emit what the job has cost up to now, and everything that follows from it."""
+    job = await ledger.locked_job(tx, job_id)
+    if job is None:
+        return
+    intervals = await ledger.intervals_of(tx, job_id)
+    cost = total_cost(intervals, now)
+    # Events come in any order: a machine heard of after the job's end makes the final cost be said again.
+    if job.settled_at is not None and cost == job.settled_micro_usd:
+        return
+    running = any(interval.until is None for interval in intervals)
+    final = job.ended_at is not None and not running
+    await emit(
+        tx,
+        new_event(
+            CostUpdated(
+                job_id=job_id,
+                workspace_id=job.workspace_id,
+                cost_micro_usd=cost,
+                estimate_micro_usd=job.estimate_micro_usd,
+                billed_seconds=billed_seconds(intervals, now),
+                running=running,
+                final=final,
+                as_of=now,
+            ),
+            source=SOURCE,
+        ),
+    )
+    await _warn_of_overrun(tx, job, cost, settings, now)
+    if final:
+        await _settle(tx, job, intervals, cost, now)
+    # Not locked: a reservation locks budget, then job; the other order here could deadlock with it.
+    limit = await budgets.limit_of(tx, job.workspace_id, settings.default_budget_micro_usd)
+    state = await budgets.budget_state(tx, job.workspace_id, limit, now)
+    await budgets.say_alerts(tx, job.workspace_id, state, settings.budget_thresholds_percent, now)
+
+
+async def _warn_of_overrun(tx: AsyncConnection, job: Row[Any], cost: int, settings: Settings, now: datetime) -> None:
+    variance = variance_percent(cost, job.estimate_micro_usd or 0)
+    if job.overrun_said or variance <= settings.overrun_percent:
+        return
+    await ledger.change_job(tx, job.job_id, overrun_said=True)
+    await emit(
+        tx,
+        new_event(
+            CostOverrun(
+                job_id=job.job_id,
+                workspace_id=job.workspace_id,
+                cost_micro_usd=cost,
+                estimate_micro_usd=job.estimate_micro_usd,
+                variance_percent=variance,
+                as_of=now,
+            ),
+            source=SOURCE,
+        ),
+    )
+
+
+async def _settle(
+    tx: AsyncConnection, job: Row[Any], intervals: Sequence[BilledInterval], cost: int, now: datetime
+) -> None:
+    await ledger.change_job(
+        tx, job.job_id, settled_at=now, settled_micro_usd=cost, log_error=_lesson(job, intervals, now)
+    )
+
+
+def _lesson(job: Row[Any], intervals: Sequence[BilledInterval], now: datetime) -> float | None:
+    """log(actual / physical prediction) of a completed, uninterrupted run; others say nothing about throughput."""
+    seconds = billed_seconds(intervals, now)
+    if job.outcome != "completed" or len(intervals) != 1 or not job.physical_s or seconds <= 0:
+        return None
+    return math.log(seconds / job.physical_s)

@@ -1,0 +1,72 @@
+"""A price before the start: exact token counts times a throughput with an interval."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from contracts.gpus import GpuType, PricingTier
+from contracts.hyperparameters import Hyperparameters
+from services.cost_guard.domain.throughput import PRIORS, Duration, physical_duration_s, predict
+
+RateTable = Mapping[tuple[GpuType, PricingTier], int]
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What is computed: tokens of all epochs, tokens of all evaluations, optimizer steps."""
+
+    training_tokens: int
+    evaluation_tokens: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class Priced:
+    workload: Workload
+    physical_s: float
+    duration: Duration
+    runs: int
+    source: str
+
+
+def workload(parameters: Hyperparameters, conversations: int, tokens: int) -> Workload:
+    """Counts of a run. The hold-out is evaluated at the start, after each epoch, and by both models at the end."""
+    held_out = max(1, round(conversations * parameters.validation_fraction)) if conversations > 1 else 0
+    share = held_out / conversations if conversations else 0.0
+    per_step = parameters.per_device_train_batch_size * parameters.gradient_accumulation_steps
+    steps_per_epoch = math.ceil((conversations - held_out) / per_step)
+    return Workload(
+        training_tokens=round(tokens * (1 - share)) * parameters.num_epochs,
+        evaluation_tokens=round(tokens * share) * (parameters.num_epochs + 3),
+        steps=steps_per_epoch * parameters.num_epochs,
+    )
+
+
+def price(gpu_type: GpuType, work: Workload, log_errors: Sequence[float]) -> Priced:
+    prior = PRIORS[gpu_type]
+    physical_s = physical_duration_s(prior, work.training_tokens, work.evaluation_tokens, work.steps)
+    return Priced(work, physical_s, predict(prior, physical_s, log_errors), len(log_errors), prior.source)
+
+
+def cost_micro_usd(rate_micro_usd_per_hour: int, seconds: float) -> int:
+    """Rounded up: an estimate never flatters."""
+    return math.ceil(rate_micro_usd_per_hour * seconds / 3600)
+
+
+def rate_of(rates: RateTable, gpu_type: GpuType, tier: PricingTier) -> int:
+    """The rate to plan with; `auto` may end up on-demand, so it is planned with the dearer of both.
+
+    Raises KeyError when no rate is known.
+    """
+    if tier is PricingTier.AUTO:
+        return max(rates[gpu_type, PricingTier.SPOT], rates[gpu_type, PricingTier.ON_DEMAND])
+    return rates[gpu_type, tier]
+
+
+def explain(priced: Priced) -> str:
+    basis = f"{priced.runs} finished runs like this one" if priced.runs else f"no finished run yet; {priced.source}"
+    work = priced.workload
+    return (
+        f"{work.training_tokens:,} training tokens in {work.steps:,} steps; based on {basis}. "
+        "Eight of ten runs are expected inside the interval."
+    )

@@ -1,0 +1,20 @@
+"""What happens by time: the meter of running machines."""
+
+from chassis.clock import Clock
+from chassis.database import Database
+from services.cost_guard import ledger
+from services.cost_guard.costs import report_cost
+from services.cost_guard.settings import Settings
+
+
+class CostMeter:
+    def __init__(self, database: Database, settings: Settings, clock: Clock) -> None:
+        self._database, self._settings, self._clock = database, settings, clock
+
+    async def tick(self) -> None:
+        """Report every job that costs money now, one short transaction each."""
+        async with self._database.read() as connection:
+            due = await ledger.running_jobs(connection)
+        for job_id in due:
+            async with self._database.transaction() as tx:
+                await report_cost(tx, job_id, self._settings, self._clock.now())

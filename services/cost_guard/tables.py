@@ -1,0 +1,82 @@
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Float, Index, Integer, MetaData, Table, Text, func, text
+from sqlalchemy.dialects.postgresql import JSONB, UUID
+
+from chassis.inbox import inbox_table
+from chassis.outbox import outbox_table
+
+metadata = MetaData()
+outbox = outbox_table(metadata)
+inbox = inbox_table(metadata)
+
+# Rates are data: a change is a new row, so that an old interval keeps the rate it was billed at.
+gpu_rates = Table(
+    "gpu_rates",
+    metadata,
+    Column("gpu_type", Text, primary_key=True),
+    Column("pricing_tier", Text, primary_key=True),
+    Column("valid_from", DateTime(timezone=True), primary_key=True),
+    Column("micro_usd_per_hour", BigInteger, nullable=False),
+    Column("changed_by", Text, nullable=False),
+)
+
+budgets = Table(
+    "budgets",
+    metadata,
+    Column("workspace_id", UUID(as_uuid=True), primary_key=True),
+    Column("limit_micro_usd", BigInteger, nullable=False),
+    Column("changed_by", Text, nullable=False, server_default="default"),
+    Column("changed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
+# What the guard knows of a job. A reservation is the upper end of the estimate, held until `ended_at`.
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("job_id", UUID(as_uuid=True), primary_key=True),
+    Column("workspace_id", UUID(as_uuid=True), nullable=False),
+    Column("reservation_id", UUID(as_uuid=True)),
+    Column("reserved_micro_usd", BigInteger, nullable=False, server_default="0"),
+    Column("estimate_micro_usd", BigInteger),
+    Column("estimate", JSONB),
+    Column("physical_s", Float),
+    Column("estimate_key", Text),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("ended_at", DateTime(timezone=True)),
+    Column("outcome", Text),
+    Column("overrun_said", Boolean, nullable=False, server_default=text("false")),
+    # The final cost is said once, when the job has ended and its last machine is gone.
+    Column("settled_at", DateTime(timezone=True)),
+    Column("settled_micro_usd", BigInteger),
+    Column("log_error", Float),
+    Index(
+        "jobs_open_reservations", "workspace_id", postgresql_where=text("ended_at IS NULL AND reserved_micro_usd > 0")
+    ),
+    Index("jobs_learnt", "estimate_key", "settled_at", postgresql_where=text("log_error IS NOT NULL")),
+    Index("jobs_unsettled", "job_id", postgresql_where=text("settled_at IS NULL")),
+)
+
+# One row per machine; open while `terminated_at` is null. Append-only apart from the end.
+billing_intervals = Table(
+    "billing_intervals",
+    metadata,
+    Column("job_id", UUID(as_uuid=True), primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("workspace_id", UUID(as_uuid=True), nullable=False),
+    Column("gpu_type", Text, nullable=False),
+    Column("pricing_tier", Text, nullable=False),
+    Column("rate_micro_usd_per_hour", BigInteger, nullable=False),
+    Column("running_since", DateTime(timezone=True), nullable=False),
+    Column("terminated_at", DateTime(timezone=True)),
+    Index("billing_intervals_workspace", "workspace_id", "running_since"),
+    Index("billing_intervals_open", "job_id", postgresql_where=text("terminated_at IS NULL")),
+)
+
+# What was said about a budget: once per month and level.
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("workspace_id", UUID(as_uuid=True), primary_key=True),
+    Column("month", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("said_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)

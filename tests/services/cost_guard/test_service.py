@@ -1,0 +1,206 @@
+import asyncio
+
+import pytest
+
+from chassis.problems import ProblemError
+from contracts.error_taxonomy import TrainingErrorType
+from contracts.events import BudgetExceeded, BudgetThreshold, CostOverrun, CostUpdated, JobFailed, PodTerminated
+from contracts.gpus import GpuType, PricingTier
+from contracts.identifiers import uuid7
+from contracts.rpc.costs import (
+    BUDGET,
+    ESTIMATE,
+    RATES,
+    RELEASE,
+    SET_BUDGET,
+    SET_RATE,
+    BudgetQuery,
+    RatesQuery,
+    ReleaseRequest,
+    SetBudget,
+    SetRate,
+)
+from tests.services.cost_guard.conftest import NOON, hours
+
+
+async def set_budget(caller, workspace_id, micro_usd):
+    return await caller.bus.request(
+        SET_BUDGET, SetBudget(workspace_id=workspace_id, limit_micro_usd=micro_usd, changed_by="owner")
+    )
+
+
+async def test_an_estimate_prices_both_tiers_with_an_interval(caller) -> None:
+    reply = await caller.bus.request(ESTIMATE, caller.request(uuid7()))
+    assert reply.cost_micro_usd.low < reply.cost_micro_usd.expected < reply.cost_micro_usd.high
+    assert [tier.pricing_tier for tier in reply.tiers] == [PricingTier.SPOT, PricingTier.ON_DEMAND]
+    assert reply.tiers[1].cost_micro_usd.expected / reply.tiers[0].cost_micro_usd.expected == pytest.approx(
+        7.99 / 2.49, rel=1e-3
+    )
+    assert reply.budget.limit_micro_usd == 500_000_000
+    assert reply.allowed_to_proceed
+
+
+async def test_fifty_concurrent_starts_with_money_for_one(caller) -> None:
+    workspace_id = uuid7()
+    one = (await caller.bus.request(ESTIMATE, caller.request(workspace_id))).cost_micro_usd.high
+    await set_budget(caller, workspace_id, one + one // 2)
+    replies = await asyncio.gather(*(caller.reserve(workspace_id, uuid7()) for _ in range(50)))
+    assert sum(reply.accepted for reply in replies) == 1
+    refused = next(reply for reply in replies if not reply.accepted)
+    assert "Raise the budget to at least" in refused.refusal
+    assert (await caller.bus.request(BUDGET, BudgetQuery(workspace_id=workspace_id))).reserved_micro_usd == one
+
+
+async def test_the_same_job_reserves_once(caller, job) -> None:
+    job_id, workspace_id = job
+    first, second = await caller.reserve(workspace_id, job_id), await caller.reserve(workspace_id, job_id)
+    assert first.reservation_id == second.reservation_id
+    budget = await caller.bus.request(BUDGET, BudgetQuery(workspace_id=workspace_id))
+    assert budget.reserved_micro_usd == first.reserved_micro_usd
+
+
+async def test_a_released_reservation_frees_the_money_but_not_for_a_stranger(caller, job) -> None:
+    job_id, workspace_id = job
+    await caller.reserve(workspace_id, job_id)
+    stranger = await caller.bus.request(RELEASE, ReleaseRequest(job_id=job_id, workspace_id=uuid7()))
+    assert not stranger.released
+    assert (await caller.bus.request(RELEASE, ReleaseRequest(job_id=job_id, workspace_id=workspace_id))).released
+    assert (await caller.bus.request(BUDGET, BudgetQuery(workspace_id=workspace_id))).reserved_micro_usd == 0
+
+
+async def test_the_meter_runs_with_the_clock_and_ends_with_the_machine(caller, job, clock) -> None:
+    job_id, workspace_id = job
+    await caller.run(job_id, workspace_id, NOON)
+    await caller.said(CostUpdated, job_id)
+    clock.advance(hours(1))
+    assert (await caller.cost(job_id, workspace_id)).cost_micro_usd == 2_490_000
+    await caller.run(job_id, workspace_id, NOON, NOON + hours(1))
+    await caller.complete(job_id, workspace_id)
+    clock.advance(hours(5))
+    for _ in range(100):
+        final = [item for item in await caller.said(CostUpdated, job_id) if item.final]
+        if final:
+            break
+        await asyncio.sleep(0.05)
+    assert [item.cost_micro_usd for item in final] == [2_490_000]
+    cost = await caller.cost(job_id, workspace_id)
+    assert (cost.cost_micro_usd, cost.running) == (2_490_000, False)
+
+
+async def test_the_end_of_a_machine_may_be_heard_before_its_beginning(caller, job, clock) -> None:
+    job_id, workspace_id = job
+    machine = caller.machine(job_id, workspace_id)
+    await caller.tell(PodTerminated(**machine, running_since=NOON, terminated_at=NOON + hours(2)))
+    await caller.said(CostUpdated, job_id)
+    await caller.run(job_id, workspace_id, NOON)
+    await caller.said(CostUpdated, job_id, 2)
+    clock.advance(hours(9))
+    cost = await caller.cost(job_id, workspace_id)
+    assert (cost.cost_micro_usd, cost.running) == (4_980_000, False)
+
+
+async def test_a_job_that_ends_before_its_machine_is_heard_of_is_billed_all_the_same(caller, job, clock) -> None:
+    job_id, workspace_id = job
+    await caller.complete(job_id, workspace_id)
+    assert (await caller.said(CostUpdated, job_id))[0].cost_micro_usd == 0
+    await caller.run(job_id, workspace_id, NOON - hours(1), NOON)
+    for _ in range(100):
+        if (await caller.said(CostUpdated, job_id))[-1].cost_micro_usd == 2_490_000:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("the late machine was never billed")
+
+
+async def test_two_attempts_add_up_and_a_stranger_sees_zero(caller, job) -> None:
+    job_id, workspace_id = job
+    await caller.run(job_id, workspace_id, NOON - hours(3), NOON - hours(2), attempt=1)
+    await caller.run(job_id, workspace_id, NOON - hours(1), NOON, attempt=2)
+    await caller.said(CostUpdated, job_id, 4)
+    assert (await caller.cost(job_id, workspace_id)).cost_micro_usd == 4_980_000
+    assert (await caller.cost(job_id, uuid7())).cost_micro_usd == 0
+
+
+async def test_an_overrun_is_said_once(caller, job, clock) -> None:
+    job_id, workspace_id = job
+    await caller.reserve(workspace_id, job_id)
+    await caller.run(job_id, workspace_id, NOON)
+    await caller.said(CostUpdated, job_id)
+    clock.advance(hours(20))
+    said = await caller.said(CostOverrun, job_id)
+    clock.advance(hours(1))
+    await asyncio.sleep(0.6)
+    assert len(await caller.said(CostOverrun, job_id)) == 1
+    assert said[0].variance_percent > 20
+
+
+async def test_budget_levels_are_said_once_each(caller, job, clock) -> None:
+    job_id, workspace_id = job
+    await set_budget(caller, workspace_id, 10_000_000)
+    await caller.run(job_id, workspace_id, NOON)
+    await caller.said(CostUpdated, job_id)
+    clock.advance(hours(3.3))  # 8.2 of 10 dollars
+    assert [item.threshold_percent for item in await caller.said(BudgetThreshold, workspace_id)] == [80]
+    clock.advance(hours(1))
+    assert (await caller.said(BudgetExceeded, workspace_id))[0].spent_micro_usd > 10_000_000
+    await asyncio.sleep(0.5)
+    assert [item.threshold_percent for item in await caller.said(BudgetThreshold, workspace_id)] == [80, 95]
+    assert len(await caller.said(BudgetExceeded, workspace_id)) == 1
+
+
+async def test_rates_are_data_and_an_old_interval_keeps_its_rate(caller, job, clock) -> None:
+    job_id, workspace_id = job
+    await caller.run(job_id, workspace_id, NOON)
+    await caller.said(CostUpdated, job_id)
+    clock.advance(hours(1))
+    await caller.bus.request(
+        SET_RATE,
+        SetRate(
+            gpu_type=GpuType.H100_PCIE_80GB,
+            pricing_tier=PricingTier.SPOT,
+            micro_usd_per_hour=5_000_000,
+            changed_by="admin",
+        ),
+    )
+    rates = await caller.bus.request(RATES, RatesQuery(workspace_id=workspace_id))
+    assert {(r.gpu_type, r.pricing_tier): r.micro_usd_per_hour for r in rates.rates}[
+        GpuType.H100_PCIE_80GB, PricingTier.SPOT
+    ] == 5_000_000
+    assert (await caller.cost(job_id, workspace_id)).cost_micro_usd == 2_490_000
+    assert (await caller.bus.request(ESTIMATE, caller.request(workspace_id))).rate_micro_usd_per_hour == 5_000_000
+
+
+async def test_finished_runs_teach_the_estimate_and_failed_ones_do_not(caller, clock) -> None:
+    workspace_id = uuid7()
+    for outcome in ("completed", "failed"):
+        job_id = uuid7()
+        await caller.reserve(workspace_id, job_id)
+        await caller.run(job_id, workspace_id, clock.now(), clock.now() + hours(2))
+        clock.advance(hours(2))
+        if outcome == "completed":
+            await caller.complete(job_id, workspace_id)
+        else:
+            await caller.tell(
+                JobFailed(
+                    job_id=job_id,
+                    workspace_id=workspace_id,
+                    job_name="x",
+                    created_by="me",
+                    error_type=TrainingErrorType.UNKNOWN,
+                    message="m",
+                    suggested_fix="f",
+                    failed_at=clock.now(),
+                )
+            )
+        for _ in range(100):
+            if any(item.final for item in await caller.said(CostUpdated, job_id)):
+                break
+            await asyncio.sleep(0.05)
+    assert (await caller.bus.request(ESTIMATE, caller.request(workspace_id))).based_on_runs == 1
+
+
+async def test_an_unknown_rate_is_refused_with_a_way_out(guard, caller) -> None:
+    async with guard.database.transaction() as tx:
+        await tx.exec_driver_sql("DELETE FROM gpu_rates WHERE gpu_type = 'h100_pcie_80gb'")
+    with pytest.raises(ProblemError, match="hourly rate") as caught:
+        await caller.bus.request(ESTIMATE, caller.request(uuid7()))
+    assert caught.value.code == "gpu_rate_unknown"
