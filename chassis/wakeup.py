@@ -65,11 +65,14 @@ class Wakeup:
         """One connection's life. Returns or raises when it is lost."""
         connection = await asyncpg.connect(dsn, timeout=_CONNECT_TIMEOUT_S)
         try:
+            lost = asyncio.Event()
+            connection.add_termination_listener(lambda _: lost.set())
             await connection.add_listener(self._channel, self._on_notify)
             self.wake()
-            while True:
-                await asyncio.sleep(_HEARTBEAT_S)
-                await connection.execute("SELECT 1", timeout=_CONNECT_TIMEOUT_S)
+            while not lost.is_set():
+                await connection.execute("SELECT 1", timeout=_CONNECT_TIMEOUT_S)  # finds a peer that went silently
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(lost.wait(), _HEARTBEAT_S)
         finally:
             connection.terminate()
 

@@ -29,7 +29,7 @@ async def main(point: str, nats_url: str, database_url: str) -> None:
         raise SystemExit(f"no such point: {point}")
     bus = await pipe.bus(record if point == "between effect and ack" else None)
     event = job_event()
-    print(event.id, flush=True)
+    print("said", event.id, flush=True)
     await pipe.say(event)
     await pipe.relay(bus)
     await asyncio.sleep(60)

@@ -22,7 +22,8 @@ async def crash(pipe: Pipe, point: str) -> UUID:
         subprocess.run, command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
-    return UUID(done.stdout.split()[0])
+    said = [line for line in done.stdout.splitlines() if line.startswith("said ")]
+    return UUID(said[0].split()[1])
 
 
 async def test_crash_between_commit_and_publish(pipe: Pipe) -> None:

@@ -183,6 +183,9 @@ async def test_poison_is_not_lost_while_the_dead_letter_stream_is_missing(own_pi
 async def test_postgresql_killed_and_restarted(
     nats_server: NatsPart, postgres_server: PostgresPart
 ) -> None:
+    postgres_server.durable = True  # test servers do not wait for the disk; a committed row must survive this test
+    await asyncio.to_thread(postgres_server.stop)
+    await asyncio.to_thread(postgres_server.start)
     url = postgres_server.create_database("pipe")
     await create_tables(url)
     pipe = Pipe(nats_server.url, Database(url))
