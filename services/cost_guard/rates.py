@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.gpus import GpuType, PricingTier
@@ -15,7 +15,7 @@ async def rates_at(connection: AsyncConnection, at: datetime) -> dict[tuple[GpuT
     """The rate of every GPU and tier that was valid at this moment."""
     query = (
         select(gpu_rates)
-        .distinct(gpu_rates.c.gpu_type, gpu_rates.c.pricing_tier)
+        .ext(distinct_on(gpu_rates.c.gpu_type, gpu_rates.c.pricing_tier))
         .where(gpu_rates.c.valid_from <= at)
         .order_by(gpu_rates.c.gpu_type, gpu_rates.c.pricing_tier, gpu_rates.c.valid_from.desc())
     )
