@@ -50,7 +50,8 @@ class JsonSource:
         self.text = ""
         self.pos = 0
         self.ended = False
-        self._lines_dropped = 0
+        self._lines = 0  # line feeds before `_counted`
+        self._counted = 0
         self._chars_dropped_on_line = 0
 
     @property
@@ -58,7 +59,13 @@ class JsonSource:
         return self._digest.hexdigest()
 
     def line(self, pos: int | None = None) -> int:
-        return 1 + self._lines_dropped + self.text.count("\n", 0, self.pos if pos is None else pos)
+        """The line of `pos`, counted on from where counting stopped: once over the file in all."""
+        pos = self.pos if pos is None else pos
+        if pos < self._counted:
+            return 1 + self._lines - self.text.count("\n", pos, self._counted)
+        self._lines += self.text.count("\n", self._counted, pos)
+        self._counted = pos
+        return 1 + self._lines
 
     def place(self, pos: int | None = None) -> str:
         pos = self.pos if pos is None else pos
@@ -148,11 +155,12 @@ class JsonSource:
 
     def _drop_consumed(self) -> None:
         kept_line_start = self.text.rfind("\n", 0, self.pos)
-        self._lines_dropped += self.text.count("\n", 0, self.pos)
+        self.line()
         if kept_line_start >= 0:
             self._chars_dropped_on_line = 0
         self._chars_dropped_on_line += self.pos - kept_line_start - 1
         self.text = self.text[self.pos :]
+        self._counted -= self.pos
         self.pos = 0
 
     def _without_mark(self, data: bytes) -> bytes:

@@ -1,0 +1,56 @@
+"""The stored form comes back as it went in, and is the same bytes every time."""
+
+from io import BytesIO
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from contracts.training_file import Conversation, Turn, canonical_lines, content_sha256, read_canonical
+
+text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+
+
+@st.composite
+def conversations(draw):
+    texts = draw(st.lists(st.tuples(text, text, st.booleans()), min_size=1, max_size=4))
+    turns = [
+        turn
+        for asked, said, learn in texts
+        for turn in (Turn(role="user", content=asked), Turn(role="assistant", content=said, learn=learn))
+    ]
+    metadata = draw(st.dictionaries(text, text, max_size=3))
+    return Conversation(key=draw(text), system_prompt=draw(st.none() | text), turns=tuple(turns), metadata=metadata)
+
+
+@given(st.lists(conversations(), max_size=4))
+def test_round_trip(found):
+    stored = b"".join(canonical_lines(found))
+    assert list(read_canonical(BytesIO(stored))) == found
+    assert stored.count(b"\n") == len(found)
+
+
+@given(conversations())
+def test_same_content_same_hash_whatever_the_order_of_its_metadata(found):
+    turned = found.model_copy(update={"metadata": dict(reversed(found.metadata.items()))})
+    assert content_sha256([found]) == content_sha256([turned])
+
+
+def test_known_line_and_hash():
+    known = Conversation(
+        key="k", turns=(Turn(role="user", content="Hi \u00e9"), Turn(role="assistant", content="Yes", learn=True))
+    )
+    assert (
+        b"".join(canonical_lines([known]))
+        == (
+            '{"key":"k","metadata":{},"system_prompt":null,'
+            '"turns":[{"content":"Hi \u00e9","learn":false,"role":"user"},'
+            '{"content":"Yes","learn":true,"role":"assistant"}]}\n'
+        ).encode()
+    )
+
+
+def test_other_content_is_refused():
+    with pytest.raises(ValidationError):
+        list(read_canonical([b'{"key": "k"}']))
