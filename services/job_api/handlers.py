@@ -8,4 +8,4 @@ from services.job_api.usecases.record_event import record_event
 def listen(bus: Bus) -> None:
     """All durables of job_api: pods, training, costs, validation."""
     for consumer in consumers_of("job_api"):
-        bus.consume(consumer, {model: record_event for model in consumer.events})
+        bus.consume(consumer, dict.fromkeys(consumer.events, record_event))

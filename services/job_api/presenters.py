@@ -3,10 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+from sqlalchemy.engine import RowMapping
+
+from chassis.deadletter import DeadLetter
 from contracts.job_status import JobStatus, allowed_actions
 from services.job_api.domain.configuration import differences_from_preset
 
-Row = Mapping[str, Any]
+Row = RowMapping | Mapping[str, Any]
 
 _PLAIN = (
     "id", "workspace_id", "training_file_id", "training_file_name", "name", "description", "notes", "tags", "preset",
@@ -63,3 +67,19 @@ def page(data: list[dict[str, Any]], next_cursor: str | int | None) -> dict[str,
     """The envelope of every list."""
     cursor = None if next_cursor is None else str(next_cursor)
     return {"object": "list", "data": data, "has_more": cursor is not None, "next_cursor": cursor}
+
+
+def dead_letter(letter: DeadLetter) -> dict[str, Any]:
+    """The message as JSON where it is JSON, else as text with replacement characters."""
+    try:
+        event = orjson.loads(letter.data)
+    except orjson.JSONDecodeError:
+        event = None
+    readable = isinstance(event, dict)
+    return {
+        "object": "dead_letter", "sequence": letter.sequence, "subject": letter.subject, "consumer": letter.consumer,
+        "error_type": letter.error_type, "error": letter.error, "deliveries": letter.deliveries,
+        "message_id": letter.message_id, "dead_lettered_at": letter.dead_lettered_at,
+        "event": event if readable else None,
+        "raw": None if readable else letter.data.decode(errors="replace"),
+    }

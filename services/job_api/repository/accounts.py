@@ -67,7 +67,8 @@ async def ensure_user(tx: AsyncConnection, email: str, display_name: str = "") -
     """The id of the user with this address, who is made when unknown."""
     await tx.execute(insert(users).values(id=uuid7(), email=email.lower(), display_name=display_name)
                      .on_conflict_do_nothing())
-    return (await tx.execute(select(users.c.id).where(users.c.email == email.lower()))).scalar_one()
+    user_id: UUID = (await tx.execute(select(users.c.id).where(users.c.email == email.lower()))).scalar_one()
+    return user_id
 
 
 async def add_roles(tx: AsyncConnection, workspace_id: UUID, user_id: UUID, roles: Sequence[str]) -> None:
@@ -111,3 +112,20 @@ async def revoke_api_key(tx: AsyncConnection, workspace_id: UUID, key_id: UUID, 
     revoked: dict[str, Any] = {"revoked_at": func.coalesce(api_keys.c.revoked_at, at)}
     statement = update(api_keys).where(api_keys.c.id == key_id, api_keys.c.workspace_id == workspace_id)
     return (await tx.execute(statement.values(**revoked))).rowcount == 1
+
+
+async def user_id_of(tx: AsyncConnection, subject: str) -> UUID | None:
+    """The user whose id is this subject; subjects of other identity providers are no users of ours."""
+    try:
+        user_id = UUID(subject)
+    except ValueError:
+        return None
+    return (await tx.execute(select(users.c.id).where(users.c.id == user_id))).scalar_one_or_none()
+
+
+async def email_of(tx: AsyncConnection, subject: str) -> str | None:
+    user_id = await user_id_of(tx, subject)
+    if user_id is None:
+        return None
+    email: str = (await tx.execute(select(users.c.email).where(users.c.id == user_id))).scalar_one()
+    return email

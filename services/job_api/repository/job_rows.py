@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from sqlalchemy.engine import RowMapping
+
 from contracts.error_taxonomy import TrainingErrorType
 from contracts.gpus import GpuType, PricingTier
 from contracts.hyperparameters import Hyperparameters
@@ -12,7 +14,7 @@ from contracts.job_status import JobStatus
 from services.job_api.domain.configuration import Configuration
 from services.job_api.domain.job import Job
 
-Row = Mapping[str, Any]
+Row = RowMapping | Mapping[str, Any]
 
 
 def job_of(row: Row) -> Job:

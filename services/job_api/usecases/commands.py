@@ -13,9 +13,8 @@ from contracts.rpc.costs import ReserveReply, ReserveRequest
 from services.job_api import presenters, problems
 from services.job_api.ports import Asks
 from services.job_api.repository import jobs
-from services.job_api.repository.job_rows import configuration_of
 from services.job_api.usecases import create_job, end_job, retry_job, start_job
-from services.job_api.usecases.estimate import estimate_request
+from services.job_api.usecases.create_job import Prepared
 from services.job_api.usecases.requests import Caller, Defaults, NewJob, Retry
 
 Document = dict[str, Any]
@@ -33,14 +32,14 @@ class JobCommands:
     async def create(self, caller: Caller, wanted: NewJob, *, start: bool, once: Once) -> Document:
         """With `start` the job is created and queued, or - when the budget refuses - neither."""
         configuration = create_job.configure(wanted, self.defaults)
-        row = await create_job.prepare(self.database, self.asks, caller, wanted, configuration, self.clock.now())
-        return await self._insert(caller, row, start=start, once=once)
+        new = await create_job.prepare(self.database, self.asks, caller, wanted, configuration, self.clock.now())
+        return await self._insert(caller, new, {}, start=start, once=once)
 
     async def retry(self, caller: Caller, job_id: UUID, retry: Retry, *, start: bool, once: Once) -> Document:
         job = await retry_job.ended_job(self.database, caller, job_id)
         wanted, configuration, ties = retry_job.again(job, retry)
-        row = await create_job.prepare(self.database, self.asks, caller, wanted, configuration, self.clock.now())
-        return await self._insert(caller, row | ties, start=start, once=once)
+        new = await create_job.prepare(self.database, self.asks, caller, wanted, configuration, self.clock.now())
+        return await self._insert(caller, new, ties, start=start, once=once)
 
     async def start(self, caller: Caller, job_id: UUID, once: Once) -> Document:
         request = await start_job.startable(self.database, caller, job_id)
@@ -63,19 +62,21 @@ class JobCommands:
         async with self.database.transaction() as tx:
             await end_job.delete_job(tx, caller, job_id)
 
-    async def _insert(self, caller: Caller, row: Document, *, start: bool, once: Once) -> Document:
-        reply = await self._reserve_for(caller, row) if start else None
+    async def _insert(
+        self, caller: Caller, new: Prepared, ties: Document, *, start: bool, once: Once
+    ) -> Document:
+        row = new.row | ties
+        reply = await self._reserve_for(caller, new) if start else None
         async with self.database.transaction() as tx:
             await create_job.insert(tx, row)
             if reply is not None:
                 await start_job.enqueue(tx, self.clock, caller, row["id"], reply)
             return await self._answer(tx, caller, row["id"], 201, once)
 
-    async def _reserve_for(self, caller: Caller, row: Document) -> ReserveReply:
-        """The budget's yes for a job that is about to be created; its id is known already."""
-        file = await create_job.usable_file(self.database, caller.workspace_id, row["training_file_id"])
-        estimate = estimate_request(caller.workspace_id, configuration_of(row), create_job.files.reference(file))
-        request = ReserveRequest(job_id=row["id"], job_name=row["name"], requested_by=caller.subject, estimate=estimate)
+    async def _reserve_for(self, caller: Caller, new: Prepared) -> ReserveReply:
+        """The budget's yes for a job that is about to be written; its id is known already."""
+        request = ReserveRequest(job_id=new.row["id"], job_name=new.row["name"], requested_by=caller.subject,
+                                 estimate=new.estimate)
         return await start_job.reserve(self.database, self.asks, request)
 
     async def _answer(self, tx: AsyncConnection, caller: Caller, job_id: UUID, status: int, once: Once) -> Document:

@@ -1,6 +1,6 @@
 """A job is created from a file, a preset and what the user changed; it costs nothing until it is started."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,7 @@ from contracts.events import JobCreated
 from contracts.hyperparameters import Hyperparameters
 from contracts.identifiers import uuid7
 from contracts.presets import resolve
+from contracts.rpc.costs import EstimateRequest
 from services.job_api import problems
 from services.job_api.domain.configuration import Configuration
 from services.job_api.ports import Asks
@@ -49,14 +50,23 @@ async def usable_file(database: Database, workspace_id: UUID, file_id: UUID) -> 
     return row
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A job's row before it is written, and the question about its cost."""
+
+    row: dict[str, Any]
+    estimate: EstimateRequest
+
+
 async def prepare(database: Database, asks: Asks, caller: Caller, wanted: NewJob, configuration: Configuration,
-                  at: datetime) -> dict[str, Any]:
-    """The new job's row, with an estimate where cost_guard answers. Nothing is written yet."""
+                  at: datetime) -> Prepared:
+    """The new job, with an estimate where cost_guard answers. Nothing is written yet."""
     file = await usable_file(database, caller.workspace_id, wanted.training_file_id)
     request = estimate_request(caller.workspace_id, configuration, files.reference(file))
     estimate = await estimate_or_none(asks, request)
     name = wanted.name or f"{file['name']} - {configuration.preset} {at:%Y-%m-%d %H:%M}"
-    return _row(caller, replace(wanted, name=name), configuration) | estimate_columns(estimate)
+    row = _row(caller, replace(wanted, name=name), configuration) | estimate_columns(estimate)
+    return Prepared(row, request)
 
 
 async def insert(tx: AsyncConnection, row: dict[str, Any]) -> None:

@@ -1,0 +1,99 @@
+"""The first workspace, its admin and an API key: `python -m services.job_api.bootstrap --out PATH [--url URL]`.
+
+Does nothing when the file's key works. When only the file was lost, a new key is made and the old one stays valid.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from chassis.auth import Role, new_api_key
+from chassis.auth.api_keys import ApiKeys
+from chassis.clock import SystemClock
+from chassis.database import Database
+from contracts.identifiers import uuid7
+from services.job_api.repository import accounts
+from services.job_api.settings import Settings
+
+WORKSPACE, EMAIL, KEY_NAME = "Default workspace", "admin@localhost", "bootstrap"
+_LOCK = 7_201_341
+
+
+async def bootstrap(database: Database, path: Path, url: str) -> dict[str, Any]:
+    """What the file holds afterwards: url, workspace_id, workspace_name, user_id, email, api_key."""
+    known = _read(path)
+    key = str(known.get("api_key", ""))
+    if key and await ApiKeys(accounts.ApiKeyTable(database), SystemClock()).principal(key):
+        credentials = known | {"url": url}
+    else:
+        async with database.transaction() as tx:
+            credentials = await _make(tx) | {"url": url}
+    if credentials != known:
+        _write(path, credentials)
+    os.chmod(path, 0o600)
+    return credentials
+
+
+async def _make(tx: AsyncConnection) -> dict[str, Any]:
+    await tx.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+    first = await accounts.first_workspace(tx)
+    workspace_id: UUID = first["id"] if first else uuid7()
+    name: str = first["name"] if first else WORKSPACE
+    await accounts.ensure_workspace(tx, workspace_id, name)
+    user_id = await accounts.ensure_user(tx, EMAIL, "Administrator")
+    await accounts.add_roles(tx, workspace_id, user_id, [Role.ADMIN])
+    key = new_api_key()
+    await accounts.add_api_key(tx, workspace_id=workspace_id, user_id=user_id, key=key, name=KEY_NAME,
+                               roles=[Role.ADMIN], created_by=str(user_id))
+    return {"workspace_id": str(workspace_id), "workspace_name": name, "user_id": str(user_id), "email": EMAIL,
+            "api_key": key.secret}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _write(path: Path, credentials: dict[str, Any]) -> None:
+    """All or nothing, and never readable by others, not even for a moment."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
+    try:
+        with os.fdopen(handle, "w") as file:
+            json.dump(credentials, file, indent=2)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+async def _main() -> None:
+    parser = argparse.ArgumentParser(description="Make the first workspace, an admin and an API key.")
+    parser.add_argument("--out", type=Path, required=True, help="the credentials file (JSON, mode 0600)")
+    parser.add_argument("--url", default="", help="the API's address, written into the file")
+    arguments = parser.parse_args()
+    settings = Settings()
+    database = Database(settings.database_url, pool_size=1)
+    try:
+        url = arguments.url or f"http://{settings.http_host}:{settings.http_port}"
+        credentials = await bootstrap(database, arguments.out, url)
+    finally:
+        await database.dispose()
+    print(f"{arguments.out}: workspace {credentials['workspace_name']!r}, {credentials['email']}")
+
+
+if __name__ == "__main__":
+    asyncio.run(_main())

@@ -1,0 +1,58 @@
+"""What other services know about a job: its metrics, its machines and their output."""
+
+import asyncio
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from contracts.rpc import metrics, pods
+from services.job_api import presenters, problems
+from services.job_api.repository import jobs
+from services.job_api.schemas.history import LogQuery, LogView, MetricsQuery, MetricsView, PodList
+from services.job_api.wiring import JsonResponse, Parts, Reader, WithParts
+
+router = APIRouter(prefix="/jobs/{job_id}", tags=["history"])
+
+
+@router.get("/metrics", response_model=MetricsView)
+async def read_metrics(
+    job_id: UUID, query: Annotated[MetricsQuery, Query()], principal: Reader, parts: WithParts
+) -> JsonResponse:
+    """Series thinned to `max_points` (minima and maxima survive), and the newest value of every metric."""
+    await _must_exist(parts, principal.workspace_id, job_id)
+    about = {"job_id": job_id, "workspace_id": principal.workspace_id}
+    series, latest = await asyncio.gather(
+        parts.bus.request(metrics.RANGE, metrics.RangeQuery(
+            **about, metrics=tuple(query.metrics), from_step=query.from_step, to_step=query.to_step,
+            max_points=query.max_points)),
+        parts.bus.request(metrics.LATEST, metrics.LatestQuery(**about)),
+    )
+    return JsonResponse({"object": "training_job.metrics", "job_id": job_id, "latest": latest.model_dump(
+        mode="json")["metrics"], **series.model_dump(mode="json")})
+
+
+@router.get("/pods", response_model=PodList)
+async def list_pods(job_id: UUID, principal: Reader, parts: WithParts) -> JsonResponse:
+    """The machines of all attempts."""
+    await _must_exist(parts, principal.workspace_id, job_id)
+    reply = await parts.bus.request(
+        pods.JOB_PODS, pods.JobPodsQuery(job_id=job_id, workspace_id=principal.workspace_id))
+    return JsonResponse(presenters.page([pod.model_dump(mode="json") for pod in reply.pods], None))
+
+
+@router.get("/logs", response_model=LogView)
+async def read_log(
+    job_id: UUID, query: Annotated[LogQuery, Query()], principal: Reader, parts: WithParts
+) -> JsonResponse:
+    """The trainer's own output; read on from `next_offset`."""
+    await _must_exist(parts, principal.workspace_id, job_id)
+    page = await parts.bus.request(pods.POD_LOG, pods.LogQuery(
+        job_id=job_id, workspace_id=principal.workspace_id, **query.model_dump()))
+    return JsonResponse({"object": "training_job.log", "job_id": job_id, **page.model_dump(mode="json")})
+
+
+async def _must_exist(parts: Parts, workspace_id: UUID, job_id: UUID) -> None:
+    async with parts.database.read() as tx:
+        if await jobs.find(tx, workspace_id, job_id) is None:
+            raise problems.job_not_found(job_id)
