@@ -1,15 +1,20 @@
 """Starts one program so that it cannot outlive its parent.
 
-    python -S -E launch.py [--signal KILL] [--parent PID] [--user NAME] [--keep-reading] -- program ...
+    python -S -E launch.py [--signal KILL] [--parent PID | --parent-file FILE] [--user NAME] [--keep-reading]
+                           [--env-file JSON] -- program ...
 
 PR_SET_PDEATHSIG asks the kernel to signal the program when its parent dies, however it dies. The kernel
 forgets the request when the user changes, so it is made again after dropping root. A parent that died before
 the request was made would never be noticed: that is why its pid travels along and is compared afterwards.
 
+`--env-file` adds variables from a private file: environment is no place for quoting rules, and a supervisor's
+configuration no place for passwords. The program finds its parent's pid in BRIGHTRUN_STACK_PID.
+
 Standard library only, and run with -S -E: this file starts before every program of the stack.
 """
 
 import ctypes
+import json
 import os
 import pwd
 import signal
@@ -30,7 +35,7 @@ class CapabilityData(ctypes.Structure):
 
 
 def prctl(option: int, *arguments: int) -> int:
-    return LIBC.prctl(option, *(ctypes.c_ulong(value) for value in (*arguments, 0, 0, 0, 0)[:4]))
+    return int(LIBC.prctl(option, *(ctypes.c_ulong(value) for value in (*arguments, 0, 0, 0, 0)[:4])))
 
 
 def die_with_parent(signal_number: int, parent: int) -> None:
@@ -69,12 +74,24 @@ def _hold(capability: int) -> None:
         sys.exit(f"launch: capset failed: {os.strerror(ctypes.get_errno())}")
 
 
+def parent_of(value: "dict[str, str]") -> int:
+    if "--parent-file" in value:
+        with open(value["--parent-file"]) as file:
+            return int(file.read())
+    return int(value.get("--parent") or os.getppid())
+
+
 def main(arguments: "list[str]") -> None:
     split = arguments.index("--")
     options, command = arguments[:split], arguments[split + 1 :]
     value = {options[i]: options[i + 1] for i in range(len(options) - 1) if options[i].startswith("--")}
     signal_number = getattr(signal, "SIG" + value.get("--signal", "KILL"))
-    parent = int(value.get("--parent") or os.getppid())
+    parent = parent_of(value)
+    environment = {"BRIGHTRUN_STACK_PID": str(parent)}
+    if "--env-file" in value:
+        with open(value["--env-file"]) as file:
+            environment |= json.load(file)
+    os.environ.update(environment)
     die_with_parent(signal_number, parent)
     if "--user" in value and os.geteuid() == 0:
         become(value["--user"], "--keep-reading" in options)

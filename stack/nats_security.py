@@ -27,7 +27,7 @@ ACCOUNT_NAME, SYSTEM_ACCOUNT_NAME, SYSTEM_USER = "brightrun", "SYS", "system"
 
 @dataclass(frozen=True)
 class NatsSecurity:
-    """Made by `NatsSecurity.ensure(folder)`; everything there is reused, what is missing is made."""
+    """`load` reads the keys and makes missing ones; `ensure` also writes accounts and users."""
 
     folder: Path
     operator: Key
@@ -38,8 +38,15 @@ class NatsSecurity:
 
     @classmethod
     def ensure(cls, folder: Path) -> NatsSecurity:
+        security = cls.load(folder)
+        security._write_accounts()
+        security._write_users()
+        return security
+
+    @classmethod
+    def load(cls, folder: Path) -> NatsSecurity:
         operator = _stored_key(folder, "operator", nats_jwt.new_operator_key)
-        security = cls(
+        return cls(
             folder,
             operator,
             _stored_key(folder, "operator_signing", nats_jwt.new_operator_key),
@@ -47,9 +54,6 @@ class NatsSecurity:
             _stored_key(folder, "account_signing", nats_jwt.new_account_key),
             _stored_key(folder, "system_account", nats_jwt.new_account_key),
         )
-        security._write_accounts()
-        security._write_users()
-        return security
 
     def creds_file(self, user: str) -> Path:
         return self.folder / "creds" / f"{user}.creds"

@@ -1,0 +1,177 @@
+"""What the commands do: up, run, down, reset."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+from stack.bringup import BringUp
+from stack.layout import Layout
+from stack.nats_security import NatsSecurity
+from stack.parts import PartError
+from stack.parts.process import LOOPBACK
+from stack.passwords import Passwords
+from stack.ports import REST_PORT
+from stack.problems import StackError
+from stack.programs import ALL, Blueprint
+from stack.state import REST_SERVICE, StackState, choose_ports, reachable_url, read_state
+from stack.strays import end_strays
+from stack.supervision import Supervision
+
+DOCS_PATH = "/api/training/docs"
+
+
+def up(layout: Layout, *, port: int | None = None, only: tuple[str, ...] = ALL, stay: bool = True) -> StackState:
+    """Everything ready, or StackError with nothing left running. With `stay` it outlives this process."""
+    supervision = Supervision(layout)
+    fresh = not supervision.running()
+    blueprint = _blueprint(layout, port, only) if fresh else _running_blueprint(layout, port)
+    state = _describe(blueprint)
+    bring_up = BringUp(blueprint, state, supervision, _report)
+    try:
+        if fresh:
+            bring_up.prepare()
+            supervision.configure(blueprint.programs())
+            state.save(layout)
+            supervision.start(tied_to=os.getpid())
+        bring_up.run()
+    except BaseException as error:
+        if fresh:
+            supervision.stop()
+        if isinstance(error, PartError):
+            raise StackError(str(error), "`make logs` shows more.") from error
+        raise
+    if stay:
+        supervision.release()
+    return state
+
+
+def run(layout: Layout, *, port: int | None = None, only: tuple[str, ...] = ALL) -> None:
+    """In the foreground until Ctrl-C, SIGTERM, or the end of the supervisor."""
+    supervision = Supervision(layout)
+    if supervision.running():
+        raise StackError("The stack runs already.", "`make status` shows it, `make down` stops it.")
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        announce(up(layout, port=port, only=only, stay=False), stop_with="Ctrl-C")
+        while supervision.running():
+            time.sleep(0.5)
+    except KeyboardInterrupt:
+        print("\nStopping ...", flush=True)
+        down(layout)
+    else:
+        raise StackError("The supervisor ended.", f"Its log: {layout.logs / 'supervisord.log'}")
+
+
+def down(layout: Layout) -> None:
+    """Stops everything in order; afterwards no process of this stack is left."""
+    supervision = Supervision(layout)
+    if not supervision.running():
+        strays = end_strays(layout)
+        print(f"Ended what was left over: {', '.join(strays)}." if strays else "Nothing was running.")
+        return
+    began = time.monotonic()
+    killed = [*supervision.stop(), *end_strays(layout)]
+    took = f"Stopped in {time.monotonic() - began:.1f} s."
+    print(took + (f" Had to kill: {', '.join(killed)}." if killed else ""))
+
+
+def reset(layout: Layout, *, confirmed: bool) -> None:
+    """Deletes every job, file and key; the base model stays."""
+    if not layout.data.exists():
+        print(f"There is nothing in {layout.data}.")
+        return
+    print(f"This deletes all jobs, files, databases and keys in {layout.data} (the base model stays).")
+    if not confirmed and not _says_yes():
+        print("Nothing was deleted.")
+        return
+    down(layout)
+    for path in layout.data.iterdir():
+        if path == layout.model_cache:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    print("Deleted.")
+
+
+def announce(state: StackState, stop_with: str = "make down") -> None:
+    if state.program(REST_SERVICE):
+        print(f"\nBright Run is up at {state.url}   (API documentation: {state.url}{DOCS_PATH})")
+        print(f"  API key   {_short(state.credentials)}   (the brightrun command finds it by itself)")
+    else:
+        print(f"\nUp: {', '.join(program.name for program in state.programs)}")
+    print(f"  logs      {_short(state.data_dir)}/logs   (make logs)")
+    print(f"  stop      {stop_with}", flush=True)
+
+
+def _blueprint(layout: Layout, port: int | None, only: tuple[str, ...]) -> Blueprint:
+    unknown = set(only) - set(ALL)
+    if unknown:
+        raise StackError(f"There is no program called {', '.join(unknown)}.", f"Known: {', '.join(ALL)}.")
+    layout.make_folders()
+    wanted, host = port or _number("BRIGHTRUN_PORT"), os.environ.get("BRIGHTRUN_HOST") or LOOPBACK
+    ports = choose_ports(layout, list(ALL), wanted_port=wanted, host=host) if REST_SERVICE in only else None
+    ports = ports or choose_ports(layout, [name for name in ALL if name != REST_SERVICE])
+    security = NatsSecurity.ensure(layout.data / "nats")
+    return Blueprint(layout, ports, Passwords.ensure(layout), security, host, only)
+
+
+def _running_blueprint(layout: Layout, port: int | None) -> Blueprint:
+    """The one the running stack was started with."""
+    state = read_state(layout)
+    if state is None:
+        raise StackError(f"{layout.state_file} is missing while the stack runs.", "`make down`, then `make up`.")
+    if port and port != state.ports.get(REST_SERVICE):
+        raise StackError(f"The stack runs already at {state.url}.", f"`make down` first to move it to {port}.")
+    selected = tuple(program.name for program in state.programs)
+    security = NatsSecurity.load(layout.data / "nats")
+    return Blueprint(layout, state.ports, Passwords.ensure(layout), security, state.host, selected)
+
+
+def _describe(blueprint: Blueprint) -> StackState:
+    layout = blueprint.layout
+    return StackState(
+        url=reachable_url(blueprint.host, blueprint.ports.get(REST_SERVICE, REST_PORT)),
+        host=blueprint.host,
+        ports=blueprint.ports,
+        supervisor={"socket": str(layout.socket), "lock": str(layout.lock), "pid_file": str(layout.supervisor_pid)},
+        credentials=str(layout.credentials_file),
+        programs=tuple(program.state(layout) for program in blueprint.programs()),
+        data_dir=str(layout.data),
+    )
+
+
+def _number(variable: str) -> int | None:
+    text = os.environ.get(variable, "")
+    if not text:
+        return None
+    if not text.isdigit() or not 0 < int(text) < 65536:
+        raise StackError(f"{variable}={text} is no port number.", "Give a number from 1 to 65535.")
+    return int(text)
+
+
+def _says_yes() -> bool:
+    if not sys.stdin.isatty():
+        raise StackError("Nobody is there to be asked.", "make reset YES=1 deletes without asking.")
+    return input("Type yes to go on: ").strip().lower() in ("y", "yes")
+
+
+def _report(name: str, text: str) -> None:
+    print(f"  {name:<15} {text}", flush=True)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _short(path: str) -> str:
+    try:
+        return str(Path(path).relative_to(Path.cwd()))
+    except ValueError:
+        return path

@@ -1,0 +1,45 @@
+"""Whether a program of the stack is ready, asked the way its users would ask."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+
+from stack.parts import Part
+from stack.state import ProgramState
+
+
+@dataclass(frozen=True)
+class Health:
+    ready: bool
+    reason: str = ""
+
+
+def service_health(program: ProgramState, timeout_s: float = 3.0) -> Health:
+    """Asks /health/ready; the reason names the checks that failed."""
+    try:
+        with urllib.request.urlopen(program.health, timeout=timeout_s):  # noqa: S310  our own http:// address
+            return Health(True)
+    except urllib.error.HTTPError as error:
+        return Health(False, _failed_checks(error.read()) or f"answers {error.code}")
+    except OSError:
+        return Health(False, "does not answer yet")
+
+
+def part_health(part: Part) -> Health:
+    return Health(True) if part.is_ready() else Health(False, "does not answer")
+
+
+def _failed_checks(body: bytes) -> str:
+    """The chassis' document: a status, and for each check its own status with a detail."""
+    try:
+        document: Any = json.loads(body)
+        if waiting := document.get("waiting_for"):
+            return f"starting, waits for {waiting}"
+        failed = {n: c for n, c in document.get("checks", {}).items() if c["status"] == "failed"}
+    except (ValueError, AttributeError, KeyError, TypeError):
+        return ""
+    return "; ".join(f"{name}: {check.get('detail') or 'failed'}" for name, check in failed.items())

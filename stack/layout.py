@@ -1,0 +1,79 @@
+"""Where everything of one stack lies: below one folder, `.data` unless BRIGHTRUN_DATA_DIR says otherwise."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+# AF_UNIX paths end at 107 characters
+LONGEST_SOCKET_PATH = 100
+
+
+@dataclass(frozen=True)
+class Layout:
+    data: Path
+
+    @classmethod
+    def from_environment(cls) -> Layout:
+        return cls(Path(os.environ.get("BRIGHTRUN_DATA_DIR") or ROOT / ".data").resolve())
+
+    @property
+    def state_file(self) -> Path:
+        return self.data / "stack.json"
+
+    @property
+    def secrets_file(self) -> Path:
+        return self.data / "secrets.json"
+
+    @property
+    def credentials_file(self) -> Path:
+        return self.data / "credentials.json"
+
+    @property
+    def logs(self) -> Path:
+        return self.data / "logs"
+
+    @property
+    def supervisor(self) -> Path:
+        return self.data / "supervisor"
+
+    @property
+    def lock(self) -> Path:
+        return self.supervisor / "guard.lock"
+
+    @property
+    def supervisor_pid(self) -> Path:
+        return self.supervisor / "supervisord.pid"
+
+    @property
+    def socket(self) -> Path:
+        """The supervisor's socket; a folder whose path is too long for one keeps it in the temporary folder."""
+        path = self.supervisor / "supervisor.sock"
+        if len(str(path)) <= LONGEST_SOCKET_PATH:
+            return path
+        return Path(f"/tmp/brightrun-{os.getuid()}-{self._fingerprint()}") / "supervisor.sock"  # noqa: S108
+
+    @property
+    def pods(self) -> Path:
+        return self.data / "pods"
+
+    @property
+    def model_cache(self) -> Path:
+        return self.data / "models"
+
+    @property
+    def base_model(self) -> Path:
+        """Shared by every stack of this checkout: making it takes a minute."""
+        return ROOT / ".data" / "models" / "base"
+
+    def make_folders(self) -> None:
+        for folder in (self.data, self.logs, self.supervisor, self.pods):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.supervisor.chmod(0o700)
+        self.socket.parent.mkdir(mode=0o700, exist_ok=True)
+
+    def _fingerprint(self) -> str:
+        return hashlib.sha256(str(self.data).encode()).hexdigest()[:12]

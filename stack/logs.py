@@ -1,0 +1,71 @@
+"""`make logs`: the newest lines of one or all programs, and what is added."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from stack.layout import Layout
+from stack.problems import StackError
+
+TAIL_BYTES = 256 * 1024
+
+
+def show_logs(layout: Layout, program: str | None, *, lines: int, follow: bool) -> None:
+    """Raises StackError for a program without a log."""
+    files = _files(layout, program)
+    for path in files:
+        for line in _last_lines(path, lines):
+            _print(path, line, named=program is None)
+    if follow:
+        _follow(files, named=program is None)
+
+
+def _files(layout: Layout, program: str | None) -> list[Path]:
+    known = {path.stem: path for path in sorted(layout.logs.glob("*.log"))}
+    if not known:
+        raise StackError(f"There are no logs in {layout.logs}.", "Start the stack with `make up`.")
+    if program is None:
+        return [path for name, path in known.items() if name != "supervisord"]
+    if program not in known:
+        raise StackError(f"There is no log of {program}.", f"There are: {', '.join(known)}.")
+    return [known[program]]
+
+
+def _last_lines(path: Path, count: int) -> list[str]:
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - TAIL_BYTES))
+        return file.read().decode(errors="replace").splitlines()[-count:]
+
+
+def _follow(files: list[Path], *, named: bool) -> None:
+    opened = {path: _at_end(path) for path in files}
+    while True:
+        for path, file in list(opened.items()):
+            for line in _new_lines(file):
+                _print(path, line, named=named)
+            if path.exists() and path.stat().st_size < file.tell():  # rotated
+                file.close()
+                opened[path] = path.open("rb")
+        time.sleep(0.3)
+
+
+def _at_end(path: Path) -> BinaryIO:
+    file = path.open("rb")
+    file.seek(0, 2)
+    return file
+
+
+def _new_lines(file: BinaryIO) -> Iterator[str]:
+    while line := file.readline():
+        if not line.endswith(b"\n"):  # half a line: read it again when it is whole
+            file.seek(-len(line), 1)
+            return
+        yield line.decode(errors="replace").rstrip("\n")
+
+
+def _print(path: Path, line: str, *, named: bool) -> None:
+    print(f"{path.stem:<15} {line}" if named else line, flush=True)

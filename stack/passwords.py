@@ -1,0 +1,62 @@
+"""Passwords and keys of one stack, made at its first start and kept in a file only its owner can read."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import asdict, dataclass
+
+from stack.layout import Layout
+from stack.nats_permissions import SERVICES
+from stack.private_files import write_private_json
+from stack.problems import StackError
+
+
+@dataclass(frozen=True)
+class Passwords:
+    postgres: str
+    databases: dict[str, str]
+    valkey: str
+    s3_access_key: str
+    s3_secret_key: str
+    webhook: str
+
+    @classmethod
+    def ensure(cls, layout: Layout) -> Passwords:
+        if layout.secrets_file.exists():
+            return cls._read(layout)
+        if (layout.data / "pg" / "PG_VERSION").exists():
+            raise StackError(
+                f"{layout.secrets_file} is missing, but there are databases that need its passwords.",
+                "Put the file back, or start anew with `make reset` (deletes all jobs and files).",
+            )
+        return cls._save(layout, cls._generate())
+
+    @classmethod
+    def _read(cls, layout: Layout) -> Passwords:
+        try:
+            stored = cls(**json.loads(layout.secrets_file.read_text()))
+        except (ValueError, TypeError) as error:
+            raise StackError(
+                f"{layout.secrets_file} cannot be read: {error}.",
+                "Put a good copy back, or start anew with `make reset`.",
+            ) from error
+        missing = {name: _password() for name in SERVICES if name not in stored.databases}
+        if not missing:
+            return stored
+        return cls._save(layout, cls(**{**asdict(stored), "databases": stored.databases | missing}))
+
+    @classmethod
+    def _generate(cls) -> Passwords:
+        databases = {name: _password() for name in SERVICES}
+        access_key = f"brightrun{secrets.token_hex(8)}"
+        return cls(_password(), databases, _password(), access_key, _password(), _password())
+
+    @classmethod
+    def _save(cls, layout: Layout, passwords: Passwords) -> Passwords:
+        write_private_json(layout.secrets_file, asdict(passwords))
+        return passwords
+
+
+def _password() -> str:
+    return secrets.token_hex(24)

@@ -1,0 +1,63 @@
+"""Which port each part listens on: chosen once, remembered, and never taken from another program."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable
+
+import psutil
+
+from stack.parts.process import LOOPBACK, free_port
+from stack.problems import StackError
+
+REST_PORT = 8700
+
+
+def is_free(port: int, host: str = LOOPBACK) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: a recent use is no obstacle
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def rest_port(wanted: int | None, remembered: int | None, host: str) -> int:
+    """The REST port is part of the product's address, so it is never moved silently."""
+    port = wanted or remembered or REST_PORT
+    if not is_free(port, host):
+        raise StackError(
+            f"Port {port} on {host} is taken{holder_of(port)}.",
+            "Stop that program, or choose another port: BRIGHTRUN_PORT=8701 make up "
+            "(or python -m stack up --port 8701). The choice is remembered.",
+        )
+    return port
+
+
+def inner_ports(names: Iterable[str], remembered: dict[str, int]) -> dict[str, int]:
+    """Remembered ports that are still free, new ones otherwise; nobody but our own services uses them."""
+    chosen: dict[str, int] = {}
+    for name in names:
+        port = remembered.get(name, 0)
+        while not port or port in chosen.values() or port == REST_PORT or not is_free(port):
+            port = free_port()
+        chosen[name] = port
+    return chosen
+
+
+def holder_of(port: int) -> str:
+    """` by NAME (pid N)` when this user may see it."""
+    try:
+        connections = psutil.net_connections("tcp")
+    except psutil.AccessDenied:
+        return ""
+    for connection in connections:
+        address = connection.laddr
+        if connection.status == psutil.CONN_LISTEN and address and address.port == port and connection.pid:
+            try:
+                name = psutil.Process(connection.pid).name()
+            except psutil.Error:
+                name = "a program"
+            return f" by {name} (pid {connection.pid})"
+    return ""

@@ -1,0 +1,178 @@
+"""supervisord: its configuration, its start under the guard, and talking to it over its socket."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from xmlrpc.client import Fault, ServerProxy
+
+from supervisor.xmlrpc import Faults, SupervisorTransport
+
+from stack.layout import ROOT, Layout
+from stack.parts.process import LAUNCHER
+from stack.private_files import write_private, write_private_json
+from stack.problems import StackError
+from stack.programs import Program
+from stack.strays import FOLDER_MARK, family, kill_all
+
+GUARD = ROOT / "stack" / "guard.py"
+GROUPS = {"servers": 100, "services": 200}  # the higher stops first
+
+
+class Supervision:
+    """The supervisor of one stack folder; `running()` asks the guard's lock, never a pid alone."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+
+    def configure(self, programs: Iterable[Program]) -> None:
+        everything = list(programs)
+        for program in everything:
+            write_private_json(self._environment_file(program.name), program.command.env)
+        write_private(self._config_file(), self._config(everything))
+
+    def start(self, *, tied_to: int) -> None:
+        """Starts guard and supervisor in a session of their own; they end with the process `tied_to` until
+        `release()`."""
+        log = (self.layout.logs / "supervisor.log").open("ab")
+        command = [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(self._config_file())]
+        guard = [sys.executable, "-S", "-E", str(GUARD), "--lock", str(self.layout.lock), "--with", str(tied_to)]
+        self.layout.socket.unlink(missing_ok=True)
+        subprocess.Popen(
+            [*guard, "--", *command],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {FOLDER_MARK: str(self.layout.data)},
+        )
+        log.close()
+        self._wait_for_socket()
+
+    def release(self) -> None:
+        """The stack stays when its starter ends."""
+        if pid := self.guard_pid():
+            os.kill(pid, signal.SIGUSR1)
+
+    def running(self) -> bool:
+        return self.guard_pid() is not None
+
+    def guard_pid(self) -> int | None:
+        """The guard's pid while it holds its lock."""
+        try:
+            with self.layout.lock.open("r+") as file:
+                try:
+                    fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except OSError:
+                    return int(file.read() or 0) or None
+        except (FileNotFoundError, PermissionError, ValueError):
+            return None
+        return None
+
+    def stop(self, timeout_s: float = 60.0) -> list[str]:
+        """Stops everything in order; the names of what had to be killed afterwards (normally nothing)."""
+        guard = self.guard_pid()
+        if guard is None:
+            return []
+        everything = family(guard)
+        os.kill(guard, signal.SIGTERM)
+        gone_by = time.monotonic() + timeout_s
+        while self.running() and time.monotonic() < gone_by:
+            time.sleep(0.05)
+        return kill_all(everything, patience_s=3)
+
+    def processes(self) -> dict[str, dict[str, Any]]:
+        """Program name -> what the supervisor says about it."""
+        return {info["name"]: info for info in self._call("getAllProcessInfo")}
+
+    def start_program(self, name: str) -> None:
+        """Returns at once; one that runs already is left alone."""
+        try:
+            self._call("startProcess", self._full_name(name), False)
+        except Fault as fault:
+            if fault.faultCode != Faults.ALREADY_STARTED:
+                raise StackError(f"The supervisor cannot start {name}: {fault.faultString}.") from fault
+
+    def _full_name(self, name: str) -> str:
+        info = self.processes().get(name)
+        if info is None:
+            raise StackError(f"There is no program called {name}.", "`make status` shows the names.")
+        return f"{info['group']}:{name}"
+
+    def _call(self, method: str, *arguments: Any) -> Any:
+        transport = SupervisorTransport(None, None, f"unix://{self.layout.socket}")
+        with ServerProxy("http://127.0.0.1", transport=transport) as proxy:
+            try:
+                return getattr(proxy.supervisor, method)(*arguments)
+            except OSError as error:
+                raise StackError("The supervisor does not answer.", "`make down`, then `make up`.") from error
+
+    def _wait_for_socket(self, timeout_s: float = 20.0) -> None:
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            if self.layout.socket.exists():
+                try:
+                    self._call("getState")
+                except StackError:
+                    pass
+                else:
+                    return
+            time.sleep(0.03)
+        log = self.layout.logs / "supervisor.log"
+        raise StackError("The supervisor did not start.", f"Its log says why: {log}")
+
+    def _config_file(self) -> Path:
+        return self.layout.supervisor / "supervisord.conf"
+
+    def _environment_file(self, name: str) -> Path:
+        return self.layout.supervisor / "environment" / f"{name}.json"
+
+    def _config(self, programs: list[Program]) -> str:
+        sections = [
+            f"[unix_http_server]\nfile={self.layout.socket}\nchmod=0700\n",
+            "[supervisord]\nnodaemon=true\nnocleanup=true\nminfds=4096\n"
+            f"logfile={self.layout.logs / 'supervisord.log'}\nlogfile_maxbytes=5MB\nlogfile_backups=1\n"
+            f"pidfile={self.layout.supervisor_pid}\nchildlogdir={self.layout.logs}\n"
+            f"directory={ROOT}\n" + ("user=root\n" if os.geteuid() == 0 else ""),
+            "[rpcinterface:supervisor]\n"
+            "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n",
+        ]
+        sections += [self._program_section(program) for program in programs]
+        for group, priority in GROUPS.items():
+            names = ",".join(program.name for program in programs if program.group == group)
+            sections += [f"[group:{group}]\nprograms={names}\npriority={priority}\n"] if names else []
+        return "\n".join(sections).replace("%", "%%")
+
+    def _program_section(self, program: Program) -> str:
+        log = self.layout.logs / f"{program.name}.log"
+        return (
+            f"[program:{program.name}]\ncommand={self._command_line(program)}\ndirectory={ROOT}\n"
+            "autostart=false\nautorestart=true\n"
+            # One second counts as started. The supervisor waits a second more after each failed try in a row and
+            # would give up after startretries: while the stack is up it never does.
+            "startsecs=1\nstartretries=1000000\n"
+            f"stopsignal={program.stop_signal}\nstopwaitsecs={program.stop_wait_s}\n"
+            f"redirect_stderr=true\nstdout_logfile={log}\nstdout_logfile_maxbytes=10MB\nstdout_logfile_backups=2\n"
+        )
+
+    def _command_line(self, program: Program) -> str:
+        command = program.command
+        options = ["--signal", command.parent_death, "--parent-file", str(self.layout.supervisor_pid)]
+        options += ["--env-file", str(self._environment_file(program.name))]
+        options += ["--user", command.user] if command.user else []
+        options += ["--keep-reading"] if command.keep_reading else []
+        argv = [sys.executable, "-S", "-E", str(LAUNCHER), *options, "--", *command.argv]
+        return " ".join(_quoted(argument) for argument in argv)
+
+
+def _quoted(argument: str) -> str:
+    """supervisord splits by shell rules, but knows no single quotes inside single quotes."""
+    return '"' + argument.replace("\\", "\\\\").replace('"', '\\"') + '"'
