@@ -1,0 +1,107 @@
+"""The folder of one local pod: what the shim wrote there, and whether it still lives."""
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import struct
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from services.provisioner.ports import Machine, MachineState
+
+LOG = "trainer.log"
+ENDED = ".ended"
+# struct flock on Linux: type, whence, start, length, pid
+_FLOCK = "hhqqi"
+
+
+@dataclass(frozen=True)
+class PodFolder:
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    def prepare(self) -> None:
+        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (self.path / "work").mkdir(exist_ok=True)
+
+    def shim(self) -> int | None:
+        """The pid of the process that holds the lock, asked without taking it; None when nobody does."""
+        try:
+            descriptor = os.open(self.path / "lock", os.O_RDWR)
+        except FileNotFoundError:
+            return None
+        try:
+            question = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+            kind, *_, pid = struct.unpack(_FLOCK, fcntl.fcntl(descriptor, fcntl.F_GETLK, question))
+        finally:
+            os.close(descriptor)
+        return None if kind == fcntl.F_UNLCK else int(pid)
+
+    def machine(self) -> Machine | None:
+        """What this folder says; None when no trainer was ever started in it."""
+        # The order matters: a shim that is gone has written all it will, one that lives may still write.
+        shim = self.shim()
+        status, exited = self._read("status.json"), self._read("exit.json")
+        if status is None:
+            return Machine(self.name, self.name, MachineState.STARTING) if shim else None
+        since = _time(status["started_at"])
+        if exited is not None:
+            return Machine(self.name, self.name, MachineState.EXITED, since, int(exited["exit_code"]),
+                           _time(exited["exited_at"]), str(exited["reason"]))
+        if shim is not None:
+            return Machine(self.name, self.name, MachineState.RUNNING, since)
+        return Machine(self.name, self.name, MachineState.EXITED, since, None, None, "the shim was killed")
+
+    def stop(self) -> None:
+        """Ask the shim to end its trainer."""
+        shim = self.shim()
+        if shim is not None:
+            os.kill(shim, signal.SIGTERM)
+
+    def kill_leftovers(self) -> None:
+        """A trainer whose shim is gone is dead by the kernel's hand; its process group may hold workers."""
+        status = self._read("status.json")
+        if status is None or self.shim() is not None:
+            return
+        pid = int(status["trainer_pid"])
+        if start_ticks(pid) == status["trainer_start_ticks"]:
+            with suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+
+    def retire(self, ended: Path) -> None:
+        """Keep log and exit status, drop the working files (they can be large)."""
+        shutil.rmtree(self.path / "work", ignore_errors=True)
+        ended.mkdir(parents=True, exist_ok=True)
+        target = ended / self.name
+        shutil.rmtree(target, ignore_errors=True)
+        os.replace(self.path, target)
+
+    def delete(self) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def _read(self, name: str) -> dict[str, Any] | None:
+        try:
+            content = json.loads((self.path / name).read_text())
+        except FileNotFoundError:
+            return None
+        return dict(content)
+
+
+def start_ticks(pid: int) -> str | None:
+    """When the process began; tells it from a later one with the same number. None: no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return None
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,39 @@
+"""The patience of the provisioner, in one place. Seconds and counts."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Defaults fit machines of a cloud; the local provider's are shorter (settings)."""
+
+    # Interruptions of one job without a newer checkpoint in between before it is given up.
+    interruptions: int = 10
+    # Crashes and retryable failures without progress.
+    faults: int = 3
+    # Machines that were created but never came up, and refused creates of one attempt.
+    not_started: int = 3
+    create_delays_s: tuple[float, ...] = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0)
+    # How long to wait for capacity before the job fails.
+    capacity_wait_s: float = 1800.0
+    capacity_retry_s: float = 15.0
+    # From the create call until the machine runs. Pulling a 10 GB image takes minutes.
+    provisioning_s: float = 1200.0
+    # A pod that runs says so this often at least; the first word may take longer (imports, driver).
+    heartbeat_s: float = 60.0
+    first_heartbeat_s: float = 180.0
+    # After its last word a trainer may end by itself before it is stopped.
+    finish_grace_s: float = 10.0
+    # A pod ended without a word: how long to look for its result in the object store.
+    result_grace_s: float = 3.0
+    result_unreachable_s: float = 10.0
+    # Pause before an attempt after a crash; an interruption is replaced at once.
+    fault_delays_s: tuple[float, ...] = (1.0, 5.0, 15.0)
+    # How often the provider is asked about a pod when nothing happens.
+    poll_s: float = 15.0
+    terminate_poll_s: float = 2.0
+
+
+def delay(delays_s: tuple[float, ...], times: int) -> float:
+    """The delay after the `times`-th failure (from 1); the last one repeats."""
+    return delays_s[min(times, len(delays_s)) - 1]

@@ -1,0 +1,59 @@
+"""What every kind of work on a pod needs: database, provider, patience, time."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from chassis.clock import Clock
+from chassis.database import Database
+from services.provisioner.domain.limits import Limits
+from services.provisioner.domain.model import Job, Pod
+from services.provisioner.metrics import Metrics
+from services.provisioner.ports import ComputeProvider
+from services.provisioner.repository import jobs, pods
+
+
+@dataclass(frozen=True)
+class Toolbox:
+    database: Database
+    provider: ComputeProvider
+    limits: Limits
+    clock: Clock
+    metrics: Metrics
+    call_timeout_s: float = 10.0
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to work on one pod. `pod` is how it was when the lease began."""
+
+    pod: Pod
+    token: UUID
+
+
+@dataclass(frozen=True)
+class Held:
+    """The rows as they are now, locked, while the lease still holds."""
+
+    tx: AsyncConnection
+    job: Job
+    pod: Pod
+    now: datetime
+
+    async def release(self, after_s: float = 0.0, **values: object) -> None:
+        await pods.release(self.tx, self.pod.pod_name, self.now + timedelta(seconds=after_s), **values)
+        if not after_s:
+            await pods.notify(self.tx)
+
+
+@asynccontextmanager
+async def held(tools: Toolbox, lease: Lease) -> AsyncIterator[Held | None]:
+    """A transaction over job and pod; None when the lease was lost and what the caller learnt is stale."""
+    async with tools.database.transaction() as tx:
+        job = await jobs.lock_job(tx, lease.pod.job_id)
+        pod = await pods.lock_leased(tx, lease.pod.pod_name, lease.token)
+        yield None if job is None or pod is None else Held(tx, job, pod, tools.clock.now())

@@ -1,0 +1,111 @@
+"""What the provisioner needs from outside."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+from contracts.gpus import GpuType, PricingTier
+
+
+class MachineState(StrEnum):
+    STARTING = "starting"
+    RUNNING = "running"
+    EXITED = "exited"  # the container ended; the machine may still cost money
+
+
+@dataclass(frozen=True)
+class Order:
+    """One machine to be made. `environment` carries credentials: it is never logged and never on a command line."""
+
+    name: str
+    gpu_type: GpuType
+    pricing_tier: PricingTier
+    environment: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the provider says about a machine. Exit codes above 128 mean a signal (137: SIGKILL, 143: SIGTERM)."""
+
+    name: str
+    provider_pod_id: str
+    state: MachineState
+    running_since: datetime | None = None
+    exit_code: int | None = None
+    exited_at: datetime | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Capacity:
+    available: bool
+    reason: str = ""
+
+
+class ProviderError(Exception):
+    """The provider did not do it this time: asking again may help. The machine may exist nevertheless."""
+
+
+class NoCapacity(ProviderError):
+    """Nothing to be had just now. Nothing was created."""
+
+
+class OrderRefused(ProviderError):
+    """The provider will never accept this order (wrong key, no credit, impossible machine)."""
+
+
+class ComputeProvider(Protocol):
+    """Machines by name. One behaviour suite holds for every adapter (tests/services/provisioner/provider_suite.py)."""
+
+    name: str
+
+    async def create(self, order: Order) -> Machine:
+        """Make the machine, or return the one that already has this name, however it fares. Raises ProviderError."""
+        ...
+
+    async def describe(self, name: str) -> Machine | None:
+        """None: the provider has no such machine and bills nothing for it. Raises ProviderError."""
+        ...
+
+    async def terminate(self, name: str) -> None:
+        """Ask for its end; returns at once. No such machine is a success. `describe` says when it is gone."""
+        ...
+
+    async def list(self) -> list[Machine]:
+        """Every machine of this installation that exists or is billed. Raises ProviderError."""
+        ...
+
+    async def capacity(self, gpu_type: GpuType, pricing_tier: PricingTier) -> Capacity: ...
+
+    async def read_log(self, name: str, offset: int, max_bytes: int) -> tuple[bytes, bool]:
+        """(bytes from `offset`, whether the log has ended). Empty when there is none."""
+        ...
+
+    def changes(self) -> AsyncIterator[str]:
+        """Names of machines whose state changed just now. A hint that saves waiting for the next poll."""
+        ...
+
+
+@dataclass(frozen=True)
+class PodCredentials:
+    """`text` is a .creds file (user JWT and seed), `user` the public key by which it can be revoked."""
+
+    user: str
+    text: str = field(repr=False)
+
+
+class CredentialIssuer(Protocol):
+    """Broker users that can do no more than one attempt needs."""
+
+    def issue(self, job_id: UUID, lifetime_s: int) -> PodCredentials | None:
+        """None: the broker asks for no credentials."""
+        ...
+
+    async def revoke(self, users: tuple[str, ...]) -> None:
+        """Make the broker refuse these users from now on. Raises when the broker did not confirm."""
+        ...

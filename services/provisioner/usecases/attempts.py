@@ -1,0 +1,93 @@
+"""One attempt ends, the next begins: always under the lock of the job."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.error_taxonomy import TrainingErrorType
+from contracts.events import InterruptionSource
+from services.provisioner.domain.attempts import GiveUp, next_attempt, tier_for
+from services.provisioner.domain.limits import Limits
+from services.provisioner.domain.model import Job, JobState, Pod, PodStatus
+from services.provisioner.domain.names import pod_name
+from services.provisioner.domain.strikes import Cause, Strikes, count
+from services.provisioner.repository import jobs, pods
+from services.provisioner.usecases import say
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Why an attempt ended early. `detected_by` None: the trainer has said so itself, it is not said again.
+
+    `grace_s`: how long the machine may still work (RunPod gives 5 s after SIGTERM) before its end is asked for.
+    """
+
+    cause: Cause
+    reason: str
+    detected_by: InterruptionSource | None = InterruptionSource.PROVIDER
+    error_type: TrainingErrorType = TrainingErrorType.UNKNOWN
+    grace_s: float = 0.0
+
+
+async def request_attempt(
+    tx: AsyncConnection, job: Job, attempt: int, strikes: Strikes, *, provider: str, now: datetime, delay_s: float = 0.0
+) -> None:
+    """Save the intent, say it, and have the reconciler ask the provider after `delay_s`."""
+    assert job.spec is not None
+    name = pod_name(job.job_id, attempt)
+    await jobs.begin_attempt(tx, job.job_id, attempt)
+    await pods.insert_pod(
+        tx, pod_name=name, job_id=job.job_id, workspace_id=job.workspace_id, attempt=attempt, provider=provider,
+        gpu_type=job.spec.gpu_type, pricing_tier=tier_for(job.spec.pricing_tier, strikes), requested_at=now,
+        due_at=now + timedelta(seconds=delay_s),
+    )
+    pod = await pods.lock_pod(tx, job.job_id, attempt)
+    assert pod is not None
+    await say.requested(tx, job, pod)
+    await pods.notify(tx)
+
+
+async def end_attempt(
+    tx: AsyncConnection, job: Job, pod: Pod, ending: Ending, *, limits: Limits, now: datetime
+) -> None:
+    """Stop this pod and either begin the next attempt or give the job up.
+
+    Does nothing for an attempt that does not count any more: an old one, or one of a job that ended.
+    """
+    if not job.active or pod.attempt != job.attempt or pod.status is PodStatus.TERMINATING:
+        return
+    await stop_pod(tx, pod, ending.reason, now, grace_s=ending.grace_s, interrupted_at=now)
+    if ending.detected_by is not None:
+        await say.interrupted(tx, job, pod, ending.detected_by, ending.reason, now)
+    strikes = count(job.strikes, ending.cause, job.best_step)
+    await jobs.save_strikes(tx, job.job_id, strikes)
+    decision = next_attempt(strikes, ending.cause, limits, reason=ending.reason, error_type=ending.error_type)
+    if isinstance(decision, GiveUp):
+        await give_up(tx, job, pod, decision, now)
+    else:
+        await request_attempt(tx, job, pod.attempt + 1, strikes, provider=pod.provider, now=now,
+                              delay_s=decision.delay_s)
+
+
+async def give_up(tx: AsyncConnection, job: Job, pod: Pod, why: GiveUp, now: datetime) -> None:
+    """No further attempt: said to the user, and nothing of the job keeps running."""
+    await say.failed(tx, job, pod, why)
+    await jobs.end_job(tx, job.job_id, JobState.FINISHED, why.message, now)
+    await stop_pods(tx, job, why.message, now)
+
+
+async def stop_pods(tx: AsyncConnection, job: Job, reason: str, now: datetime) -> None:
+    """End every pod of the job. One whose trainer has already finished may close by itself first."""
+    for pod in await pods.pods_of(tx, job.job_id):
+        if pod.status in pods.LIVE and pod.result is None:
+            await stop_pod(tx, pod, reason, now)
+
+
+async def stop_pod(
+    tx: AsyncConnection, pod: Pod, reason: str, now: datetime, *, grace_s: float = 0.0,
+    interrupted_at: datetime | None = None,
+) -> None:
+    await pods.change(tx, pod.pod_name, status=PodStatus.TERMINATING, reason=reason[:500],
+                      due_at=now + timedelta(seconds=grace_s), interrupted_at=interrupted_at)
+    await pods.notify(tx)

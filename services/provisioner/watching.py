@@ -1,0 +1,146 @@
+"""Look at a machine that was created: does it run, has it ended, and if so, how?"""
+
+import asyncio
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from chassis.object_store import ObjectStore
+from chassis.outbox import emit
+from chassis.problems import ServiceUnavailable
+from contracts.envelope import Event
+from contracts.events import TrainingCompleted, TrainingFailed
+from services.provisioner.creation import record_machine
+from services.provisioner.domain.attempts import cause_of_exit
+from services.provisioner.domain.model import Pod, PodStatus
+from services.provisioner.domain.strikes import Cause
+from services.provisioner.leases import Held, Lease, Toolbox, held
+from services.provisioner.ports import Machine, MachineState
+from services.provisioner.repository import pods
+from services.provisioner.results import unheard_result
+from services.provisioner.usecases import training
+from services.provisioner.usecases.attempts import Ending, end_attempt
+
+_log = structlog.get_logger(__name__)
+
+_LOOK_AGAIN_S = 0.5
+
+
+class Watching:
+    def __init__(self, tools: Toolbox, objects: ObjectStore) -> None:
+        self._tools, self._objects = tools, objects
+
+    async def run(self, lease: Lease) -> None:
+        try:
+            async with asyncio.timeout(self._tools.call_timeout_s):
+                machine = await self._tools.provider.describe(lease.pod.pod_name)
+        except Exception as error:
+            # The provider does not answer: that says nothing about the machine. Heartbeats decide meanwhile.
+            self._tools.metrics.provider_errors.labels("describe").inc()
+            _log.warning("describe_failed", pod=lease.pod.pod_name, error=repr(error)[:300])
+            await self._release(lease, self._tools.limits.poll_s)
+            return
+        if machine is None or machine.state is MachineState.EXITED:
+            await self._ended(lease, machine)
+        else:
+            await self._alive(lease, machine)
+
+    async def _alive(self, lease: Lease, machine: Machine) -> None:
+        async with held(self._tools, lease) as current:
+            if current is None:
+                return
+            if current.pod.status is PodStatus.CREATING:
+                await self._coming_up(current, machine)
+            elif _is_over(current.pod.stop_by, current.now):
+                await current.release(status=PodStatus.TERMINATING)
+            else:
+                await current.release(self._tools.limits.poll_s if current.pod.stop_by is None else _LOOK_AGAIN_S)
+
+    async def _coming_up(self, current: Held, machine: Machine) -> None:
+        since = current.pod.creating_since or current.now
+        late = (current.now - since).total_seconds() > self._tools.limits.provisioning_s
+        if machine.state is MachineState.STARTING and late:
+            await self._end(current, Ending(Cause.NOT_STARTED, "the machine did not start in time"))
+        else:
+            await record_machine(self._tools, current, machine)
+
+    async def _ended(self, lease: Lease, machine: Machine | None) -> None:
+        """A result that was not heard counts as if it had been; only without one the attempt was interrupted."""
+        pod = lease.pod
+        events, reachable = ([], True) if pod.result is not None else await self._result(pod)
+        async with held(self._tools, lease) as current:
+            if current is None:
+                return
+            if current.pod.status is PodStatus.CREATING and machine is not None and machine.running_since is not None:
+                await record_machine(self._tools, current, machine)  # it came and went between two looks
+                return
+            await self._save_end(current, machine)
+            if current.pod.status is PodStatus.TERMINATING or current.pod.result is not None:
+                await current.release(status=PodStatus.TERMINATING)
+            elif events:
+                await self._repeat(current, events)
+            elif self._may_still_come(current, machine, reachable):
+                await current.release(_LOOK_AGAIN_S)
+            else:
+                await self._end(current, _ending(current.pod, machine))
+
+    async def _result(self, pod: Pod) -> tuple[list[Event[Any]], bool]:
+        try:
+            return await unheard_result(self._objects, pod), True
+        except ServiceUnavailable as error:
+            _log.warning("result_not_readable", pod=pod.pod_name, error=error.detail)
+            return [], False
+
+    def _may_still_come(self, current: Held, machine: Machine | None, reachable: bool) -> bool:
+        """A killed trainer says nothing more; one that ended in order may have words under way."""
+        ended_for_s = (current.now - (current.pod.ended_at or current.now)).total_seconds()
+        if not reachable:
+            return ended_for_s < self._tools.limits.result_unreachable_s
+        in_order = machine is not None and machine.exit_code is not None
+        in_order = in_order and cause_of_exit(machine.exit_code if machine else None) is Cause.CRASHED
+        return in_order and ended_for_s < self._tools.limits.result_grace_s
+
+    async def _save_end(self, current: Held, machine: Machine | None) -> None:
+        await pods.change(current.tx, current.pod.pod_name, ended_at=current.pod.ended_at or current.now,
+                          exit_code=machine.exit_code if machine else None)
+
+    async def _repeat(self, current: Held, events: list[Event[Any]]) -> None:
+        """Say what the trainer could not, under the trainer's own ids, and act on it at once."""
+        _log.info("result_repeated", pod=current.pod.pod_name, events=[event.type for event in events])
+        self._tools.metrics.unheard_results.inc()
+        limits = self._tools.limits
+        for event in events:
+            await emit(current.tx, event)
+            if isinstance(event.data, TrainingCompleted):
+                await training.training_completed(current.tx, event.data, limits=limits, now=current.now)
+            elif isinstance(event.data, TrainingFailed):
+                await training.training_failed(current.tx, event.data, limits=limits, now=current.now)
+        await current.release(status=PodStatus.TERMINATING)
+
+    async def _end(self, current: Held, ending: Ending) -> None:
+        _log.info("attempt_ended", pod=current.pod.pod_name, cause=ending.cause.value, reason=ending.reason)
+        self._tools.metrics.interruptions.labels(ending.cause.value).inc()
+        await end_attempt(current.tx, current.job, current.pod, ending, limits=self._tools.limits, now=current.now)
+        await current.release(status=PodStatus.TERMINATING)
+
+    async def _release(self, lease: Lease, after_s: float) -> None:
+        async with held(self._tools, lease) as current:
+            if current is not None:
+                await current.release(after_s)
+
+
+def _is_over(moment: datetime | None, now: datetime) -> bool:
+    return moment is not None and moment <= now
+
+
+def _ending(pod: Pod, machine: Machine | None) -> Ending:
+    if pod.status is PodStatus.CREATING:
+        return Ending(Cause.NOT_STARTED, "the machine vanished before it ran")
+    if machine is None or machine.exit_code is None:
+        return Ending(Cause.INTERRUPTED, "the machine is gone" if machine is None else machine.reason)
+    cause = cause_of_exit(machine.exit_code)
+    if cause is Cause.INTERRUPTED:
+        return Ending(cause, f"the trainer was killed (exit code {machine.exit_code})")
+    how = "without leaving a result" if machine.exit_code == 0 else f"with exit code {machine.exit_code}"
+    return Ending(cause, f"the trainer ended {how}; its log says why")
