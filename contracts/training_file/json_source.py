@@ -71,7 +71,7 @@ class JsonSource:
         pos = self.pos if pos is None else pos
         start = self.text.rfind("\n", 0, pos) + 1
         column = pos - start + 1 + (self._chars_dropped_on_line if start == 0 else 0)
-        return f"line {self.line(pos)}, column {column:,}"
+        return f"line {self.line(pos):,}, column {column:,}"
 
     def fill(self) -> bool:
         """Drop what was consumed and read on; False at the end of the file."""

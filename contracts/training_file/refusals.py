@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 
 class TrainingFileRefused(Exception):
-    """The file as a whole is refused (HTTP 422). `code` is stable, `place` names where the fault is."""
+    """The file as a whole is refused. `code` is stable, `place` names where the fault is.
+
+    `status` is the HTTP status that an upload is answered with.
+    """
+
+    status: ClassVar[int] = 422
 
     def __init__(self, code: str, message: str, *, place: str = "", suggested_fix: str = "") -> None:
         self.code = code
@@ -15,8 +22,12 @@ class TrainingFileRefused(Exception):
 
 
 class TrainingFileTooLarge(TrainingFileRefused):
-    """The file is over a size limit (HTTP 413)."""
+    """The file is over a size limit."""
+
+    status: ClassVar[int] = 413
 
 
 class UnsupportedTrainingFile(TrainingFileRefused):
-    """Compressed, binary, or in none of the five formats (HTTP 415)."""
+    """Compressed, binary, or in none of the five formats."""
+
+    status: ClassVar[int] = 415

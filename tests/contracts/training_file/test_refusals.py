@@ -121,3 +121,11 @@ def test_one_endless_value_is_stopped():
     with pytest.raises(TrainingFileTooLarge) as caught:
         import_training_file(chunks(), lambda _: None, file_name="t")
     assert caught.value.code == "TF013_value_too_large"
+
+
+def test_the_line_is_right_far_into_a_file_read_in_chunks():
+    lines = [GOOD] * 30_000 + ['{"messages": [}']
+    content = "\n".join(lines).encode()
+    with pytest.raises(TrainingFileRefused, match="line 30,001, column 15") as caught:
+        read_training_file((content[i : i + 999] for i in range(0, len(content), 999)), file_name="t")
+    assert caught.value.status == 422
