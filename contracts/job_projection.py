@@ -74,6 +74,8 @@ def _in_attempt(state: JobState, attempt: int) -> JobState | None:
     fresh = replace(state, attempt=attempt, current_stage=None, eta_s=None)
     if state.attempt == 0:
         return fresh
+    # Its step is unknown until it speaks: steps beyond the checkpoint were lost, and must not hide its own.
+    fresh = replace(fresh, step=None)
     return replace(fresh, status=JobStatus.RECOVERING, interrupted_attempt=max(state.interrupted_attempt, attempt - 1))
 
 
@@ -120,7 +122,7 @@ def _(data: events.PodInterrupted, state: JobState, at: datetime) -> JobState:
 
 @_apply.register
 def _(data: events.PodFailed, state: JobState, at: datetime) -> JobState:
-    if state.status in TERMINAL or data.attempt < state.attempt:
+    if state.status in TERMINAL or state.status is JobStatus.PENDING or data.attempt < state.attempt:
         return state
     return _failed(replace(state, attempt=data.attempt), data.error_type, data.message, data.suggested_fix, at)
 
@@ -150,25 +152,17 @@ def _(data: events.TrainingResumed, state: JobState, at: datetime) -> JobState:
     if current is None:
         return state
     reason = StatusReason("resumed", f"Resumed from step {data.resumed_from_step} (attempt {data.attempt}).")
-    # Progress of an older attempt beyond the checkpoint was lost; that of this attempt may already be ahead.
-    step = (
-        data.resumed_from_step
-        if current.attempt != state.attempt or current.step is None
-        else max(data.resumed_from_step, current.step)
-    )
-    return replace(current, reason=reason, step=step)
+    # This attempt's own progress may have overtaken the news of where it began.
+    return replace(current, reason=reason, step=max(data.resumed_from_step, current.step or 0))
 
 
 @_apply.register
 def _(data: events.TrainingProgressed, state: JobState, at: datetime) -> JobState:
     current = _in_attempt(state, data.attempt)
-    if current is None or (
-        current.attempt == state.attempt
-        and current.step is not None
-        and data.step < current.step
-        and current.status is JobStatus.TRAINING
-    ):
-        return state if current is None else current
+    if current is None:
+        return state
+    if current.step is not None and data.step < current.step:
+        return current
     moved = _moved(current, JobStatus.TRAINING)
     return replace(
         moved,
@@ -235,8 +229,11 @@ def queued(state: JobState) -> JobState:
 
 
 def cancelled(state: JobState, by: str, at: datetime) -> JobState:
+    """A user ended the job; one that has ended stays as it is."""
+    if not may_move(state.status, JobStatus.CANCELLED):
+        return state
     moved = _moved(state, JobStatus.CANCELLED, StatusReason("cancelled", f"Cancelled by {by}."))
-    return replace(moved, completed_at=at, eta_s=None) if moved.status is JobStatus.CANCELLED else state
+    return replace(moved, completed_at=at, eta_s=None)
 
 
 # Shares of a run's progress bar; training takes nearly all of the time.
@@ -255,7 +252,8 @@ _PROGRESS_AT = {
 def progress_percentage(state: JobState) -> float:
     """0 to 100. While training the share of steps done decides; in recovery the progress kept so far."""
     begin, end = _PROGRESS_AT[JobStatus.TRAINING], _PROGRESS_AT[JobStatus.FINALIZATION]
-    done = (state.step or 0) / state.total_steps if state.total_steps else 0.0
+    step = state.step if state.step is not None else state.last_checkpoint_step or 0
+    done = step / state.total_steps if state.total_steps else 0.0
     if state.status in (JobStatus.TRAINING, JobStatus.RECOVERING, JobStatus.FAILED, JobStatus.CANCELLED):
         return round(begin + (end - begin) * min(1.0, done), 2) if state.total_steps else 0.0
     return _PROGRESS_AT[state.status]

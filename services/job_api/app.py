@@ -38,7 +38,7 @@ def create_app(settings: Settings, jwt: JwtSettings | None = None) -> FastAPI:
     parts = _parts(runtime, settings)
     handlers.listen(runtime.bus)
     claims = Claims(runtime.database, idempotency_keys)
-    _background(runtime, parts, claims)
+    _background(runtime, parts)
     http = httpx.AsyncClient()
 
     @asynccontextmanager
@@ -67,11 +67,10 @@ def _parts(runtime: ServiceRuntime, settings: Settings) -> Parts:
         dead_letters=DeadLetters(runtime.bus))
 
 
-def _background(runtime: ServiceRuntime, parts: Parts, claims: Claims) -> None:
+def _background(runtime: ServiceRuntime, parts: Parts) -> None:
     runtime.background("job news", parts.news.run)
     runtime.background("abandoned reservations", lambda: every(
         reconciler.RELEASE_EVERY_S, lambda: reconciler.release_abandoned(runtime.database, runtime.bus)))
-    runtime.background("idempotency keys", lambda: every(600, claims.purge))
 
 
 def _authenticator(runtime: ServiceRuntime, jwt: JwtSettings, http: httpx.AsyncClient) -> auth.Authenticator:

@@ -12,7 +12,9 @@ from services.job_api.tables import training_files
 READY = "ready"
 
 
-async def for_training(tx: AsyncConnection, workspace_id: UUID, file_id: UUID, *, keep: bool = False) -> RowMapping | None:
+async def for_training(
+    tx: AsyncConnection, workspace_id: UUID, file_id: UUID, *, keep: bool = False
+) -> RowMapping | None:
     """The file's row; with `keep` it cannot be deleted until the transaction ends."""
     statement = select(training_files).where(
         training_files.c.id == file_id, training_files.c.workspace_id == workspace_id)
