@@ -1,0 +1,1 @@
+"""Slack, e-mail and the log."""

@@ -1,0 +1,41 @@
+"""What the notifier needs from outside."""
+
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from services.notifier.domain import Channel
+
+
+@dataclass(frozen=True)
+class Address:
+    channel: Channel
+    recipient: str = ""
+
+
+@dataclass(frozen=True)
+class Letter:
+    """One message to one recipient. `delivery_id` is stable over retries."""
+
+    delivery_id: UUID
+    recipient: str
+    title: str
+    lines: tuple[str, ...]
+    link: str = ""
+
+
+class DeliveryFailed(Exception):
+    """The receiver surely did not take it. `permanent`: no repetition will help. `retry_after_s`: its own wish."""
+
+    def __init__(self, reason: str, *, permanent: bool = False, retry_after_s: float | None = None) -> None:
+        super().__init__(reason)
+        self.permanent, self.retry_after_s = permanent, retry_after_s
+
+
+class DeliveryUncertain(Exception):
+    """It was handed over, but no answer came: it may have arrived."""
+
+
+class Sender(Protocol):
+    async def send(self, letter: Letter) -> None:
+        """Raises DeliveryFailed or DeliveryUncertain."""

@@ -1,0 +1,24 @@
+from pydantic import Field, SecretStr
+
+from chassis.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """Nothing set: messages go to the log. The web address is put into messages as the link to a job."""
+
+    service_name: str = "notifier"
+    slack_webhook_url: SecretStr = SecretStr("")
+    smtp_host: str = ""
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_username: str = ""
+    smtp_password: SecretStr = SecretStr("")
+    smtp_start_tls: bool = True
+    email_from: str = "brightrun@localhost"
+    email_to: tuple[str, ...] = ()
+    # Also write to who created the job, when that is an e-mail address.
+    email_job_creator: bool = True
+    public_url: str = ""
+    # After the first, second, ... failure; used up, the delivery is given up. After Svix's schedule.
+    retry_delays_s: tuple[float, ...] = (5, 30, 120, 600, 1800, 7200, 18_000, 36_000)
+    send_timeout_s: float = Field(default=15.0, gt=0)
+    poll_s: float = Field(default=5.0, gt=0)
