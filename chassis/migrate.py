@@ -8,11 +8,14 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 DEFAULT_URL_VARIABLE = "BRIGHTRUN_DATABASE_URL"
+# Any constant will do: two replicas that start together must not migrate the same database twice.
+_MIGRATION_LOCK = 7_201_340
+_ALEMBIC = asyncio.Lock()
 
 
 async def upgrade(service_package: str, url: str, revision: str = "head") -> None:
@@ -21,7 +24,9 @@ async def upgrade(service_package: str, url: str, revision: str = "head") -> Non
     config.set_main_option("script_location", str(migrations_folder(service_package)).replace("%", "%%"))
     engine = create_async_engine(url, poolclass=NullPool)
     try:
-        async with engine.begin() as connection:
+        # Alembic keeps its context in module globals: one upgrade at a time within a process.
+        async with _ALEMBIC, engine.begin() as connection:
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
             await connection.run_sync(_upgrade, config, revision)
     finally:
         await engine.dispose()

@@ -1,0 +1,175 @@
+"""Typed questions over core NATS: answers, refusals, silence."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+import pytest_asyncio
+from pydantic import BaseModel, Field
+
+from chassis.bus import Bus
+from chassis.problems import Conflict, ProblemError, ServiceUnavailable
+from contracts.rpc.spec import PodRpc, Rpc
+from stack.parts import NatsPart
+from tests.chassis.messaging.pipe import PipeSettings, eventually
+
+
+class Question(BaseModel):
+    amount: int = Field(ge=0)
+
+
+class LooseQuestion(BaseModel):
+    amount: int
+
+
+class Answer(BaseModel):
+    doubled: int
+    job_id: str = ""
+
+
+DOUBLE = Rpc("answerer", "double", Question, Answer)
+HEARTBEAT = PodRpc("answerer", "heartbeat", Question, Answer)
+
+
+async def double(question: Question) -> Answer:
+    return Answer(doubled=question.amount * 2)
+
+
+BusFactory = Callable[..., Awaitable[Bus]]
+
+
+@pytest_asyncio.fixture
+async def bus(nats: NatsPart) -> AsyncIterator[BusFactory]:
+    started: list[Bus] = []
+
+    async def make(service: str, register: Callable[[Bus], None] = lambda bus: None) -> Bus:
+        made = Bus(PipeSettings(service, nats.url))
+        register(made)
+        await made.start()
+        started.append(made)
+        return made
+
+    yield make
+    for made in started:
+        await made.stop()
+
+
+async def test_a_question_is_answered(bus: BusFactory) -> None:
+    await bus("answerer", lambda it: it.serve(DOUBLE, double))
+    asker = await bus("asker")
+    replies = await asyncio.gather(*(asker.request(DOUBLE, Question(amount=n)) for n in range(100)))
+    assert [reply.doubled for reply in replies] == [2 * n for n in range(100)]
+
+
+async def test_a_problem_is_raised_again_as_it_was(bus: BusFactory) -> None:
+    async def refuse(question: Question) -> Answer:
+        raise Conflict("Not enough money: 3 USD left, 5 USD needed.", code="budget_exceeded",
+                       suggested_fix="Raise the budget.", left_micro_usd=3_000_000)
+
+    await bus("answerer", lambda it: it.serve(DOUBLE, refuse))
+    asker = await bus("asker")
+    with pytest.raises(ProblemError) as caught:
+        await asker.request(DOUBLE, Question(amount=1))
+    problem = caught.value
+    assert (problem.code, problem.status, problem.retryable) == ("budget_exceeded", 409, False)
+    assert problem.suggested_fix == "Raise the budget."
+    assert problem.extra["left_micro_usd"] == 3_000_000
+
+
+async def test_nobody_there_is_503(bus: BusFactory) -> None:
+    asker = await bus("asker")
+    with pytest.raises(ServiceUnavailable, match="answerer is not running") as caught:
+        await asker.request(DOUBLE, Question(amount=1))
+    assert (caught.value.status, caught.value.code) == (503, "no_answer")
+
+
+async def test_no_answer_in_time_is_503(bus: BusFactory) -> None:
+    async def sleep(question: Question) -> Answer:
+        await asyncio.sleep(5)
+        return Answer(doubled=0)
+
+    await bus("answerer", lambda it: it.serve(DOUBLE, sleep))
+    asker = await bus("asker")
+    with pytest.raises(ServiceUnavailable, match="did not answer in time"):
+        await asker.request(DOUBLE, Question(amount=1), timeout_s=0.2)
+
+
+async def test_a_bug_in_the_answer_shows_no_details(bus: BusFactory) -> None:
+    async def broken(question: Question) -> Answer:
+        raise KeyError("secret internals")
+
+    await bus("answerer", lambda it: it.serve(DOUBLE, broken))
+    asker = await bus("asker")
+    with pytest.raises(ProblemError) as caught:
+        await asker.request(DOUBLE, Question(amount=1))
+    assert caught.value.status == 500
+    assert "secret" not in caught.value.to_problem().model_dump_json()
+
+
+async def test_an_invalid_question_names_the_field(bus: BusFactory) -> None:
+    await bus("answerer", lambda it: it.serve(DOUBLE, double))
+    asker = await bus("asker")
+    loose = Rpc("answerer", "double", LooseQuestion, Answer)
+    with pytest.raises(ProblemError) as caught:
+        await asker.request(loose, LooseQuestion(amount=-1))
+    assert caught.value.status == 422
+    assert caught.value.extra["errors"][0]["field"] == "amount"
+
+
+async def test_the_job_of_a_pod_comes_from_the_subject(bus: BusFactory) -> None:
+    async def beat(job_id: str, question: Question) -> Answer:
+        return Answer(doubled=question.amount * 2, job_id=job_id)
+
+    await bus("answerer", lambda it: it.serve_pods(HEARTBEAT, beat))
+    pod = await bus("pod")
+    message = await pod.connection.client.request(HEARTBEAT.subject("job-7"), b'{"amount": 4}', timeout=5)
+    assert Answer.model_validate_json(message.data) == Answer(doubled=8, job_id="job-7")
+
+
+async def test_one_slow_answer_does_not_hold_up_the_others(bus: BusFactory) -> None:
+    release = asyncio.Event()
+
+    async def first_waits(question: Question) -> Answer:
+        if question.amount == 0:
+            await release.wait()
+        return Answer(doubled=question.amount * 2)
+
+    await bus("answerer", lambda it: it.serve(DOUBLE, first_waits))
+    asker = await bus("asker")
+    slow = asyncio.create_task(asker.request(DOUBLE, Question(amount=0), timeout_s=30))
+    await asyncio.sleep(0.1)
+    assert (await asker.request(DOUBLE, Question(amount=2))).doubled == 4
+    release.set()
+    assert (await slow).doubled == 0
+
+
+async def test_replicas_share_the_questions(bus: BusFactory) -> None:
+    answered: dict[str, int] = {"a": 0, "b": 0}
+
+    def counting(name: str) -> Callable[[Bus], None]:
+        async def count(question: Question) -> Answer:
+            answered[name] += 1
+            return Answer(doubled=0)
+
+        return lambda it: it.serve(DOUBLE, count)
+
+    await bus("answerer", counting("a"))
+    await bus("answerer", counting("b"))
+    asker = await bus("asker")
+    for n in range(40):
+        await asker.request(DOUBLE, Question(amount=n))
+    assert sum(answered.values()) == 40
+    assert min(answered.values()) > 0
+
+
+async def test_a_closed_client_is_replaced_with_all_its_answers(bus: BusFactory) -> None:
+    """Some server errors make the client close for good; the connection is then built anew."""
+    answerer = await bus("answerer", lambda it: it.serve(DOUBLE, double))
+    asker = await bus("asker")
+    await answerer.connection.client.close()
+
+    async def answered() -> bool:
+        return (await asker.request(DOUBLE, Question(amount=3), timeout_s=0.5)).doubled == 6
+
+    await eventually(answered)
+    assert answerer.troubles() == []

@@ -1,0 +1,128 @@
+"""Migrations, pruning, loops: what keeps the messaging tables in order."""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import inspect, text, update
+
+from chassis.database import Database, DatabaseUnavailable, is_transient
+from chassis.inbox import claim, prune_inbox
+from chassis.migrate import upgrade
+from chassis.outbox import OUTBOX, backlog, prune_outbox
+from chassis.reconciler import Wakeup, every
+from contracts.identifiers import uuid7
+from tests.chassis.messaging.pipe import Pipe, job_event
+
+_REVISION = '''
+from alembic import op
+from chassis.migrations import create_messaging_tables
+revision, down_revision, branch_labels, depends_on = "0001", None, None, None
+
+def upgrade():
+    create_messaging_tables(op)
+'''
+
+
+@pytest.fixture
+def service_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A service with one migration."""
+    folder = tmp_path / "sample_service" / "migrations"
+    (folder / "versions").mkdir(parents=True)
+    (folder.parent / "__init__.py").touch()
+    (folder / "env.py").write_text("from chassis.migration_env import run\n\nrun()\n")
+    (folder / "versions" / "0001_messages.py").write_text(_REVISION)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    sys.modules.pop("sample_service", None)
+    return "sample_service"
+
+
+async def test_replicas_may_migrate_at_once(service_package: str, empty_database: str) -> None:
+    await asyncio.gather(*(upgrade(service_package, empty_database) for _ in range(3)))
+    database = Database(empty_database)
+    async with database.transaction() as tx:
+        tables = await tx.run_sync(lambda sync: inspect(sync).get_table_names())
+        indexes = await tx.run_sync(lambda sync: inspect(sync).get_indexes("outbox"))
+        assert await claim(tx, event_id=str(uuid7()), consumer="listener")
+    await database.dispose()
+    assert {"alembic_version", "inbox", "outbox"} <= set(tables)
+    assert {"outbox_unpublished", "outbox_incarnation", "outbox_sequence"} <= {index["name"] for index in indexes}
+
+
+async def test_the_inbox_takes_an_event_once_per_consumer(pipe: Pipe) -> None:
+    event_id = uuid7()
+    async with pipe.database.transaction() as tx:
+        assert await claim(tx, event_id=event_id, consumer="a")
+        assert not await claim(tx, event_id=event_id, consumer="a")
+        assert await claim(tx, event_id=event_id, consumer="b")
+
+
+async def test_only_old_published_rows_are_pruned(pipe: Pipe) -> None:
+    old, young, unpublished = job_event(), job_event(), job_event()
+    await pipe.say(old, young, unpublished)
+    async with pipe.database.transaction() as tx:
+        await tx.execute(update(OUTBOX).where(OUTBOX.c.id != unpublished.id).values(published_at=text("now()")))
+        long_ago = {"created_at": text("now() - interval '8 days'")}
+        await tx.execute(update(OUTBOX).where(OUTBOX.c.id != young.id).values(long_ago))
+        await claim(tx, event_id=old.id, consumer="a")
+        assert await prune_outbox(tx) == 1
+        assert await prune_inbox(tx) == 0
+        assert await prune_inbox(tx, older_than=timedelta(days=-1)) == 1
+        assert (await backlog(tx)).unpublished == 1
+
+
+async def test_a_read_transaction_cannot_write(pipe: Pipe) -> None:
+    with pytest.raises(Exception, match="read-only"):
+        async with pipe.database.read() as tx:
+            await claim(tx, event_id=uuid7(), consumer="a")
+
+
+async def test_no_database_is_a_transient_error() -> None:
+    database = Database("postgresql+asyncpg://nobody@127.0.0.1:1/none", connect_timeout_s=1)
+    with pytest.raises(DatabaseUnavailable) as caught:
+        await database.ping()
+    assert is_transient(caught.value)
+    await database.dispose()
+
+
+async def test_an_exhausted_pool_is_a_transient_error(pipe: Pipe) -> None:
+    small = Database(pipe.database.url, pool_size=1, max_overflow=0, pool_timeout_s=0.1)
+    async with small.transaction():
+        with pytest.raises(DatabaseUnavailable) as caught:
+            await small.ping()
+    assert is_transient(caught.value)
+    await small.dispose()
+
+
+async def test_a_constraint_violation_is_not_transient(pipe: Pipe) -> None:
+    event = job_event()
+    await pipe.say(event)
+    with pytest.raises(Exception, match="duplicate key") as caught:
+        await pipe.say(event)
+    assert not is_transient(caught.value)
+
+
+async def test_a_loop_survives_its_errors_and_wakes_early(new_empty_database: Callable[[], str]) -> None:
+    database = Database(new_empty_database())
+    rounds = asyncio.Queue[int]()
+
+    async def work() -> None:
+        rounds.put_nowait(1)
+        if rounds.qsize() == 1:
+            raise RuntimeError("the first round fails")
+
+    async with Wakeup(database.url, "work") as wakeup:
+        loop = asyncio.create_task(every(0.05, work))
+        for _ in range(3):
+            await asyncio.wait_for(rounds.get(), 10)
+        loop.cancel()
+        woken = asyncio.create_task(every(3600, work, wakeup=wakeup))
+        while rounds.qsize() < 3:
+            async with database.transaction() as tx:
+                await tx.execute(text("SELECT pg_notify('work', '')"))
+            await asyncio.sleep(0.05)
+        woken.cancel()
+    await database.dispose()
