@@ -29,11 +29,14 @@ class AccessLogMiddleware:
                 status = message["status"]
             await send(message)
 
-        with structlog.contextvars.bound_contextvars():
-            try:
-                await self.app(scope, receive, respond)
-            finally:
-                _write(scope, status, time.perf_counter() - began)
+        outside = structlog.contextvars.get_contextvars()
+        structlog.contextvars.clear_contextvars()
+        try:
+            await self.app(scope, receive, respond)
+        finally:
+            _write(scope, status, time.perf_counter() - began)
+            structlog.contextvars.clear_contextvars()
+            structlog.contextvars.bind_contextvars(**outside)
 
 
 def _write(scope: Scope, status: int, seconds: float) -> None:

@@ -79,7 +79,7 @@ class BackgroundTasks:
                 task.failures += 1
                 task.last_error = f"{type(error).__name__}: {error}"[:200]
                 pause = backoff_s(task.failures)
-                log.exception("background task failed", task=task.name, failures=task.failures, again_in_s=pause)
+                log.exception("background_task_failed", task=task.name, failures=task.failures, again_in_s=pause)
                 task.state = "waiting"
                 await self._clock.sleep(pause)
 

@@ -64,7 +64,7 @@ class Health:
         except TimeoutError:
             result = CheckResult("failed", f"no answer within {_CHECK_TIMEOUT_S:g} s")
         except Exception as error:
-            log.debug("health check failed", check=name, error=repr(error))
+            log.debug("health_check_failed", check=name, error=repr(error))
             result = CheckResult("failed", redact(f"{type(error).__name__}: {error}")[:300])
         status = "degraded" if result.status == "failed" and not critical else result.status
         document: dict[str, Any] = {"status": status, "duration_ms": round((time.monotonic() - began) * 1000, 1)}

@@ -1,71 +1,18 @@
 """One JSON object per line on stdout: time, level, service, event, job_id, trace_id, span_id - and no secrets."""
 
 import logging
-import re
 import sys
-from collections.abc import Mapping, MutableMapping
-from typing import Any
+from collections.abc import MutableMapping
+from typing import Any, TextIO
 
 import orjson
 import structlog
 from structlog.contextvars import bind_contextvars, bound_contextvars, clear_contextvars
 
+from chassis.redaction import redact, redact_value
 from chassis.tracing import current_ids
 
 __all__ = ["bind_contextvars", "bound_contextvars", "clear_contextvars", "configure", "redact", "redact_value"]
-
-HIDDEN = "[redacted]"
-_SECRET_NAMES = re.compile(
-    r"(?i)(authorization|cookie|password|passwd|secret|api[_-]?key|access[_-]?key|private[_-]?key|seed"
-    r"|credential|(?:^|_)token$|(?:^|_)jwt$|webhook[_-]?url)"
-)
-_HIDE = f"\\g<1>{HIDDEN}"
-_PATTERNS = [
-    # private key blocks of .creds and PEM files, before anything else cuts into them
-    (re.compile(r"-----BEGIN ([A-Z0-9 ]*(?:SEED|KEY|JWT)[A-Z ]*)-----.*?-----+END [^-]*-+", re.S), HIDDEN),
-    (re.compile(r"(?i)((?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?)(?:(?:bearer|basic|digest|token)\s+)?[^\s\"',;]+"), _HIDE),
-    (re.compile(r"(?i)(\bbearer\s+)[A-Za-z0-9._~+/=-]{8,}"), _HIDE),
-    (re.compile(r"()\bbr_[A-Za-z0-9]{12,}"), _HIDE),
-    (re.compile(r"()\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"), _HIDE),  # any JWT, NATS user JWTs included
-    (re.compile(r"()\bS[UAOCNX][A-Z2-7]{56}\b"), _HIDE),  # NATS nkey seeds
-    (re.compile(r"(?i)([?&](?:x-amz-(?:signature|credential|security-token)|signature|sig|token|access_token)=)[^&\s\"']+"), _HIDE),
-    (re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@\"']*:)[^\s@\"']+(?=@)"), _HIDE),  # password in a URL
-    (re.compile(r"(https://hooks\.slack\.com/)[^\s\"']+"), _HIDE),
-    (re.compile(r"(https://(?:ptb\.|canary\.)?discord(?:app)?\.com/api/webhooks/)[^\s\"']+"), _HIDE),
-    (re.compile(r"(https://[^\s/\"']+\.webhook\.office\.com/)[^\s\"']+"), _HIDE),
-    (re.compile(r"()\bxox[abeoprs]-[A-Za-z0-9-]+"), _HIDE),  # Slack tokens
-    (re.compile(r"()\bhf_[A-Za-z0-9]{20,}"), _HIDE),  # Hugging Face tokens
-    (re.compile(r"()\brpa_[A-Za-z0-9]{20,}"), _HIDE),  # RunPod keys
-]  # fmt: skip
-# Cheap test first: nearly every log string has none of these and is returned as it is.
-_SUSPECT = re.compile(
-    r"br_|eyJ|://|[Bb]earer|uthorization|UTHORIZATION|-----BEGIN|\bS[UAOCNX][A-Z2-7]{20}|xox|hf_|rpa_|(?i:sig|token)"
-)
-
-
-def redact(text: str) -> str:
-    """`text` with API keys, tokens, signatures, seeds, webhook addresses and passwords in URLs replaced."""
-    if not _SUSPECT.search(text):
-        return text
-    for pattern, replacement in _PATTERNS:
-        text = pattern.sub(replacement, text)
-    return text
-
-
-def redact_value(value: Any) -> Any:
-    """`redact` for nested values; whatever stands under a name such as `password` is hidden completely."""
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, Mapping):
-        return {
-            str(key): HIDDEN if item and _SECRET_NAMES.search(str(key)) else redact_value(item)
-            for key, item in value.items()
-        }
-    if isinstance(value, list | tuple | set | frozenset):
-        return [redact_value(item) for item in value]
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    return redact(str(value))
 
 
 def configure(service: str, level: str = "INFO") -> None:
@@ -90,7 +37,7 @@ def configure(service: str, level: str = "INFO") -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = _Stdout()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -98,9 +45,23 @@ def configure(service: str, level: str = "INFO") -> None:
         )
     )
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    plain = [old for old in root.handlers if type(old) in (_Stdout, logging.StreamHandler)]
+    for old in plain:  # those of test runners and of embedding programs stay
+        root.removeHandler(old)
+    root.addHandler(handler)
     root.setLevel(level.upper())
     _take_over_library_loggers()
+
+
+class _Stdout(logging.StreamHandler[TextIO]):
+    """Writes to what `sys.stdout` is at that moment, so that a redirection later still works."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        return sys.stdout
 
 
 def _take_over_library_loggers() -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+import httpx
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import S3Store
@@ -138,11 +139,15 @@ class ObjectStore:
         endpoint = self._settings.s3_public_endpoint or self._settings.s3_endpoint
         return await obstore.sign_async(self._store(bucket, endpoint), method, key, timedelta(seconds=expires_s))
 
-    async def ping(self, bucket: str) -> None:
-        """Raises ObjectStoreUnavailable unless the storage answers for `bucket`."""
-        with _translated(bucket, ""):
-            async for _ in obstore.list(self._store(bucket), "health-check", chunk_size=1):
-                break
+    async def ping(self) -> None:
+        """Raises ObjectStoreUnavailable unless the endpoint answers (a refusal is an answer)."""
+        try:
+            async with httpx.AsyncClient(timeout=2) as http:
+                answer = await http.get(self._settings.s3_endpoint)
+        except httpx.HTTPError as error:
+            raise _unavailable() from error
+        if answer.status_code >= 500:
+            raise _unavailable()
 
     def _store(self, bucket: str, endpoint: str = "") -> S3Store:
         endpoint = endpoint or self._settings.s3_endpoint
@@ -229,6 +234,10 @@ def _translated(bucket: str, key: str) -> Any:
             retryable=False,
         ) from error
     except BaseError as error:
-        raise ObjectStoreUnavailable(
-            "The object storage does not answer.", code="object_store_unavailable", retry_after_s=3
-        ) from error
+        raise _unavailable() from error
+
+
+def _unavailable() -> ObjectStoreUnavailable:
+    return ObjectStoreUnavailable(
+        "The object storage does not answer.", code="object_store_unavailable", retry_after_s=3
+    )

@@ -12,28 +12,32 @@ from redis.asyncio import Redis
 from sqlalchemy import MetaData
 from starlette.applications import Starlette
 
-from chassis import logs, tracing
+from chassis import checks, logs, tracing
 from chassis.background import BackgroundTasks, backoff_s
 from chassis.bus import Bus
 from chassis.clock import Clock, SystemClock
 from chassis.database import Database
 from chassis.health import Health
+from chassis.idempotency.claims import Claims
 from chassis.object_store import ObjectStore
 from chassis.operations import observe, operation_routes
+from chassis.reconciler import PRUNE_INTERVAL_S, every, prune_messages
 from chassis.relay import Relay
 from chassis.server import serve
 from chassis.settings import ServiceSettings
 
 __all__ = ["ServiceRuntime", "mount_operations", "serve", "worker_app"]
 
+_PURGE_INTERVAL_S = 600.0
 log = structlog.get_logger(__name__)
 
 
 class ServiceRuntime:
     """Built by a service's `app.py` without touching the network; `lifespan()` starts and stops everything.
 
-    `redis` and `objects` exist only when asked for. Add consumers, RPC handlers, background tasks and checks
-    before the lifespan begins.
+    `redis` and `objects` exist only when asked for. The tables in `metadata` decide what runs beside the service:
+    `outbox` brings the relay and pruning, `idempotency_keys` their purge. Add consumers, RPC handlers, background
+    tasks and checks (`health.add`) before the lifespan begins.
     """
 
     def __init__(
@@ -55,7 +59,8 @@ class ServiceRuntime:
         self._redis = Redis.from_url(settings.redis_url) if with_redis else None
         self._objects = ObjectStore(settings) if with_objects else None
         self._background = BackgroundTasks(SystemClock())
-        self._background.add("relay", Relay(self.database, self.bus).run)
+        self._add_upkeep(set(metadata.tables))
+        self._add_checks(set(metadata.tables))
 
     @property
     def redis(self) -> "Redis":
@@ -72,6 +77,28 @@ class ServiceRuntime:
     def background(self, name: str, coroutine_function: Callable[[], Awaitable[None]]) -> None:
         """Runs it while the service lives; restarted with backoff when it raises, unready while it keeps failing."""
         self._background.add(name, coroutine_function)
+
+    def _add_upkeep(self, tables: set[str]) -> None:
+        if "outbox" in tables:
+            self.background("relay", Relay(self.database, self.bus).run)
+            self.background("pruning", lambda: every(PRUNE_INTERVAL_S, lambda: prune_messages(self.database)))
+        if "idempotency_keys" in tables:
+            claims = Claims(self.database, self.metadata.tables["idempotency_keys"])
+            self.background("idempotency-purge", lambda: every(_PURGE_INTERVAL_S, claims.purge))
+
+    def _add_checks(self, tables: set[str]) -> None:
+        add = self.health.add
+        add("database", checks.database_check(self.database))
+        add("nats", checks.bus_check(self.bus))
+        add("consumers", checks.drift_check(self.bus))
+        if "outbox" in tables:
+            add("outbox", checks.outbox_check(self.database))
+        add("background", self._background.check)
+        # Without them a service is slower or refuses single requests; taking every replica out would be worse.
+        if self._redis is not None:
+            add("redis", checks.redis_check(self._redis), critical=False)
+        if self._objects is not None:
+            add("s3", checks.objects_check(self._objects), critical=False)
 
     def begin_drain(self) -> None:
         """First step of a shutdown: readiness says no, and open streams (`stopping`) end."""
@@ -112,7 +139,7 @@ class ServiceRuntime:
             except Exception as error:
                 failures += 1
                 pause = min(backoff_s(failures), 5.0)
-                log.warning("start waits", waiting_for=name, error=repr(error), again_in_s=pause)
+                log.warning("start_waits", waiting_for=name, error=repr(error), again_in_s=pause)
                 await asyncio.sleep(pause)
 
     async def _close(self) -> None:

@@ -1,17 +1,24 @@
 """W3C trace context through HTTP, events and the trainer; spans exported by OTLP only where an endpoint is set."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from opentelemetry import context, trace
+from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import Decision, ParentBased, Sampler, SamplingResult
 from opentelemetry.trace import SpanKind, StatusCode
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.util.types import Attributes
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_propagator = TraceContextTextMapPropagator()
+from chassis.message_tracing import current_traceparent, remote_context
+
+__all__ = ["configure", "current_ids", "current_trace_id", "current_traceparent", "span", "span_from", "tracer"]
+
+_PATH = "url.path"
 
 
 def configure(service: str, otlp_endpoint: str = "") -> None:
@@ -21,7 +28,8 @@ def configure(service: str, otlp_endpoint: str = "") -> None:
     """
     if isinstance(trace.get_tracer_provider(), TracerProvider):
         return
-    provider = TracerProvider(resource=Resource.create({"service.name": service, "service.namespace": "brightrun"}))
+    resource = Resource.create({"service.name": service, "service.namespace": "brightrun"})
+    provider = TracerProvider(sampler=ParentBased(NoProbes()), resource=resource)
     if otlp_endpoint:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -55,19 +63,12 @@ def current_trace_id() -> str | None:
     return ids[0] if ids else None
 
 
-def current_traceparent() -> str | None:
-    """What to put into an event's `traceparent` or an outgoing request's header; None outside of any span."""
-    carrier: dict[str, str] = {}
-    _propagator.inject(carrier)
-    return carrier.get("traceparent")
-
-
 @contextmanager
 def span_from(
     traceparent: str | None, name: str, *, kind: SpanKind = SpanKind.CONSUMER, **attributes: Any
 ) -> Iterator[trace.Span]:
     """A span that continues `traceparent` (a malformed or missing one starts a new trace)."""
-    parent = _propagator.extract({"traceparent": traceparent} if traceparent else {}, context.Context())
+    parent = remote_context(traceparent)
     with tracer().start_as_current_span(name, parent, kind, attributes=_clean(attributes)) as span:
         yield span
 
@@ -88,29 +89,56 @@ def _clean(attributes: dict[str, Any]) -> dict[str, Any]:
 
 
 class TracingMiddleware:
-    """A server span per request; the caller's `traceparent` is continued and ours is returned in the response."""
+    """A server span per request that continues the caller's `traceparent`; ours is returned in the response.
+
+    FastAPI (0.165) opens that span itself as soon as tracing is configured; then it is used as it is.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith(("/health/", "/metrics")):
+        if scope["type"] != "http":
             await self.app(scope, receive, send)
-            return
-        incoming = next((value.decode("latin-1") for key, value in scope["headers"] if key == b"traceparent"), None)
-        with span_from(incoming, scope["method"], kind=SpanKind.SERVER) as span:
-            span.set_attribute("http.request.method", scope["method"])
-            traceparent = current_traceparent() or ""
-            scope["trace_id"] = current_trace_id()
+        elif "fastapi.telemetry" in scope and current_ids() is not None:
+            await self._respond(scope, receive, send)
+        else:
+            headers = Headers(scope=scope)
+            with span_from(headers.get("traceparent"), scope["method"], kind=SpanKind.SERVER, **{_PATH: scope["path"]}):
+                await self._respond(scope, receive, send)
 
-            async def respond(message: Message) -> None:
-                if message["type"] == "http.response.start":
-                    _describe(span, scope, message["status"])
-                    headers = [*message.get("headers", ()), (b"traceparent", traceparent.encode())]
-                    message = {**message, "headers": headers}
-                await send(message)
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+        span, traceparent = trace.get_current_span(), current_traceparent() or ""
+        scope["trace_id"] = current_trace_id()
 
-            await self.app(scope, receive, respond)
+        async def respond(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                _describe(span, scope, message["status"])
+                headers = [*message.get("headers", ()), (b"traceparent", traceparent.encode())]
+                message = {**message, "headers": headers}
+            await send(message)
+
+        await self.app(scope, receive, respond)
+
+
+class NoProbes(Sampler):
+    """Keeps every trace except those of health checks and scrapes, which would drown the others."""
+
+    def should_sample(
+        self,
+        parent_context: Context | None,
+        trace_id: int,
+        name: str,
+        kind: SpanKind | None = None,
+        attributes: Attributes = None,
+        links: Sequence[trace.Link] | None = None,
+        trace_state: trace.TraceState | None = None,
+    ) -> SamplingResult:
+        probe = str((attributes or {}).get(_PATH, "")).startswith(("/health/", "/metrics"))
+        return SamplingResult(Decision.DROP if probe else Decision.RECORD_AND_SAMPLE, attributes)
+
+    def get_description(self) -> str:
+        return "NoProbes"
 
 
 def _describe(span: trace.Span, scope: Scope, status: int) -> None:

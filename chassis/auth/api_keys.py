@@ -92,4 +92,4 @@ class ApiKeys:
         try:
             await self._lookup.touch(record.prefix, now)
         except Exception as error:  # a statistic must not refuse a valid caller
-            log.warning("last use of an API key not recorded", key_prefix=record.prefix, error=repr(error))
+            log.warning("api_key_use_not_recorded", key_prefix=record.prefix, error=repr(error))

@@ -52,7 +52,7 @@ class KeySet:
             response.raise_for_status()
             keys = jwt.PyJWKSet.from_dict(response.json()).keys
         except (httpx.HTTPError, ValueError, jwt.PyJWTError) as error:
-            log.warning("identity provider's keys not fetched", url=self._url, error=repr(error))
+            log.warning("issuer_keys_not_fetched", url=self._url, error=repr(error))
             return
         self._keys = {key.key_id: key for key in keys}
         self._fetched_at = self._tried_at
@@ -89,7 +89,7 @@ class TokenVerifier:
                 options={"require": ["exp", "iss", "aud", "sub"]},
             )
         except (jwt.PyJWTError, ValueError, TypeError) as error:
-            log.info("token refused", reason=type(error).__name__)
+            log.info("token_refused", reason=type(error).__name__)
             return None
         return principal_from_claims(claims, self._settings)
 

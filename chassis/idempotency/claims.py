@@ -120,8 +120,8 @@ class Claims:
             key=key.key,
             **self._fresh(claim),
         )
-        statement = statement.on_conflict_do_nothing().returning(self._table.c.id)
-        return (await tx.execute(statement)).one_or_none() is not None
+        fresh = statement.on_conflict_do_nothing().returning(self._table.c.id)
+        return (await tx.execute(fresh)).one_or_none() is not None
 
     async def _take_over(self, tx: AsyncConnection, claim: Claim) -> bool:
         empty = dict.fromkeys(("completed_at", "fingerprint", "status", "headers", "body"))

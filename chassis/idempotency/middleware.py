@@ -88,13 +88,13 @@ class IdempotencyMiddleware:
             async with self._claims.database.transaction() as tx:
                 await self._claims.complete(tx, claim, response)
         except Exception as error:
-            log.warning("response of an idempotent request not stored", path=claim.key.path, error=repr(error))
+            log.warning("idempotent_response_not_stored", path=claim.key.path, error=repr(error))
 
     async def _release(self, claim: Claim) -> None:
         try:
             await self._claims.release(claim)
         except Exception as error:  # the lease ends it
-            log.warning("idempotency claim not released", path=claim.key.path, error=repr(error))
+            log.warning("idempotency_claim_not_released", path=claim.key.path, error=repr(error))
 
     @asynccontextmanager
     async def _renewed(self, claim: Claim) -> AsyncIterator[None]:

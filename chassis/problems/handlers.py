@@ -76,14 +76,14 @@ class UnexpectedErrorMiddleware:
         try:
             await self.app(scope, receive, watch)
         except ClientDisconnect:
-            log.info("caller went away", method=scope["method"], path=scope["path"])
+            log.info("caller_went_away", method=scope["method"], path=scope["path"])
         except Exception as error:
             problem = problem_for(error)
             if problem is None:
-                log.exception("unexpected error", method=scope["method"], path=scope["path"])
+                log.exception("unexpected_error", method=scope["method"], path=scope["path"])
                 problem = _internal_error()
             elif problem is not error:
-                log.warning("dependency failed", code=problem.code, path=scope["path"], error=repr(error))
+                log.warning("dependency_failed", code=problem.code, path=scope["path"], error=repr(error))
             if started:  # too late for a document: closing the connection tells the client the body is incomplete
                 raise
             await problem_response(problem, scope)(scope, receive, send)
