@@ -1,8 +1,5 @@
 """What readiness asks about the parts every service has."""
 
-from collections.abc import Awaitable
-from typing import cast
-
 from redis.asyncio import Redis
 
 from chassis.bus import Bus
@@ -59,7 +56,7 @@ def drift_check(bus: Bus) -> Check:
 
 def redis_check(redis: Redis) -> Check:
     async def check() -> None:
-        await cast(Awaitable[bool], redis.ping())
+        await redis.ping()
 
     return check
 

@@ -56,7 +56,7 @@ class ServiceRuntime:
         self.stopping = asyncio.Event()
         self.database = Database(settings.database_url, application_name=settings.service_name)
         self.bus = Bus(settings, self.database)
-        self._redis = Redis.from_url(settings.redis_url) if with_redis else None
+        self._redis = _redis(settings.redis_url) if with_redis else None
         self._objects = ObjectStore(settings) if with_objects else None
         self._background = BackgroundTasks(SystemClock())
         self._add_upkeep(set(metadata.tables))
@@ -119,8 +119,10 @@ class ServiceRuntime:
             starting = asyncio.create_task(self._start(), name="start")
             stack.push_async_callback(partial(_cancel, starting))
             await asyncio.wait([starting], timeout=self.settings.startup_wait_s)
-            yield
-            self.begin_drain()
+            try:
+                yield
+            finally:
+                self.begin_drain()
 
     async def _start(self) -> None:
         await self._until_it_works("database", self.database.ping)
@@ -176,3 +178,8 @@ def worker_app(runtime: ServiceRuntime) -> Starlette:
 async def _cancel(task: "asyncio.Task[None]") -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+def _redis(url: str) -> Redis:
+    # Without limits a Redis that hangs would hang every request that asks it.
+    return Redis.from_url(url, socket_connect_timeout=2, socket_timeout=5, health_check_interval=30)

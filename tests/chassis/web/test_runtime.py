@@ -1,0 +1,193 @@
+"""A whole service process over the real parts: starts in any order, says what it waits for, drains on SIGTERM."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import MetaData
+
+from chassis.database import Database
+from chassis.idempotency import idempotency_table
+from chassis.inbox import inbox_table
+from chassis.outbox import outbox_table
+from chassis.runtime import ServiceRuntime, worker_app
+from chassis.settings import ServiceSettings
+from stack.parts import NatsPart, free_port
+
+METADATA = MetaData()
+outbox_table(METADATA)
+inbox_table(METADATA)
+idempotency_table(METADATA)
+SettingsFactory = Callable[..., dict[str, Any]]
+DatabaseWith = Callable[[MetaData], Awaitable[Database]]
+
+
+@asynccontextmanager
+async def running(runtime: ServiceRuntime) -> AsyncIterator[httpx.AsyncClient]:
+    app = worker_app(runtime)
+    async with (
+        runtime.lifespan(),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
+    ):
+        yield client
+
+
+async def eventually(client: httpx.AsyncClient, status: int) -> dict[str, Any]:
+    for _ in range(200):
+        answer = await client.get("/health/ready")
+        if answer.status_code == status:
+            return dict(answer.json())
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"never {status}: {answer.json()}")
+
+
+async def test_ready_with_every_part(
+    settings_for: SettingsFactory, topology: NatsPart, database_with: DatabaseWith
+) -> None:
+    database = await database_with(METADATA)
+    settings = ServiceSettings(**settings_for("validator", database_url=database.url))
+    runtime = ServiceRuntime(settings, metadata=METADATA, with_redis=True, with_objects=True)
+    beats: list[int] = []
+
+    async def beat() -> None:
+        beats.append(1)
+        await asyncio.Event().wait()
+
+    runtime.background("beat", beat)
+    async with running(runtime) as client:
+        document = await eventually(client, 200)
+        assert set(document["checks"]) == {"database", "nats", "consumers", "outbox", "background", "redis", "s3"}
+        assert {check["status"] for check in document["checks"].values()} == {"ok"}
+        assert beats == [1]
+        assert await runtime.redis.ping()
+        runtime.begin_drain()
+        assert runtime.stopping.is_set()
+        assert (await client.get("/health/ready")).json()["status"] == "draining"
+
+
+async def test_parts_not_asked_for_do_not_exist(settings_for: SettingsFactory, empty_database: str) -> None:
+    runtime = ServiceRuntime(ServiceSettings(**settings_for("x", database_url=empty_database)), metadata=MetaData())
+    with pytest.raises(RuntimeError, match="with_redis"):
+        _ = runtime.redis
+    with pytest.raises(RuntimeError, match="with_objects"):
+        _ = runtime.objects
+    await runtime.database.dispose()
+
+
+async def test_starts_before_its_parts_and_becomes_ready(
+    settings_for: SettingsFactory, nats_server: NatsPart, database_with: DatabaseWith
+) -> None:
+    database = await database_with(METADATA)
+    nats_server.kill()
+    overrides = {"database_url": database.url, "nats_url": nats_server.url, "startup_wait_s": 0.3}
+    runtime = ServiceRuntime(ServiceSettings(**settings_for("validator", **overrides)), metadata=METADATA)
+    async with running(runtime) as client:
+        assert (await client.get("/health/live")).status_code == 200
+        document = (await client.get("/health/ready")).json()
+        assert (document["status"], document["waiting_for"]) == ("starting", "nats")
+        nats_server.start()
+        assert (await eventually(client, 200))["checks"]["nats"]["status"] == "ok"
+        nats_server.kill()
+        down = await eventually(client, 503)
+        assert down["checks"]["nats"] == down["checks"]["nats"] | {
+            "status": "failed",
+            "detail": "NATS is not connected",
+        }
+        nats_server.start()
+        await eventually(client, 200)
+
+
+async def test_waits_for_the_database(settings_for: SettingsFactory, topology: NatsPart) -> None:
+    url = f"postgresql+asyncpg://nobody@127.0.0.1:{free_port()}/nothing"
+    settings = ServiceSettings(**settings_for("validator", database_url=url, startup_wait_s=0.2))
+    async with running(ServiceRuntime(settings, metadata=METADATA)) as client:
+        document = (await client.get("/health/ready")).json()
+        assert (document["status"], document["waiting_for"]) == ("starting", "database")
+
+
+PROGRAM = """
+import asyncio
+from sqlalchemy import MetaData
+from fastapi import FastAPI
+from fastapi.responses import StreamingResponse
+from contextlib import asynccontextmanager
+from chassis import problems
+from chassis.outbox import outbox_table
+from chassis.runtime import ServiceRuntime, mount_operations, serve
+from chassis.settings import ServiceSettings
+
+settings = ServiceSettings()
+metadata = MetaData()
+outbox_table(metadata)
+runtime = ServiceRuntime(settings, metadata=metadata)
+
+@asynccontextmanager
+async def lifespan(app):
+    async with runtime.lifespan():
+        yield
+
+app = FastAPI(lifespan=lifespan)
+problems.install(app)
+mount_operations(app, runtime)
+
+@app.get("/slow")
+async def slow():
+    await asyncio.sleep(1)
+    return "done"
+
+@app.get("/stream")
+async def stream():
+    async def events():
+        yield "event: one\\n\\n"
+        await runtime.stopping.wait()
+        yield "event: bye\\n\\n"
+    return StreamingResponse(events(), media_type="text/event-stream")
+
+serve(app, settings)
+"""
+
+
+async def test_sigterm_drains(
+    environment_for: Callable[..., dict[str, str]], topology: NatsPart, database_with: DatabaseWith, tmp_path: Path
+) -> None:
+    database = await database_with(METADATA)
+    environment = environment_for("validator", database_url=database.url, log_level="INFO")
+    port = environment["BRIGHTRUN_HTTP_PORT"]
+    (tmp_path / "program.py").write_text(PROGRAM)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(tmp_path / "program.py"),
+        env={**os.environ, **environment, "PYTHONPATH": os.getcwd()},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+        await _answers(client)
+        slow = asyncio.create_task(client.get("/slow"))
+        async with client.stream("GET", "/stream") as stream:
+            lines = stream.aiter_lines()
+            assert await anext(lines) == "event: one"
+            await asyncio.sleep(0.3)
+            process.send_signal(signal.SIGTERM)
+            assert [line async for line in lines if line] == ["event: bye"]
+        assert (await slow).json() == "done"
+    output, _ = await asyncio.wait_for(process.communicate(), 20)
+    assert b'"event":"stopped"' in output
+    assert all(line.startswith(b'{"time":') for line in output.splitlines())
+
+
+async def _answers(client: httpx.AsyncClient) -> None:
+    for _ in range(300):
+        try:
+            if (await client.get("/health/ready")).status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        await asyncio.sleep(0.1)
+    raise AssertionError("the service never became ready")
