@@ -63,6 +63,12 @@ def event(row: Row) -> dict[str, Any]:
     }
 
 
+def plain(document: dict[str, Any]) -> dict[str, Any]:
+    """JSON values only, for whoever stores the document: the driver's UUIDs are of a type of their own."""
+    copy: dict[str, Any] = orjson.loads(orjson.dumps(document, default=str))
+    return copy
+
+
 def page(data: list[dict[str, Any]], next_cursor: str | int | None) -> dict[str, Any]:
     """The envelope of every list."""
     cursor = None if next_cursor is None else str(next_cursor)

@@ -11,13 +11,14 @@ from chassis.clock import Clock
 from chassis.database import Database
 from chassis.idempotency import Once
 from chassis.problems import Invalid, NotFound
+from services.job_api.presenters import plain
 from services.job_api.repository import accounts
 from services.job_api.schemas.administration import CreateApiKey
 from services.job_api.usecases.requests import Caller
 
 
 def view(row: RowMapping) -> dict[str, Any]:
-    return {"object": "api_key", **row}
+    return plain({"object": "api_key", **row})
 
 
 async def create(database: Database, clock: Clock, caller: Caller, body: CreateApiKey, once: Once) -> dict[str, Any]:

@@ -83,6 +83,6 @@ class JobCommands:
         row = await jobs.view(tx, caller.workspace_id, job_id)
         if row is None:
             raise problems.job_not_found(job_id)
-        document = presenters.job(row)
+        document = presenters.plain(presenters.job(row))
         await once.store(tx, status, document)
         return document

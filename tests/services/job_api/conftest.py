@@ -1,0 +1,265 @@
+"""A running job_api over real PostgreSQL and NATS, with other services' answers given over a real bus."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest_asyncio
+import uvicorn
+from sqlalchemy import insert, select
+
+from chassis.auth import Role, new_api_key
+from chassis.bus import Bus
+from chassis.database import Database
+from chassis.settings import JwtSettings, ServiceSettings
+from contracts.envelope import Event, EventData, new_event
+from contracts.gpus import PricingTier
+from contracts.identifiers import uuid7
+from contracts.registry import parse_event
+from contracts.rpc import costs, metrics, pods
+from services.job_api.app import create_app
+from services.job_api.bootstrap import bootstrap
+from services.job_api.repository import accounts
+from services.job_api.settings import Settings
+from services.job_api.tables import job_events, training_files, training_jobs
+
+WEBHOOK_SECRET = "a webhook secret for tests only"
+JWT_SECRET = "a shared secret of at least thirty-two characters"
+
+
+class CostGuard:
+    """Answers about money as the real service does, from figures a test sets."""
+
+    def __init__(self) -> None:
+        self.limit, self.spent, self.price = 500_000_000, 0, 1_000_000
+        self.reserved: dict[UUID, UUID] = {}
+        self.reserve_calls = 0
+        self.released: list[UUID] = []
+        self.asked: list[costs.EstimateRequest] = []
+        self.rates = [costs.GpuRate(gpu_type="local", pricing_tier="spot", micro_usd_per_hour=100_000,
+                                    valid_from=datetime(2026, 1, 1, tzinfo=UTC))]
+
+    def serve(self, bus: Bus) -> None:
+        for rpc, answer in ((costs.ESTIMATE, self.estimate), (costs.RESERVE, self.reserve),
+                            (costs.RELEASE, self.release), (costs.BUDGET, self.budget),
+                            (costs.SET_BUDGET, self.set_budget), (costs.RATES, self.all_rates),
+                            (costs.SET_RATE, self.set_rate)):
+            bus.serve(rpc, answer)
+
+    def view(self) -> costs.BudgetView:
+        held = len(self.reserved) * self.price
+        return costs.BudgetView(month="2026-11", limit_micro_usd=self.limit, spent_micro_usd=self.spent,
+                                reserved_micro_usd=held, available_micro_usd=self.limit - self.spent - held)
+
+    async def estimate(self, request: costs.EstimateRequest) -> costs.Estimate:
+        self.asked.append(request)
+        amount = costs.Range(low=self.price // 2, expected=self.price * 3 // 4, high=self.price)
+        tiers = tuple(costs.TierEstimate(pricing_tier=tier, rate_micro_usd_per_hour=100_000, cost_micro_usd=amount)
+                      for tier in (request.pricing_tier, *(t for t in PricingTier if t is not request.pricing_tier)))
+        return costs.Estimate(
+            gpu_type=request.gpu_type, pricing_tier=request.pricing_tier,
+            duration=costs.DurationRange(low_s=60, expected_s=90, high_s=120), cost_micro_usd=amount,
+            rate_micro_usd_per_hour=100_000, total_training_tokens=request.tokens, total_steps=30,
+            throughput_tokens_per_s=1000, based_on_runs=0, explanation="for tests", tiers=tiers, budget=self.view(),
+            allowed_to_proceed=self.view().available_micro_usd >= self.price)
+
+    async def reserve(self, request: costs.ReserveRequest) -> costs.ReserveReply:
+        self.reserve_calls += 1
+        estimate = await self.estimate(request.estimate)
+        if request.job_id not in self.reserved and not estimate.allowed_to_proceed:
+            return costs.ReserveReply(accepted=False, estimate=estimate, refusal="$1.00 needed, $0.00 left.")
+        reservation = self.reserved.setdefault(request.job_id, uuid7())
+        return costs.ReserveReply(accepted=True, reservation_id=reservation, reserved_micro_usd=self.price,
+                                  estimate=estimate)
+
+    async def release(self, request: costs.ReleaseRequest) -> costs.Released:
+        self.released.append(request.job_id)
+        return costs.Released(released=self.reserved.pop(request.job_id, None) is not None)
+
+    async def budget(self, request: costs.BudgetQuery) -> costs.BudgetView:
+        return self.view()
+
+    async def set_budget(self, request: costs.SetBudget) -> costs.BudgetView:
+        self.limit = request.limit_micro_usd
+        return self.view()
+
+    async def all_rates(self, request: costs.RatesQuery) -> costs.Rates:
+        return costs.Rates(rates=tuple(self.rates))
+
+    async def set_rate(self, request: costs.SetRate) -> costs.GpuRate:
+        return costs.GpuRate(**request.model_dump(exclude={"changed_by"}), valid_from=datetime.now(UTC))
+
+
+def serve_insight(bus: Bus) -> None:
+    """metrics_ingest and the provisioner, as far as job_api asks them."""
+
+    async def latest(request: metrics.LatestQuery) -> metrics.Latest:
+        value = metrics.LatestValue(value=float("nan"), step=2, attempt=1, time=1.0)
+        return metrics.Latest(metrics={"loss": value})
+
+    async def series(request: metrics.RangeQuery) -> metrics.RangeReply:
+        found = tuple(metrics.Series(metric=name, steps=(1, 2), times=(0.5, 1.0), values=(2.0, float("nan")),
+                                     attempts=(1, 1), total_points=2, flagged_steps=(2,)) for name in request.metrics)
+        return metrics.RangeReply(series=found, boundaries=(metrics.AttemptBoundary(attempt=1, resumed_from_step=0),))
+
+    async def job_pods(request: pods.JobPodsQuery) -> pods.JobPods:
+        pod = pods.PodView(pod_name=f"job-{request.job_id}-a1", attempt=1, provider="local", status="running",
+                           gpu_type="local", pricing_tier="spot", requested_at=datetime.now(UTC))
+        return pods.JobPods(pods=(pod,))
+
+    async def log(request: pods.LogQuery) -> pods.LogPage:
+        text = "step 1\nstep 2\n"[request.offset :][: request.max_bytes]
+        return pods.LogPage(attempt=1, text=text, next_offset=request.offset + len(text), end=False)
+
+    for rpc, answer in ((metrics.LATEST, latest), (metrics.RANGE, series), (pods.JOB_PODS, job_pods),
+                        (pods.POD_LOG, log)):
+        bus.serve(rpc, answer)
+
+
+class Api:
+    """The API under test and what a test needs around it."""
+
+    def __init__(self, app: Any, database: Database, jetstream: Any, cost_guard: CostGuard, url: str,
+                 credentials: dict[str, Any], nats_url: str) -> None:
+        self.app, self.database, self.jetstream, self.cost_guard = app, database, jetstream, cost_guard
+        self.url, self.credentials, self.nats_url = url, credentials, nats_url
+        self.workspace_id = UUID(credentials["workspace_id"])
+        self.client = self.as_key(credentials["api_key"])
+
+    def as_key(self, key: str) -> httpx.AsyncClient:
+        return httpx.AsyncClient(base_url=f"{self.url}/api/training", headers={"authorization": f"Bearer {key}"},
+                                 timeout=30)
+
+    async def member(self, *roles: Role, workspace_id: UUID | None = None) -> httpx.AsyncClient:
+        """A client with a new key of these roles; another workspace is made when it does not exist."""
+        workspace, key = workspace_id or self.workspace_id, new_api_key()
+        async with self.database.transaction() as tx:
+            await accounts.ensure_workspace(tx, workspace, "Other")
+            user = await accounts.ensure_user(tx, f"{key.prefix}@example.com")
+            await accounts.add_roles(tx, workspace, user, list(roles))
+            await accounts.add_api_key(tx, workspace_id=workspace, user_id=user, key=key, name="test",
+                                       roles=list(roles), created_by=str(user))
+        return self.as_key(key.secret)
+
+    async def add_file(self, *, workspace_id: UUID | None = None, status: str = "ready", **values: Any) -> str:
+        file_id = uuid7()
+        row = {"id": file_id, "workspace_id": workspace_id or self.workspace_id, "name": "eq-12.json",
+               "format": "brightrun_json", "status": status, "bucket": "training-files", "source_key": "s",
+               "source_sha256": "0", "size_bytes": 10, "normalised_key": "n", "normalised_sha256": "1", "records": 89,
+               "conversations": 12, "trainable_turns": 44, "tokens": 24_310, "created_by": "test"}
+        async with self.database.transaction() as tx:
+            await tx.execute(insert(training_files).values(**(row | values)))
+        return str(file_id)
+
+    async def new_job(self, **body: Any) -> dict[str, Any]:
+        file_id = body.pop("training_file_id", None) or await self.add_file()
+        response = await self.client.post("/jobs", json={"training_file_id": file_id, **body})
+        assert response.status_code == 201, response.text
+        return response.json()
+
+    async def running_job(self, **body: Any) -> dict[str, Any]:
+        return await self.new_job(start=True, **body)
+
+    async def job(self, job_id: str) -> dict[str, Any]:
+        return (await self.client.get(f"/jobs/{job_id}")).json()
+
+    async def tell(self, data: EventData, **envelope: Any) -> Event[Any]:
+        """Publish an event as another service or a trainer would."""
+        event = new_event(data, source="/test", **envelope)
+        await self.jetstream.publish(event.subject, event.to_bytes(), headers={"Nats-Msg-Id": str(event.id)})
+        return event
+
+    async def until(self, job_id: str, condition: Any, timeout_s: float = 20) -> dict[str, Any]:
+        """The job once the condition holds."""
+        async with asyncio.timeout(timeout_s):
+            while not condition(job := await self.job(job_id)):
+                await asyncio.sleep(0.03)
+        return job
+
+    async def row(self, job_id: str) -> Any:
+        async with self.database.read() as tx:
+            return (await tx.execute(select(training_jobs).where(training_jobs.c.id == UUID(job_id)))).mappings().one()
+
+    async def log(self, job_id: str) -> list[Any]:
+        statement = select(job_events).where(job_events.c.job_id == UUID(job_id)).order_by(job_events.c.seq)
+        async with self.database.read() as tx:
+            return list((await tx.execute(statement)).mappings())
+
+    async def published(self, stream: str, subject: str, count: int, timeout_s: float = 15) -> list[Event[Any]]:
+        """The first `count` events of a stream that match, waiting for the relay."""
+        found: list[Event[Any]] = []
+        sequence = 1
+        async with asyncio.timeout(timeout_s):
+            while len(found) < count:
+                try:
+                    message = await self.jetstream.get_msg(stream, seq=sequence, next=True, subject=subject)
+                except Exception:
+                    await asyncio.sleep(0.05)
+                    continue
+                found.append(parse_event(message.data))
+                sequence = message.seq + 1
+        return found
+
+    def about(self, job: dict[str, Any], attempt: int = 1) -> dict[str, Any]:
+        return {"job_id": job["id"], "workspace_id": self.workspace_id, "attempt": attempt}
+
+    def pod(self, job: dict[str, Any], attempt: int = 1) -> dict[str, Any]:
+        return self.about(job, attempt) | {"pod_name": f"job-{job['id']}-a{attempt}"}
+
+    @asynccontextmanager
+    async def others(self) -> AsyncIterator[None]:
+        """The other services answer while this is open."""
+        buses = []
+        for service, register in (("cost_guard", self.cost_guard.serve), ("metrics_ingest", serve_insight)):
+            bus = Bus(ServiceSettings(service_name=service, nats_url=self.nats_url))
+            register(bus)
+            await bus.start()
+            buses.append(bus)
+        try:
+            yield
+        finally:
+            for bus in buses:
+                await bus.stop()
+
+
+@asynccontextmanager
+async def served(settings: Settings, jwt: JwtSettings | None = None) -> AsyncIterator[Any]:
+    """The app behind a real HTTP server, so that streams stream."""
+    app = create_app(settings, jwt)
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=settings.http_port, log_config=None,
+                                           timeout_graceful_shutdown=1, lifespan="on"))
+    task = asyncio.create_task(server.serve())
+    while not server.started:
+        assert not task.done()
+        await asyncio.sleep(0.01)
+    yield app
+    app.state.runtime.begin_drain()
+    server.should_exit = True
+    await task
+
+
+@pytest_asyncio.fixture
+async def alone(fresh_database, settings_for, topology, jetstream, tmp_path: Path) -> AsyncIterator[Api]:
+    """job_api while no other service runs."""
+    database = await fresh_database("services.job_api")
+    settings = Settings(**settings_for(
+        "job_api", database_url=database.url, webhook_secret=WEBHOOK_SECRET, stream_heartbeat_s=0.3, max_streams=3))
+    jwt = JwtSettings(issuer="https://issuer.test", secret=JWT_SECRET)
+    async with served(settings, jwt) as app:
+        url = f"http://127.0.0.1:{settings.http_port}"
+        credentials = await bootstrap(database, tmp_path / "credentials.json", url)
+        yield Api(app, database, jetstream, CostGuard(), url, credentials, topology.url)
+
+
+@pytest_asyncio.fixture
+async def api(alone: Api) -> AsyncIterator[Api]:
+    """job_api with everybody it asks."""
+    async with alone.others():
+        yield alone
