@@ -13,12 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 from stack.children import Child, bootstrap, migrate
 from stack.health import Health, part_health, service_health
-from stack.layout import Layout
+from stack.layout import ROOT, Layout
 from stack.nats_permissions import SERVICES, TOPOLOGY
 from stack.parts import PartError, PostgresPart, S3Part
 from stack.private_files import write_private_json
 from stack.problems import StackError
 from stack.programs import BUCKETS, SERVERS, Blueprint
+from stack.schemas import Schemas
 from stack.state import REST_SERVICE, StackState
 from stack.supervision import Supervision
 
@@ -32,13 +33,14 @@ class BringUp:
     def __init__(self, blueprint: Blueprint, state: StackState, supervision: Supervision, report: Report) -> None:
         self.blueprint, self.state, self.supervision, self.report = blueprint, state, supervision, report
         self.layout: Layout = blueprint.layout
-        self.parts = blueprint.parts()
+        self.parts, self.schemas = blueprint.parts(), Schemas(ROOT / "services")
         self.began = time.monotonic()
 
     def run(self) -> None:
         self.start(*self.parts)
         jobs = self._wait_for_servers()
         self._finish(jobs, MIGRATED_S)
+        self._remember_schemas(jobs)
         services = [name for name in SERVICES if name in self.blueprint.selected]
         self.start(*services)
         jobs = self._first_credentials(services)
@@ -87,7 +89,13 @@ class BringUp:
         assert isinstance(part, PostgresPart)
         names = [name for name in SERVICES if name in self.blueprint.selected]
         urls = {name: part.create_database(name, password=passwords[name]) for name in names}
-        return [migrate(self.layout, urls)] if urls else []
+        outdated = {name: urls[name] for name in self.schemas.outdated(part, names)}
+        return [migrate(self.layout, outdated)] if outdated else []
+
+    def _remember_schemas(self, jobs: list[Child]) -> None:
+        part = self.parts.get("postgres")
+        if jobs and isinstance(part, PostgresPart):
+            self.schemas.remember(part, [name for name in SERVICES if name in self.blueprint.selected])
 
     def _first_credentials(self, services: list[str]) -> list[Child]:
         if REST_SERVICE not in services or self.layout.credentials_file.exists():

@@ -29,7 +29,9 @@ LAUNCHER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launch.py")
 
 class Guard:
     def __init__(self, starter: int) -> None:
-        self.starter, self.asked_at, self.supervisor = starter, 0.0, 0
+        self.asked_at, self.supervisor = 0.0, 0
+        # readable as soon as the process has ended, also when nobody has collected it yet
+        self.starter = os.pidfd_open(starter) if starter else -1
         signal.signal(signal.SIGTERM, self.ask)
         signal.signal(signal.SIGINT, self.ask)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -47,7 +49,7 @@ class Guard:
             os.kill(self.supervisor, signal.SIGTERM)
 
     def stay(self, *_: object) -> None:
-        self.starter = 0
+        self.starter = -1
 
     def run(self, command: "list[str]") -> int:
         launched = [sys.executable, "-S", "-E", LAUNCHER, "--signal", "TERM", "--parent", str(os.getpid()), "--"]
@@ -56,16 +58,18 @@ class Guard:
             code = self.reap()
             if code is not None:
                 return code
-            if self.starter and not os.path.exists(f"/proc/{self.starter}"):
-                self.ask()
             if self.asked_at and time.monotonic() - self.asked_at > PATIENCE_S:
                 os.kill(self.supervisor, signal.SIGKILL)
-            self.rest(0.1 if self.starter or self.asked_at else 60.0)
+            self.rest(0.5 if self.asked_at else 60.0)
 
     def rest(self, seconds: float) -> None:
-        """Sleeps until a signal comes; time.sleep would sleep on after it."""
-        if select.select([self.wake], [], [], seconds)[0]:
+        """Sleeps until a signal comes or the starter ends; time.sleep would sleep on."""
+        watched = [self.wake] if self.starter < 0 or self.asked_at else [self.wake, self.starter]
+        ready = select.select(watched, [], [], seconds)[0]
+        if self.wake in ready:
             os.read(self.wake, 512)
+        if self.starter in ready:
+            self.ask()
 
     def reap(self) -> "int | None":
         """Collects whatever ended; the supervisor's exit code when it was among them."""
@@ -115,7 +119,10 @@ def main(arguments: "list[str]") -> int:
     options, command = arguments[:split], arguments[split + 1 :]
     hold(options[options.index("--lock") + 1])
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, *(ctypes.c_ulong(n) for n in (1, 0, 0, 0)))
-    guard = Guard(int(options[options.index("--with") + 1]) if "--with" in options else 0)
+    try:
+        guard = Guard(int(options[options.index("--with") + 1]) if "--with" in options else 0)
+    except ProcessLookupError:
+        return 1  # the starter has ended already
     code = guard.run(command)
     guard.sweep()
     return code

@@ -129,7 +129,7 @@ class Blueprint:
 
 
 PYTHON = {
-    "PYTHONPATH": str(ROOT),
+    "PYTHONPATH": os.pathsep.join(dict.fromkeys([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])),
     "PYTHONUNBUFFERED": "1",
     # Half of the idle memory of a small service are allocator arenas and threads of numeric libraries.
     "MALLOC_ARENA_MAX": "2",

@@ -52,7 +52,7 @@ class Supervision:
             stdout=log,
             stderr=log,
             start_new_session=True,
-            env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {FOLDER_MARK: str(self.layout.data)},
+            env={**os.environ, FOLDER_MARK: str(self.layout.data)},
         )
         log.close()
         self._wait_for_socket()
