@@ -15,6 +15,7 @@ from chassis.auth import Authenticator, Principal
 from chassis.idempotency.claims import Claim, Claims, InProgress, RequestKey, StoredResponse
 from chassis.idempotency.fingerprint import HashedBody
 from chassis.idempotency.once import Once
+from chassis.idempotency.openapi import document_header
 from chassis.idempotency.recorded import RecordedResponse
 from chassis.problems import BadRequest, Conflict, ProblemError, Unauthenticated, problem_for, problem_response
 
@@ -26,6 +27,7 @@ log = structlog.get_logger(__name__)
 def install(app: FastAPI, claims: Claims) -> None:
     """Callers are told apart by the app's authenticator (`chassis.auth.install`)."""
     app.add_middleware(IdempotencyMiddleware, claims=claims)
+    document_header(app)
 
 
 class IdempotencyMiddleware:

@@ -284,3 +284,14 @@ async def test_without_key_or_credentials_the_route_decides(
 async def test_malformed_keys(post: Post, bad: str) -> None:
     response = await post(idempotency_key=bad)
     assert (response.status_code, response.json()["code"]) == (400, "idempotency_key_invalid")
+
+
+async def test_the_header_is_documented_on_posts_only(app: FastAPI, client: httpx.AsyncClient) -> None:
+    @app.get("/jobs")
+    async def jobs() -> None: ...
+
+    for _ in range(2):
+        paths = (await client.get("/openapi.json")).json()["paths"]
+        names = [parameter["name"] for parameter in paths["/jobs"]["post"]["parameters"]]
+        assert names == ["Idempotency-Key"]
+        assert "parameters" not in paths["/jobs"]["get"]
