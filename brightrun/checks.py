@@ -1,0 +1,142 @@
+"""The checks of `brightrun doctor`. Each returns findings and raises nothing."""
+
+import json
+import shutil
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import httpx
+
+from brightrun.client import Client
+from brightrun.credentials import data_folder, find_credentials
+from brightrun.errors import BrightrunError
+
+_DISK_GB = 5
+REST_PORT = 8700
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`note` is worth knowing and stops nothing; `failed` needs the fix."""
+
+    name: str
+    state: Literal["ok", "note", "failed"]
+    detail: str
+    fix: str = ""
+
+
+def python() -> list[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info[:2] == (3, 11):
+        return [Finding("Python", "ok", version)]
+    return [
+        Finding("Python", "failed", f"{version}; 3.11 is needed", "make clean && make setup PYTHON=/path/to/python3.11")
+    ]
+
+
+def disk() -> list[Finding]:
+    folder = data_folder().parent
+    free = shutil.disk_usage(folder).free / 1e9
+    if free >= _DISK_GB:
+        return [Finding("Disk", "ok", f"{free:.0f} GB free")]
+    return [
+        Finding(
+            "Disk",
+            "failed",
+            f"{free:.1f} GB free at {folder}",
+            f"Free at least {_DISK_GB} GB: PostgreSQL and NATS stop on a full disk.",
+        )
+    ]
+
+
+def base_model() -> list[Finding]:
+    folder = data_folder() / "models" / "base"
+    if (folder / "config.json").exists():
+        return [Finding("Base model", "ok", str(folder))]
+    return [Finding("Base model", "note", "the local base model is not built yet", "make setup (about a minute)")]
+
+
+def gpu() -> list[Finding]:
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+        names = [
+            pynvml.nvmlDeviceGetName(pynvml.nvmlDeviceGetHandleByIndex(n)) for n in range(pynvml.nvmlDeviceGetCount())
+        ]
+    except Exception:  # any failure of the driver's library means the same: there is none to use
+        return [Finding("GPU", "note", "none; the local trainer uses the CPU", "Nothing to do for the bundled model.")]
+    return [Finding("GPU", "ok", ", ".join(map(str, names)))]
+
+
+def stack() -> list[Finding]:
+    """Every program that the stack has written down, asked one by one."""
+    path = data_folder() / "stack.json"
+    try:
+        state = json.loads(path.read_text())
+        programs = state["programs"]
+    except (OSError, ValueError, KeyError):
+        return [_port_is_free(), Finding("Stack", "note", "never started here", "make up")]
+    return [_program(item) for item in programs]
+
+
+def _port_is_free() -> Finding:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        if probe.connect_ex(("127.0.0.1", REST_PORT)) != 0:
+            return Finding(f"Port {REST_PORT}", "ok", "free")
+    return Finding(
+        f"Port {REST_PORT}", "failed", "taken by another program", "Stop it, or start with: BRIGHTRUN_PORT=8701 make up"
+    )
+
+
+def _program(item: dict[str, Any]) -> Finding:
+    name, address = item["name"], f"{item['host']}:{item['port']}"
+    if not item["port"]:
+        return Finding(name, "ok", "has no port")
+    try:
+        if item.get("health"):
+            return _healthy(name, address, httpx.get(item["health"], timeout=3))
+        with socket.create_connection((item["host"], item["port"]), timeout=3):
+            return Finding(name, "ok", address)
+    except (OSError, httpx.HTTPError):
+        return Finding(name, "failed", f"{address} does not answer", f"make up; then: make logs PROGRAM={name}")
+
+
+def _healthy(name: str, address: str, response: httpx.Response) -> Finding:
+    if response.is_success:
+        return Finding(name, "ok", address)
+    try:
+        checks = response.json().get("checks", {})
+        wrong = ", ".join(
+            f"{key}: {value.get('detail', value)}"
+            for key, value in checks.items()
+            if isinstance(value, dict) and value.get("status") not in ("ok", None)
+        )
+    except ValueError:
+        wrong = ""
+    return Finding(
+        name, "failed", f"{address} is not ready ({wrong or response.status_code})", f"make logs PROGRAM={name}"
+    )
+
+
+def key() -> list[Finding]:
+    """The key is there, and the API takes it."""
+    try:
+        credentials = find_credentials()
+    except BrightrunError as error:
+        return [Finding("API key", "failed", str(error), error.fix)]
+    try:
+        with Client(credentials) as client:
+            caller = client.me()
+    except BrightrunError as error:
+        return [Finding("API key", "failed", str(error), error.fix)]
+    return [
+        Finding("API key", "ok", f"{credentials.source}; {', '.join(caller['roles'])} of {caller['workspace_name']}")
+    ]
+
+
+ALL: tuple[Callable[[], list[Finding]], ...] = (python, disk, base_model, gpu, stack, key)

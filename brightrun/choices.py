@@ -1,0 +1,32 @@
+"""Options that several commands share: preset, machine, single values."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from brightrun.errors import BrightrunError
+from contracts.gpus import GpuType, PricingTier
+from contracts.hyperparameters import HyperparameterOverrides
+
+Preset = Annotated[str, typer.Option(help="conservative, balanced or aggressive")]
+Gpu = Annotated[GpuType | None, typer.Option(help="The machine; the server's default when absent.")]
+Tier = Annotated[PricingTier | None, typer.Option(help="How its capacity is bought.")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Replace one value of the preset.")
+]
+
+
+def overrides(pairs: list[str] | None) -> dict[str, Any]:
+    """`["num_epochs=2"]` as values. Raises BrightrunError for a name that does not exist."""
+    found = {}
+    for pair in pairs or []:
+        name, separator, value = pair.partition("=")
+        if not separator or name not in HyperparameterOverrides.model_fields:
+            known = ", ".join(HyperparameterOverrides.model_fields)
+            raise BrightrunError(f"--set {pair}: there is no such value.", f"Write NAME=VALUE with one of: {known}.")
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found

@@ -1,0 +1,20 @@
+"""The commands and their groups."""
+
+import typer
+
+from brightrun.commands import dead_letters, doctor, downloads, estimates, files, jobs, training, validation
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="From a conversation dataset to a LoRA adapter with proof that it is better.",
+)
+app.command("doctor")(doctor.doctor)
+app.command("validate")(validation.validate)
+app.command("estimate")(estimates.estimate)
+app.command("train")(training.train)
+app.command("download")(downloads.download)
+app.add_typer(files.app, name="files")
+app.add_typer(jobs.app, name="jobs")
+app.add_typer(dead_letters.app, name="dlq")

@@ -1,0 +1,129 @@
+"""The REST API as methods. Every method raises ApiError (a problem document) or Unreachable."""
+
+import mimetypes
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from brightrun.credentials import Credentials, find_credentials
+from brightrun.http import Http
+from brightrun.models import Download, Job, Page, TrainingFile
+
+ROOT = "/api/training"
+
+
+class Client:
+    """`with Client() as client:` finds URL and key by itself; see brightrun.credentials."""
+
+    def __init__(self, credentials: Credentials | None = None) -> None:
+        self.credentials = credentials or find_credentials()
+        self.http = Http(self.credentials)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.http.close()
+
+    def upload(self, path: Path) -> TrainingFile:
+        """Upload and check a training file; streamed from disk."""
+        media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+        with path.open("rb") as file:
+            answer = self.http.json(
+                "POST",
+                f"{ROOT}/files",
+                files={"file": (path.name, file, media_type)},
+                rewind=lambda: file.seek(0),
+                timeout=300,
+            )
+        return TrainingFile.model_validate(answer)
+
+    def files(self, limit: int = 50, after: str | None = None) -> Page:
+        return self._page("/files", limit=limit, after=after)
+
+    def preview(self, file_id: str) -> dict[str, Any]:
+        return dict(self.http.json("GET", f"{ROOT}/files/{file_id}/preview"))
+
+    def estimate(self, file_id: str, **choice: Any) -> dict[str, Any]:
+        parameters = _given({"training_file_id": file_id, **choice})
+        return dict(self.http.json("GET", f"{ROOT}/cost-estimate", params=parameters))
+
+    def create_job(self, file_id: str, **choice: Any) -> Job:
+        return Job.model_validate(
+            self.http.json("POST", f"{ROOT}/jobs", json=_given({"training_file_id": file_id, **choice}))
+        )
+
+    def job(self, job_id: str) -> Job:
+        return Job.model_validate(self.http.json("GET", f"{ROOT}/jobs/{job_id}"))
+
+    def jobs(self, limit: int = 20, **filters: Any) -> Page:
+        return self._page("/jobs", limit=limit, **filters)
+
+    def start(self, job_id: str) -> Job:
+        return self._act(job_id, "start")
+
+    def cancel(self, job_id: str, reason: str = "") -> Job:
+        return self._act(job_id, "cancel", json={"reason": reason} if reason else None)
+
+    def retry(self, job_id: str, start: bool = True) -> Job:
+        return self._act(job_id, "retry", json={"start": start})
+
+    def events(self, job_id: str, limit: int = 50, **filters: Any) -> Page:
+        return self._page(f"/jobs/{job_id}/events", limit=limit, **filters)
+
+    def all_events(self, job_id: str, **filters: Any) -> Iterator[dict[str, Any]]:
+        """Every event that matches, oldest first, a page at a time."""
+        after = None
+        while True:
+            page = self.events(job_id, limit=100, after=after, **filters)
+            yield from page.data
+            if not page.has_more:
+                return
+            after = page.next_cursor
+
+    def logs(self, job_id: str, offset: int = 0, attempt: int | None = None) -> dict[str, Any]:
+        parameters = _given({"offset": offset, "attempt": attempt})
+        return dict(self.http.json("GET", f"{ROOT}/jobs/{job_id}/logs", params=parameters))
+
+    def adapter_download(self, job_id: str, file_format: str = "safetensors") -> Download:
+        answer = self.http.json(
+            "GET", f"{ROOT}/jobs/{job_id}/download/adapters", params={"format": file_format}, timeout=300
+        )
+        return Download.model_validate(answer)
+
+    def metrics_download(self, job_id: str, file_format: str = "csv") -> Download:
+        answer = self.http.json(
+            "GET", f"{ROOT}/jobs/{job_id}/download/metrics", params={"format": file_format}, timeout=300
+        )
+        return Download.model_validate(answer)
+
+    def budget(self) -> dict[str, Any]:
+        return dict(self.http.json("GET", f"{ROOT}/budget"))
+
+    def me(self) -> dict[str, Any]:
+        return dict(self.http.json("GET", f"{ROOT}/me"))
+
+    def dead_letters(self, limit: int = 50, after: str | None = None) -> Page:
+        return self._page("/dead-letters", limit=limit, after=after)
+
+    def dead_letter(self, sequence: int) -> dict[str, Any]:
+        return dict(self.http.json("GET", f"{ROOT}/dead-letters/{sequence}"))
+
+    def replay(self, sequence: int | None) -> dict[str, Any]:
+        """One dead letter, or all of them when `sequence` is None."""
+        path = f"{sequence}/replay" if sequence is not None else "replay-all"
+        return dict(self.http.json("POST", f"{ROOT}/dead-letters/{path}"))
+
+    def _act(self, job_id: str, action: str, **arguments: Any) -> Job:
+        return Job.model_validate(self.http.json("POST", f"{ROOT}/jobs/{job_id}/{action}", **arguments))
+
+    def _page(self, path: str, **parameters: Any) -> Page:
+        return Page.model_validate(self.http.json("GET", f"{ROOT}{path}", params=_given(parameters)))
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    """Without what was not said."""
+    return {name: value for name, value in values.items() if value not in (None, "", [], {})}

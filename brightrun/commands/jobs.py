@@ -1,0 +1,147 @@
+"""`brightrun jobs`: list, show, watch, cancel, retry, events, logs."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from brightrun.models import Job
+from brightrun.output import out
+from brightrun.session import Json, plainly, session
+from brightrun.watching import exit_for, figures, show_end, watch
+from brightrun.words import duration, money, verdict
+
+app = typer.Typer(no_args_is_help=True, help="Training jobs.")
+JobId = Annotated[str, typer.Argument(metavar="JOB_ID", help="See `brightrun jobs list`.")]
+
+
+@app.command("list")
+@plainly
+def list_jobs(
+    status: Annotated[list[str] | None, typer.Option(help="For example training; may be given several times.")] = None,
+    tag: str = "",
+    query: Annotated[str, typer.Option("--query", "-q", help="In name, notes and tags.")] = "",
+    sort: Annotated[str, typer.Option(help="created_at, cost, duration, name or status")] = "created_at",
+    limit: Annotated[int, typer.Option(min=1, max=100)] = 20,
+    after: Annotated[str, typer.Option(help="next_cursor of the page before")] = "",
+    as_json: Json = False,
+) -> None:
+    """The workspace's jobs, newest first."""
+    with session() as client:
+        page = client.jobs(limit, status=status, tag=tag, q=query, sort=sort, after=after)
+    if out.result(page):
+        return
+    jobs = [Job.model_validate(item) for item in page.data]
+    rows = [
+        [
+            job.id,
+            job.name,
+            job.status,
+            f"{job.progress_percentage:.0f} %",
+            job.preset or "",
+            money(job.actual_cost_micro_usd),
+            f"{job.created_at:%Y-%m-%d %H:%M}" if job.created_at else "",
+        ]
+        for job in jobs
+    ]
+    out.table(["id", "name", "status", "done", "preset", "cost", "created"], rows)
+    if page.has_more:
+        out.say(f"More: brightrun jobs list --after {page.next_cursor}")
+
+
+@app.command("show")
+@plainly
+def show(job_id: JobId, as_json: Json = False) -> None:
+    """One job: where it stands, what it cost, what may be done with it."""
+    with session() as client:
+        job = client.job(job_id)
+    if out.result(job):
+        return
+    out.say(f"{job.name} ({job.id})")
+    out.say(f"Status    {job.status}, {job.progress_percentage:.1f} %  {figures(job)}")
+    if job.status_reason:
+        out.say(f"          {job.status_reason.message}")
+        if job.status_reason.suggested_fix:
+            out.say(f"          What to do: {job.status_reason.suggested_fix}")
+    out.say(f"Cost      {money(job.actual_cost_micro_usd)} (estimated {money(job.cost_estimate_micro_usd)})")
+    if job.estimated_time_remaining_seconds and not job.has_ended:
+        out.say(f"Time left {duration(job.estimated_time_remaining_seconds)}")
+    if line := verdict(job.validation):
+        out.say(line)
+    out.say(f"Possible  {', '.join(job.allowed_actions) or 'nothing'}")
+
+
+@app.command("watch")
+@plainly
+def watch_job(job_id: JobId, as_json: Json = False) -> None:
+    """Follow a job until it ends; the exit code tells how it ended."""
+    with session() as client:
+        job = watch(client, job_id)
+    if not out.result(job):
+        show_end(job)
+    raise typer.Exit(exit_for(job))
+
+
+@app.command("cancel")
+@plainly
+def cancel(job_id: JobId, reason: str = "", as_json: Json = False) -> None:
+    """Stop a job and its machine."""
+    with session() as client:
+        job = client.cancel(job_id, reason)
+    if not out.result(job):
+        out.say(f"Job {job.id} is {job.status}.")
+
+
+@app.command("retry")
+@plainly
+def retry(
+    job_id: JobId,
+    start: Annotated[bool, typer.Option(help="Start the new job at once.")] = True,
+    as_json: Json = False,
+) -> None:
+    """A new job with the same file and values, corrected for what went wrong."""
+    with session() as client:
+        job = client.retry(job_id, start)
+    if out.result(job):
+        return
+    for change in job.adjustments or []:
+        out.say(f"Changed {change['field']}: {change['from']} -> {change['to']}")
+    out.say(f"Job {job.id} is {job.status}. Watch it: brightrun jobs watch {job.id}")
+
+
+@app.command("events")
+@plainly
+def events(
+    job_id: JobId,
+    kind: Annotated[list[str] | None, typer.Option("--type", help="For example checkpoint.saved")] = None,
+    query: Annotated[str, typer.Option("--query", "-q", help="In message, type and payload.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Everything that happened to a job, oldest first."""
+    with session() as client:
+        found = list(client.all_events(job_id, type=kind, q=query))
+    if not out.result(found):
+        for event in found:
+            out.say(f"{event['seq']:5}  {event['occurred_at'][:19]}  {event['type']:26} {event['message']}")
+
+
+@app.command("logs")
+@plainly
+def logs(
+    job_id: JobId,
+    attempt: Annotated[int | None, typer.Option(min=1, help="The newest when absent.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on while the job runs.")] = False,
+    as_json: Json = False,
+) -> None:
+    """What the trainer itself has printed."""
+    with session() as client:
+        page = client.logs(job_id, 0, attempt)
+        if out.result(page):
+            return
+        while True:
+            out.console.print(page["text"], markup=False, end="")
+            if page["end"] and (not follow or client.job(job_id).has_ended):
+                return
+            if page["end"]:
+                time.sleep(1.0)
+            page = client.logs(job_id, page["next_offset"], attempt)

@@ -1,0 +1,65 @@
+"""Server-sent events of a job: resumes by itself where it was cut off."""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+
+from brightrun.client import ROOT, Client
+from brightrun.errors import ApiError, Unreachable
+from brightrun.http import problem_of
+
+_SILENCE_S = 45.0  # three heartbeats
+_PATIENCE_S = 120.0
+
+
+def follow(client: Client, job_id: str, patience_s: float = _PATIENCE_S) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(event name, data) until the job has ended; see GET /jobs/{id}/stream.
+
+    A lost connection is made again with Last-Event-ID, so that no event is missed or repeated.
+    Raises ApiError at once, Unreachable after `patience_s` seconds without an answer.
+    """
+    last_id, lost_since = "", 0.0
+    while True:
+        try:
+            for event_id, name, data in _once(client, job_id, last_id):
+                last_id, lost_since = event_id or last_id, 0.0
+                yield name, data
+                if name == "end":
+                    return
+        except httpx.HTTPError as error:
+            lost_since = lost_since or time.monotonic()
+            if time.monotonic() - lost_since > patience_s:
+                raise Unreachable(
+                    f"The connection to {client.credentials.url} was lost ({error}).",
+                    f"The job goes on. Watch again: brightrun jobs watch {job_id}",
+                ) from error
+        time.sleep(1.0)
+
+
+def _once(client: Client, job_id: str, last_id: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last_id} if last_id else {})
+    with client.http.stream("GET", f"{ROOT}/jobs/{job_id}/stream", headers=headers, timeout=_SILENCE_S) as response:
+        if response.status_code >= 500:
+            raise httpx.RemoteProtocolError(f"status {response.status_code}")
+        if not response.is_success:
+            raise ApiError(problem_of(response))
+        yield from parse(response.iter_lines())
+
+
+def parse(lines: Iterator[str]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """(id, event, data) of every complete message; comments and retry hints are skipped."""
+    fields: dict[str, str] = {}
+    for line in lines:
+        if not line:
+            if "data" in fields:
+                yield fields.get("id", ""), fields.get("event", "message"), json.loads(fields["data"])
+            fields = {}
+            continue
+        name, _, value = line.partition(":")
+        if name:
+            fields[name] = (
+                fields[name] + "\n" + value[1:] if name == "data" and name in fields else value.removeprefix(" ")
+            )

@@ -1,0 +1,93 @@
+"""Requests with retries that cannot repeat an effect: one Idempotency-Key per call, kept over its retries."""
+
+import random
+import time
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from brightrun.credentials import Credentials
+from brightrun.errors import ApiError, Unreachable
+from contracts.problem import Problem
+
+_RETRIED = {408, 429, 500, 502, 503, 504}
+_TRIES = 4
+
+
+class Http:
+    """`timeout_s` bounds each wait for the server, not a whole transfer."""
+
+    def __init__(self, credentials: Credentials, *, timeout_s: float = 30.0, tries: int = _TRIES) -> None:
+        self.credentials, self._tries = credentials, tries
+        headers = {"Authorization": f"Bearer {credentials.api_key}", "User-Agent": "brightrun"}
+        self._client = httpx.Client(base_url=credentials.url, headers=headers, timeout=timeout_s)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def json(self, method: str, path: str, **arguments: Any) -> Any:
+        """The decoded answer. Raises ApiError or Unreachable."""
+        return self.send(method, path, **arguments).json()
+
+    def send(self, method: str, path: str, *, rewind: Any = None, **arguments: Any) -> httpx.Response:
+        """Send, and again after a passing failure. `rewind` is called before each try (an open file's seek)."""
+        headers = {"Idempotency-Key": str(uuid4())} if method == "POST" else {}
+        arguments["headers"] = headers | arguments.get("headers", {})
+        failure: Exception | None = None
+        for number in range(1, self._tries + 1):
+            if rewind is not None:
+                rewind()
+            try:
+                response = self._client.request(method, path, **arguments)
+            except httpx.TransportError as error:
+                failure = self._unreachable(error)
+            else:
+                if response.is_success:
+                    return response
+                failure = ApiError(problem_of(response))
+                if not _may_retry(response):
+                    break
+            if number < self._tries:
+                time.sleep(_pause_s(number))
+        assert failure is not None
+        raise failure
+
+    def stream(self, method: str, path: str, **arguments: Any) -> Any:
+        """An open response, as a context manager of httpx."""
+        return self._client.stream(method, path, **arguments)
+
+    def _unreachable(self, error: Exception) -> Unreachable:
+        reason = str(error) or type(error).__name__
+        return Unreachable(
+            f"The API at {self.credentials.url} does not answer ({reason}).",
+            "Is it running? `make status` says so; `make up` starts it. `brightrun doctor` finds out more.",
+        )
+
+
+def problem_of(response: httpx.Response) -> Problem:
+    """The problem document of an answer, or one made from its status when something else answered."""
+    try:
+        response.read()
+        document = response.json()
+        if "code" in document and "status" in document:
+            return Problem.model_validate(document)
+    except (ValueError, TypeError):
+        pass
+    return Problem(
+        title=response.reason_phrase or "Error",
+        status=response.status_code,
+        code="unexpected_answer",
+        detail=f"{response.request.url.path} answered {response.status_code} without a problem document.",
+        suggested_fix="Check that BRIGHTRUN_URL is the address of the API.",
+    )
+
+
+def _may_retry(response: httpx.Response) -> bool:
+    wish = response.headers.get("x-should-retry")
+    return response.status_code in _RETRIED if wish is None else wish == "true"
+
+
+def _pause_s(number: int) -> float:
+    """0.5, 1, 2 seconds, a little shortened at random."""
+    return 0.5 * 2.0 ** (number - 1) * random.uniform(0.75, 1.0)

@@ -1,0 +1,62 @@
+"""What the API's answers look like to a program. Fields that are not named here are kept as they came."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Answer(BaseModel):
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+
+class StatusReason(Answer):
+    code: str = ""
+    message: str = ""
+    suggested_fix: str = ""
+
+
+class TrainingFile(Answer):
+    id: str
+    status: str = ""
+    report: dict[str, Any] | None = None
+
+
+class Job(Answer):
+    id: str
+    name: str
+    status: str
+    status_reason: StatusReason | None = None
+    preset: str | None = None
+    progress_percentage: float = 0.0
+    current_epoch: float | None = None
+    current_step: int | None = None
+    total_steps: int | None = None
+    latest_loss: float | None = None
+    latest_validation_loss: float | None = None
+    estimated_time_remaining_seconds: float | None = None
+    checkpoint_recovery_count: int = 0
+    actual_cost_micro_usd: int | None = None
+    cost_estimate_micro_usd: int | None = None
+    cost_is_final: bool = False
+    validation: dict[str, Any] | None = None
+    allowed_actions: list[str] = []
+    adjustments: list[dict[str, Any]] | None = None
+    created_at: datetime | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        return self.status in ("completed", "failed", "cancelled")
+
+
+class Download(Answer):
+    url: str
+    file_name: str
+    size_bytes: int | None = None
+    sha256: str | None = None
+
+
+class Page(Answer):
+    data: list[dict[str, Any]]
+    has_more: bool = False
+    next_cursor: str | None = None

@@ -1,0 +1,36 @@
+"""Figures as people read them."""
+
+from typing import Any
+
+from contracts.money import format_usd
+
+
+def duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+
+def money(micro_usd: int | None) -> str:
+    return "-" if micro_usd is None else format_usd(micro_usd)
+
+
+def number(value: float | None, places: int = 3) -> str:
+    return "-" if value is None else f"{value:.{places}f}"
+
+
+def verdict(validation: dict[str, Any] | None) -> str:
+    """One line: both perplexities, the improvement with its interval, and what follows."""
+    if not validation or validation.get("perplexity_baseline") is None:
+        return ""
+    low, high = validation.get("improvement_low_pct"), validation.get("improvement_high_pct")
+    span = f", 95 % interval {low:.1f} to {high:.1f} %" if low is not None and high is not None else ""
+    words = {"proven": "proven", "worse": "worse than the base model", "not_proven": "not proven"}
+    return (
+        f"Perplexity on the hold-out: {validation['perplexity_baseline']:.2f} -> "
+        f"{validation['perplexity_trained']:.2f} "
+        f"({validation['perplexity_improvement_pct']:.1f} % better{span}): "
+        f"{words.get(validation.get('verdict', ''), validation.get('verdict', ''))}"
+    )
