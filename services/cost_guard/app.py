@@ -3,7 +3,7 @@
 from starlette.applications import Starlette
 
 from chassis.clock import Clock
-from chassis.reconciler import PRUNE_INTERVAL_S, every, prune_messages
+from chassis.reconciler import every
 from chassis.runtime import ServiceRuntime, worker_app
 from contracts.rpc import costs
 from contracts.streams import consumer
@@ -22,7 +22,6 @@ def build_runtime(settings: Settings, clock: Clock | None = None) -> ServiceRunt
     _serve(runtime, CostQueries(runtime.database, settings, runtime.clock))
     meter = CostMeter(runtime.database, settings, runtime.clock)
     runtime.background("meter", lambda: every(settings.cost_tick_s, meter.tick))
-    runtime.background("prune", lambda: every(PRUNE_INTERVAL_S, lambda: prune_messages(runtime.database)))
     return runtime
 
 

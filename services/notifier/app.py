@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from starlette.applications import Starlette
 
 from chassis.clock import Clock
-from chassis.reconciler import PRUNE_INTERVAL_S, Wakeup, every, prune_messages
+from chassis.reconciler import Wakeup, every
 from chassis.runtime import ServiceRuntime, worker_app
 from contracts.streams import consumers_of
 from services.notifier.adapters.email import EmailSender
@@ -32,7 +32,6 @@ def build_runtime(settings: Settings, clock: Clock | None = None) -> ServiceRunt
             await every(settings.poll_s, postman.deliver_due, wakeup=wakeup)
 
     runtime.background("postman", deliver)
-    runtime.background("prune", lambda: every(PRUNE_INTERVAL_S, lambda: prune_messages(runtime.database)))
     return runtime
 
 
