@@ -85,7 +85,8 @@ class Creation:
 
     async def _give_up(self, current: Held, message: str) -> None:
         decision = attempts.give_up(TrainingErrorType.PROVISIONING, message)
-        await give_up(current.tx, current.job, current.pod, decision, current.now)
+        await give_up(current.tx, current.job, current.pod, decision, limits=self._tools.limits,
+                      now=current.now)
         await current.release()
 
 

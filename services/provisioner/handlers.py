@@ -44,11 +44,11 @@ class Handlers:
 
     async def on_job_cancelled(self, event: Event[Any], tx: AsyncConnection) -> None:
         await jobs.end_job(tx, event.data.job_id, event.data.workspace_id, JobState.CANCELLED,
-                           event.data.reason or "cancelled", now=self._clock.now())
+                           event.data.reason or "cancelled", limits=self._limits, now=self._clock.now())
 
     async def on_job_ended(self, event: Event[Any], tx: AsyncConnection) -> None:
         await jobs.end_job(tx, event.data.job_id, event.data.workspace_id, JobState.FINISHED, event.data.event,
-                           now=self._clock.now())
+                           limits=self._limits, now=self._clock.now())
 
     async def on_pod_interrupted(self, event: Event[events.PodInterrupted], tx: AsyncConnection) -> None:
         if event.source != say.SOURCE:

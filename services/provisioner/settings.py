@@ -58,6 +58,6 @@ class Settings(ServiceSettings):
         return Limits(
             interruptions=self.max_interruptions, faults=self.max_faults, capacity_wait_s=self.capacity_wait_s,
             capacity_retry_s=2.0, provisioning_s=self.provisioning_timeout_s, heartbeat_s=self.heartbeat_timeout_s,
-            first_heartbeat_s=self.first_heartbeat_timeout_s, finish_grace_s=self.finish_grace_s, poll_s=self.poll_s,
-            terminate_poll_s=0.5,
+            first_heartbeat_s=self.first_heartbeat_timeout_s, finish_grace_s=self.finish_grace_s,
+            stop_grace_s=self.heartbeat_interval_s + 1.0, poll_s=self.poll_s, terminate_poll_s=0.5,
         )

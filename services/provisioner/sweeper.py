@@ -66,4 +66,4 @@ class Sweeper:
             overdue = await jobs.overdue(tx, now)
         for job_id in overdue:
             async with self._tools.database.transaction() as tx:
-                await end_overdue(tx, job_id, now=now)
+                await end_overdue(tx, job_id, limits=self._tools.limits, now=now)

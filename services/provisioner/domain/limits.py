@@ -24,6 +24,9 @@ class Limits:
     first_heartbeat_s: float = 180.0
     # After its last word a trainer may end by itself before it is stopped.
     finish_grace_s: float = 10.0
+    # A pod that is not wanted any more hears so at its next heartbeat and ends without a word; only then SIGTERM,
+    # which it would have to take for an interruption.
+    stop_grace_s: float = 0.0
     # A pod ended without a word: how long to look for its result in the object store.
     result_grace_s: float = 3.0
     result_unreachable_s: float = 10.0

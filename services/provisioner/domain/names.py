@@ -3,7 +3,7 @@
 import re
 from uuid import UUID
 
-_NAME = re.compile(r"^job-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-a([1-9][0-9]*)$")
+_NAME = re.compile(r"^job-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-a([1-9][0-9]*)\Z")
 
 
 def pod_name(job_id: UUID, attempt: int) -> str:

@@ -10,8 +10,8 @@ CHECKPOINTS_BUCKET = "training-checkpoints"
 ARTIFACTS_BUCKET = "model-artifacts"
 _BUCKETS = {"checkpoints": CHECKPOINTS_BUCKET, "artifacts": ARTIFACTS_BUCKET}
 # Path segments of plain characters: no empty one, no `.`, no `..`, nothing that a URL or a gateway rewrites.
-_SEGMENT = re.compile(r"^(?!\.{1,2}$)[A-Za-z0-9._=@+-]{1,200}$")
-_ATTEMPT = re.compile(r"^a([1-9][0-9]*)$")
+_SEGMENT = re.compile(r"^(?!\.{1,2}$)[A-Za-z0-9._=@+-]{1,200}\Z")
+_ATTEMPT = re.compile(r"^a([1-9][0-9]*)\Z")
 
 
 class KeyRefused(ValueError):

@@ -64,24 +64,27 @@ async def end_attempt(
     await jobs.save_strikes(tx, job.job_id, strikes)
     decision = next_attempt(strikes, ending.cause, limits, reason=ending.reason, error_type=ending.error_type)
     if isinstance(decision, GiveUp):
-        await give_up(tx, job, pod, decision, now)
+        await give_up(tx, job, pod, decision, limits=limits, now=now)
     else:
         await request_attempt(tx, job, pod.attempt + 1, strikes, provider=pod.provider, now=now,
                               delay_s=decision.delay_s)
 
 
-async def give_up(tx: AsyncConnection, job: Job, pod: Pod, why: GiveUp, now: datetime) -> None:
+async def give_up(
+    tx: AsyncConnection, job: Job, pod: Pod, why: GiveUp, *, limits: Limits, now: datetime
+) -> None:
     """No further attempt: said to the user, and nothing of the job keeps running."""
     await say.failed(tx, job, pod, why)
     await jobs.end_job(tx, job.job_id, JobState.FINISHED, why.message, now)
-    await stop_pods(tx, job, why.message, now)
+    await stop_pods(tx, job, why.message, limits=limits, now=now)
 
 
-async def stop_pods(tx: AsyncConnection, job: Job, reason: str, now: datetime) -> None:
+async def stop_pods(tx: AsyncConnection, job: Job, reason: str, *, limits: Limits, now: datetime) -> None:
     """End every pod of the job. One whose trainer has already finished may close by itself first."""
     for pod in await pods.pods_of(tx, job.job_id):
         if pod.status in pods.LIVE and pod.result is None:
-            await stop_pod(tx, pod, reason, now)
+            speaks = pod.status is PodStatus.RUNNING and pod.last_heartbeat_at is not None
+            await stop_pod(tx, pod, reason, now, grace_s=limits.stop_grace_s if speaks else 0.0)
 
 
 async def stop_pod(

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.events import JobStartRequested
 from services.provisioner.domain.attempts import deadline, timed_out
+from services.provisioner.domain.limits import Limits
 from services.provisioner.domain.model import JobState
 from services.provisioner.repository import jobs, pods
 from services.provisioner.usecases.attempts import give_up, request_attempt, stop_pods
@@ -24,7 +25,8 @@ async def start_job(
 
 
 async def end_job(
-    tx: AsyncConnection, job_id: UUID, workspace_id: UUID, state: JobState, reason: str, *, now: datetime
+    tx: AsyncConnection, job_id: UUID, workspace_id: UUID, state: JobState, reason: str, *, limits: Limits,
+    now: datetime,
 ) -> None:
     """The job needs no pod any more. Heard before its start, the end is remembered."""
     if await jobs.insert_ended(tx, job_id, workspace_id, state, reason, now):
@@ -32,10 +34,10 @@ async def end_job(
     job = await jobs.lock_job(tx, job_id)
     assert job is not None
     await jobs.end_job(tx, job_id, state, reason, now)
-    await stop_pods(tx, job, reason, now)
+    await stop_pods(tx, job, reason, limits=limits, now=now)
 
 
-async def end_overdue(tx: AsyncConnection, job_id: UUID, *, now: datetime) -> None:
+async def end_overdue(tx: AsyncConnection, job_id: UUID, *, limits: Limits, now: datetime) -> None:
     """Give up a job that has run longer than it may."""
     job = await jobs.lock_job(tx, job_id)
     if job is None or not job.active or job.spec is None:
@@ -43,4 +45,4 @@ async def end_overdue(tx: AsyncConnection, job_id: UUID, *, now: datetime) -> No
     end = deadline(job)
     pod = await pods.lock_pod(tx, job_id, job.attempt)
     if end is not None and end <= now and pod is not None:
-        await give_up(tx, job, pod, timed_out(job.spec.max_duration_s), now)
+        await give_up(tx, job, pod, timed_out(job.spec.max_duration_s), limits=limits, now=now)

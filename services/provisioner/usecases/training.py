@@ -49,7 +49,7 @@ async def training_failed(tx: AsyncConnection, failure: TrainingFailed, *, limit
         return
     await _let_finish(tx, pod, Result.FAILED, limits, now)
     await jobs.end_job(tx, job.job_id, JobState.FINISHED, failure.message, now)
-    await stop_pods(tx, job, failure.message, now)
+    await stop_pods(tx, job, failure.message, limits=limits, now=now)
 
 
 async def _let_finish(tx: AsyncConnection, pod: Pod, result: Result, limits: Limits, now: datetime) -> None:

@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+from chassis.clock import FakeClock
+from chassis.object_store import ObjectStore
+from chassis.settings import ServiceSettings
+from tests.fixtures.databases import DatabaseFactory
+from tests.fixtures.services import SettingsFactory
+from tests.services.provisioner.fake_provider import FakeProvider
+from tests.services.provisioner.world import FakeUsers, World
+
+
+@pytest_asyncio.fixture
+async def world(fresh_database: DatabaseFactory, settings_for: SettingsFactory) -> AsyncIterator[World]:
+    """The provisioner over real PostgreSQL and S3 with machines in memory."""
+    clock = FakeClock()
+    objects = ObjectStore(ServiceSettings(**settings_for("provisioner")))
+    database = await fresh_database("services.provisioner")
+    yield World(database, objects, FakeProvider(now=clock.now), clock, FakeUsers())

@@ -1,0 +1,94 @@
+"""Machines in memory, with faults to order: a provider as bad as the worst one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from contracts.gpus import GpuType, PricingTier
+from services.provisioner.ports import Capacity, Machine, MachineState, Order
+
+
+@dataclass
+class Faults:
+    """`before_create` and the others are raised once each, in order, before the call has any effect;
+    `after_create` after it: the machine exists and the caller does not learn of it."""
+
+    before_create: list[Exception] = field(default_factory=list)
+    after_create: list[BaseException] = field(default_factory=list)
+    describe: list[Exception] = field(default_factory=list)
+    terminate: list[Exception] = field(default_factory=list)
+    # Termination is accepted and nothing happens.
+    ignore_terminate: bool = False
+
+
+class FakeProvider:
+    name = "local"
+
+    def __init__(self, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self.machines: dict[str, Machine] = {}
+        self.orders: list[Order] = []
+        self.logs: dict[str, bytes] = {}
+        self.ended: set[str] = set()
+        self.faults = Faults()
+        self.starting = False
+        self.full = False
+        self._now, self._changed = now, asyncio.Queue[str]()
+
+    async def create(self, order: Order) -> Machine:
+        _raise_next(self.faults.before_create)
+        if order.name not in self.machines:
+            if order.name in self.ended:
+                return Machine(order.name, order.name, MachineState.EXITED, exit_code=0)
+            self.orders.append(order)
+            state = MachineState.STARTING if self.starting else MachineState.RUNNING
+            since = None if self.starting else self._now()
+            self._set(Machine(order.name, f"id-{order.name}", state, since))
+        _raise_next(self.faults.after_create)
+        return self.machines[order.name]
+
+    async def describe(self, name: str) -> Machine | None:
+        _raise_next(self.faults.describe)
+        return self.machines.get(name)
+
+    async def terminate(self, name: str) -> None:
+        _raise_next(self.faults.terminate)
+        if not self.faults.ignore_terminate and self.machines.pop(name, None) is not None:
+            self.ended.add(name)
+            self._changed.put_nowait(name)
+
+    async def list(self) -> list[Machine]:
+        return [*self.machines.values()]
+
+    async def capacity(self, gpu_type: GpuType, pricing_tier: PricingTier) -> Capacity:
+        return Capacity(not self.full, "full" if self.full else "")
+
+    async def read_log(self, name: str, offset: int, max_bytes: int) -> tuple[bytes, bool]:
+        log = self.logs.get(name, b"")
+        return log[offset:offset + max_bytes], name not in self.machines
+
+    async def changes(self) -> AsyncIterator[str]:
+        while True:
+            yield await self._changed.get()
+
+    def exits(self, name: str, exit_code: int | None) -> None:
+        """The container ends by itself; the machine stays in the list."""
+        self._set(replace(self.machines[name], state=MachineState.EXITED, exit_code=exit_code, exited_at=self._now()))
+
+    def comes_up(self, name: str) -> None:
+        self._set(replace(self.machines[name], state=MachineState.RUNNING, running_since=self._now()))
+
+    def vanishes(self, name: str) -> None:
+        del self.machines[name]
+        self._changed.put_nowait(name)
+
+    def _set(self, machine: Machine) -> None:
+        self.machines[machine.name] = machine
+        self._changed.put_nowait(machine.name)
+
+
+def _raise_next(faults: list[Exception] | list[BaseException]) -> None:
+    if faults:
+        raise faults.pop(0)

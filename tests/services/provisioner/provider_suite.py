@@ -1,0 +1,104 @@
+"""What every provider promises. An adapter's test class inherits it and gives a `provider`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from uuid import uuid4
+
+import pytest
+
+from contracts.gpus import GpuType, PricingTier
+from services.provisioner.domain.names import pod_name
+from services.provisioner.ports import ComputeProvider, Machine, MachineState, Order
+
+
+def new_name() -> str:
+    return pod_name(uuid4(), 1)
+
+
+def order(name: str, **environment: str) -> Order:
+    return Order(name, GpuType.LOCAL, PricingTier.SPOT, environment)
+
+
+async def gone(provider: ComputeProvider, name: str, within_s: float = 20.0) -> None:
+    deadline = time.monotonic() + within_s
+    while await provider.describe(name) is not None:
+        assert time.monotonic() < deadline, f"{name} is still there"
+        await provider.terminate(name)
+        await asyncio.sleep(0.05)
+
+
+async def until(provider: ComputeProvider, name: str, state: MachineState, within_s: float = 20.0) -> Machine:
+    deadline = time.monotonic() + within_s
+    while (machine := await provider.describe(name)) is None or machine.state is not state:
+        assert time.monotonic() < deadline, f"{name} is {machine}"
+        await asyncio.sleep(0.02)
+    return machine
+
+
+class ProviderSuite:
+    @pytest.fixture
+    def provider(self) -> ComputeProvider:
+        raise NotImplementedError  # each adapter's own
+
+    async def test_a_created_machine_is_described_and_listed(self, provider: ComputeProvider) -> None:
+        name = new_name()
+        created = await provider.create(order(name))
+        assert created.name == name
+        assert created.provider_pod_id
+        machine = await until(provider, name, MachineState.RUNNING)
+        assert machine.running_since is not None
+        assert name in {listed.name for listed in await provider.list()}
+        await gone(provider, name)
+
+    async def test_a_repeated_create_finds_what_exists(self, provider: ComputeProvider) -> None:
+        name = new_name()
+        first = await provider.create(order(name))
+        again = await provider.create(order(name))
+        assert again.provider_pod_id == first.provider_pod_id
+        assert [machine.name for machine in await provider.list()].count(name) == 1
+        await gone(provider, name)
+
+    async def test_creates_at_the_same_time_make_one_machine(self, provider: ComputeProvider) -> None:
+        name = new_name()
+        made = await asyncio.gather(*(provider.create(order(name)) for _ in range(4)))
+        assert len({machine.provider_pod_id for machine in made}) == 1
+        assert [machine.name for machine in await provider.list()].count(name) == 1
+        await gone(provider, name)
+
+    async def test_what_was_never_created_is_gone(self, provider: ComputeProvider) -> None:
+        name = new_name()
+        assert await provider.describe(name) is None
+        await provider.terminate(name)
+
+    async def test_a_terminated_machine_vanishes_from_description_and_list(self, provider: ComputeProvider) -> None:
+        name = new_name()
+        await provider.create(order(name))
+        await until(provider, name, MachineState.RUNNING)
+        await gone(provider, name)
+        await provider.terminate(name)
+        assert name not in {listed.name for listed in await provider.list()}
+
+    async def test_machines_do_not_disturb_each_other(self, provider: ComputeProvider) -> None:
+        one, other = new_name(), new_name()
+        await provider.create(order(one))
+        await provider.create(order(other))
+        await gone(provider, one)
+        assert (await until(provider, other, MachineState.RUNNING)).name == other
+        await gone(provider, other)
+
+    async def test_a_change_is_announced(self, provider: ComputeProvider) -> None:
+        name = new_name()
+        await provider.create(order(name))
+        changes = provider.changes()
+        async with asyncio.timeout(10):
+            while await anext(changes) != name:
+                pass
+        await gone(provider, name)
+
+    async def test_an_unknown_log_is_empty(self, provider: ComputeProvider) -> None:
+        assert await provider.read_log(new_name(), 0, 100) == (b"", True)
+
+    async def test_capacity_is_available(self, provider: ComputeProvider) -> None:
+        assert (await provider.capacity(GpuType.LOCAL, PricingTier.SPOT)).available

@@ -1,0 +1,118 @@
+"""What a pod may ask, and what is refused."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+
+from chassis.problems import Conflict, Forbidden, NotFound
+from contracts.rpc import pods as rpc
+from services.provisioner.domain.names import pod_name
+from services.provisioner.queries import Queries
+from tests.services.provisioner.world import WORKSPACE, World, checkpoint, completed, sigterm
+
+
+def sign(method: str, area: str, key: str, attempt: int = 1) -> rpc.SignUrls:
+    item = rpc.ObjectRequest(method=method, area=area, key=key)  # type: ignore[arg-type]
+    return rpc.SignUrls(attempt=attempt, objects=(item,))
+
+
+async def test_signed_urls_write_and_read_the_jobs_objects(world: World) -> None:
+    job_id = await world.started()
+    put = (await world.desk.sign_urls(str(job_id), sign("PUT", "artifacts", "a1/adapter/model.bin"))).urls[0]
+    assert (put.bucket, put.object_key) == ("model-artifacts", f"{WORKSPACE}/{job_id}/a1/adapter/model.bin")
+    assert put.expires_at > world.clock.now()
+    get = (await world.desk.sign_urls(str(job_id), sign("GET", "artifacts", "a1/adapter/model.bin"))).urls[0]
+    async with httpx.AsyncClient() as client:
+        assert (await client.put(put.url, content=b"weights")).is_success
+        assert (await client.get(get.url)).content == b"weights"
+
+
+async def test_the_training_file_is_the_jobs_own_whatever_the_key_says(world: World) -> None:
+    job_id = await world.started()
+    url = (await world.desk.sign_urls(str(job_id), sign("GET", "training_file", "../../other"))).urls[0]
+    assert (url.bucket, url.object_key) == ("training-files", "files/normalised.jsonl")
+    with pytest.raises(Forbidden):
+        await world.desk.sign_urls(str(job_id), sign("PUT", "training_file", ""))
+
+
+@pytest.mark.parametrize("key", [
+    "a1/../../other/x", "/a1/x", "a1//x", "a1/./x", "x", "a1", "b1/x", "a1/x y", "a1/x%2e%2e", "a1/\\x", "", "a0/x",
+    "a1/x\n",
+])
+async def test_keys_outside_of_the_job_are_refused(world: World, key: str) -> None:
+    job_id = await world.started()
+    for method in ("GET", "PUT"):
+        with pytest.raises(Forbidden):
+            await world.desk.sign_urls(str(job_id), sign(method, "checkpoints", key))
+
+
+async def test_an_attempt_writes_only_below_its_own_folder(world: World) -> None:
+    job_id = await world.started()
+    await world.hear(sigterm(job_id))
+    await world.settle(6)
+    await world.desk.sign_urls(str(job_id), sign("GET", "checkpoints", "a1/step-1/x", attempt=2))
+    with pytest.raises(Forbidden):
+        await world.desk.sign_urls(str(job_id), sign("PUT", "checkpoints", "a1/step-1/x", attempt=2))
+    with pytest.raises(Conflict) as old:
+        await world.desk.sign_urls(str(job_id), sign("GET", "checkpoints", "a1/step-1/x", attempt=1))
+    assert old.value.code == "attempt_superseded"
+    with pytest.raises(Conflict):
+        await world.desk.sign_urls(str(job_id), sign("GET", "checkpoints", "a1/step-1/x", attempt=3))
+
+
+async def test_a_finished_attempt_may_close_in_peace_and_an_ended_job_may_not(world: World) -> None:
+    job_id = await world.started()
+    await world.hear(completed(job_id))
+    await world.desk.sign_urls(str(job_id), sign("PUT", "artifacts", "a1/result.json"))
+    await world.settle(20)
+    with pytest.raises(Conflict):
+        await world.desk.sign_urls(str(job_id), sign("PUT", "artifacts", "a1/result.json"))
+
+
+async def test_an_unknown_job_gets_nothing(world: World) -> None:
+    with pytest.raises(Conflict):
+        await world.desk.list_checkpoints(str(uuid4()), rpc.ListCheckpoints(attempt=1))
+
+
+async def test_checkpoints_are_offered_newest_first(world: World) -> None:
+    job_id = await world.started()
+    for step in (100, 300, 200):
+        await world.hear(checkpoint(job_id, step))
+    await world.hear(sigterm(job_id))
+    await world.settle(6)
+    await world.hear(checkpoint(job_id, 300, attempt=2))
+    offers = (await world.desk.list_checkpoints(str(job_id), rpc.ListCheckpoints(attempt=2))).checkpoints
+    assert [(offer.attempt, offer.step) for offer in offers] == [(2, 300), (1, 300), (1, 200), (1, 100)]
+    assert offers[-1].manifest_key == "a1/step-100/manifest.json"
+
+
+async def test_the_newest_checkpoint_is_never_deleted(world: World) -> None:
+    job_id = await world.started()
+    for step in (100, 200):
+        await world.hear(checkpoint(job_id, step))
+    oldest = rpc.DeleteCheckpoint(attempt=1, checkpoint_attempt=1, step=100)
+    await world.desk.delete_checkpoint(str(job_id), oldest)
+    await world.desk.delete_checkpoint(str(job_id), oldest)
+    with pytest.raises(Conflict):
+        await world.desk.delete_checkpoint(str(job_id), oldest.model_copy(update={"step": 200}))
+    offers = (await world.desk.list_checkpoints(str(job_id), rpc.ListCheckpoints(attempt=1))).checkpoints
+    assert [offer.step for offer in offers] == [200]
+
+
+async def test_pods_and_logs_are_shown_to_their_workspace_only(world: World) -> None:
+    job_id = await world.started()
+    await world.hear(sigterm(job_id))
+    await world.settle(6)
+    world.provider.logs[pod_name(job_id, 2)] = b"line one\nline two\n"
+    queries = Queries(world.database, world.provider)
+    shown = (await queries.job_pods(rpc.JobPodsQuery(job_id=job_id, workspace_id=WORKSPACE))).pods
+    assert [(pod.attempt, pod.status) for pod in shown] == [(1, "terminated"), (2, "running")]
+    page = await queries.pod_log(rpc.LogQuery(job_id=job_id, workspace_id=WORKSPACE, max_bytes=8))
+    assert (page.attempt, page.text, page.next_offset, page.end) == (2, "line one", 8, False)
+    stranger = UUID(int=7)
+    assert (await queries.job_pods(rpc.JobPodsQuery(job_id=job_id, workspace_id=stranger))).pods == ()
+    with pytest.raises(NotFound):
+        await queries.pod_log(rpc.LogQuery(job_id=job_id, workspace_id=stranger, attempt=1))
