@@ -21,7 +21,9 @@ class Credentials:
 
 
 def data_folder() -> Path:
-    """`.data` of the working directory or of the nearest folder above it; of the installation otherwise."""
+    """BRIGHTRUN_DATA_DIR; else `.data` of the working directory or the nearest folder above; else the installation's."""
+    if named := os.environ.get("BRIGHTRUN_DATA_DIR"):
+        return Path(named)
     here = Path.cwd()
     for folder in (here, *here.parents):
         if (folder / FILE).exists():
