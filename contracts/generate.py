@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.asyncapi import asyncapi_document, event_schema
+from contracts.event_catalog import events_document
 from contracts.example_events import examples
 from contracts.registry import EVENTS
 from contracts.rpc.catalog import POD_RPCS, RPCS
@@ -31,6 +32,7 @@ def generated_files() -> dict[Path, str]:
         files[schemas / "rpc" / f"{stem}.request.json"] = _text(rpc.request.model_json_schema())
         files[schemas / "rpc" / f"{stem}.reply.json"] = _text(rpc.reply.model_json_schema(mode="serialization"))
     files[schemas / "asyncapi.json"] = _text(asyncapi_document())
+    files[ROOT.parent / "docs" / "events.md"] = events_document()
     for stem, event in examples().items():
         document = json.loads(event.to_bytes())
         files[ROOT / "examples" / f"{stem}.json"] = _text(document)

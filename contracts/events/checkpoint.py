@@ -30,6 +30,8 @@ class CheckpointManifest(BaseModel):
 
 
 class CheckpointSaved(AttemptEventData):
+    """A checkpoint is complete: its manifest was written."""
+
     entity: ClassVar[str] = "checkpoint"
     event: ClassVar[str] = "saved"
 

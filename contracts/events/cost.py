@@ -56,4 +56,6 @@ class BudgetThreshold(BudgetEvent):
 
 
 class BudgetExceeded(BudgetEvent):
+    """A month costs more than its budget; said once per month."""
+
     event: ClassVar[str] = "exceeded"

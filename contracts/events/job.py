@@ -34,6 +34,8 @@ class JobEvent(JobEventData):
 
 
 class JobCreated(JobEvent):
+    """A job was made from a training file; nothing runs yet."""
+
     event: ClassVar[str] = "created"
 
     name: str
@@ -62,6 +64,8 @@ class JobStartRequested(JobEvent):
 
 
 class JobCancelRequested(JobEvent):
+    """A user stopped the job: its machine must go."""
+
     event: ClassVar[str] = "cancel_requested"
 
     requested_by: str
@@ -69,6 +73,8 @@ class JobCancelRequested(JobEvent):
 
 
 class JobStatusChanged(JobEvent):
+    """The job moved from one status to another."""
+
     event: ClassVar[str] = "status_changed"
 
     from_status: JobStatus
@@ -78,6 +84,8 @@ class JobStatusChanged(JobEvent):
 
 
 class JobCompleted(JobEvent):
+    """The adapter is trained and uploaded."""
+
     event: ClassVar[str] = "completed"
 
     job_name: str
@@ -91,6 +99,8 @@ class JobCompleted(JobEvent):
 
 
 class JobFailed(JobEvent):
+    """The job ended without an adapter; says why and what to do."""
+
     event: ClassVar[str] = "failed"
 
     job_name: str
@@ -102,6 +112,8 @@ class JobFailed(JobEvent):
 
 
 class JobCancelled(JobEvent):
+    """The job ended because a user stopped it."""
+
     event: ClassVar[str] = "cancelled"
 
     job_name: str
@@ -111,6 +123,8 @@ class JobCancelled(JobEvent):
 
 
 class JobDeleted(JobEvent):
+    """A job that was never started is gone."""
+
     event: ClassVar[str] = "deleted"
 
     deleted_by: str

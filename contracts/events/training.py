@@ -36,6 +36,8 @@ class TrainingStarted(TrainingEvent):
 
 
 class TrainingStageChanged(TrainingEvent):
+    """The trainer entered another stage."""
+
     event: ClassVar[str] = "stage_changed"
 
     stage: JobStatus
@@ -44,6 +46,8 @@ class TrainingStageChanged(TrainingEvent):
 
 
 class TrainingResumed(TrainingEvent):
+    """Training goes on from a checkpoint."""
+
     event: ClassVar[str] = "resumed"
 
     resumed_from_step: int = Field(ge=0)
@@ -95,6 +99,8 @@ class TrainingCompleted(TrainingEvent):
 
 
 class TrainingFailed(TrainingEvent):
+    """The trainer gave up; `retryable` says whether another attempt may help."""
+
     event: ClassVar[str] = "failed"
 
     error_type: TrainingErrorType
