@@ -6,7 +6,7 @@ from pathlib import Path
 from starlette.applications import Starlette
 
 from chassis.nats_jwt import Key
-from chassis.reconciler import PRUNE_INTERVAL_S, every, prune_messages
+from chassis.reconciler import every
 from chassis.runtime import ServiceRuntime, worker_app
 from services.provisioner.adapters.local import LocalProvider, LocalSettings
 from services.provisioner.adapters.nats_users import NatsUsers, NoNatsUsers
@@ -29,6 +29,8 @@ from services.provisioner.sweeper import Sweeper
 from services.provisioner.tables import metadata
 from services.provisioner.watching import Watching
 
+# Where `python -m trainer_image` finds its package.
+_ROOT = Path(__file__).resolve().parents[2]
 _CLEAN_INTERVAL_S, _REVOKE_INTERVAL_S = 5.0, 2.0
 
 
@@ -67,7 +69,6 @@ def _add_loops(
     runtime.background("reaper", lambda: every(settings.reap_interval_s, reaper.reap))
     runtime.background("checkpoint_cleaner", lambda: every(_CLEAN_INTERVAL_S, cleaner.clean))
     runtime.background("revoker", lambda: every(_REVOKE_INTERVAL_S, revoker.revoke))
-    runtime.background("prune", lambda: every(PRUNE_INTERVAL_S, lambda: prune_messages(runtime.database)))
 
 
 async def follow_changes(tools: Toolbox) -> None:
@@ -79,7 +80,7 @@ async def follow_changes(tools: Toolbox) -> None:
 
 def local_provider(settings: Settings) -> ComputeProvider:
     return LocalProvider(LocalSettings(
-        root=settings.pods_dir, command=settings.trainer_command, working_directory=Path.cwd(),
+        root=settings.pods_dir, command=settings.trainer_command, working_directory=_ROOT,
         owner_pid=settings.stack_pid, max_pods=settings.local_max_pods,
     ))
 
