@@ -1,4 +1,4 @@
-"""python -m stack up | run | down | status | logs | reset | demo
+"""python -m stack up | run | down | status | logs | restart | start | stop | reset | demo
 
 Exit status: 0 done, 1 not done (the reason is printed), 2 wrong usage, 3 `status`: not everything is ready.
 """
@@ -55,6 +55,10 @@ def _parser() -> argparse.ArgumentParser:
     logs.add_argument("program", nargs="?")
     logs.add_argument("-f", "--follow", action="store_true")
     logs.add_argument("-n", "--lines", type=int, default=20)
+    for name, stop, start in (("restart", True, True), ("stop", True, False), ("start", False, True)):
+        sub = add(name, _restart, f"{name} one program of the running stack")
+        sub.add_argument("program", choices=ALL, metavar="PROGRAM")
+        sub.set_defaults(stop=stop, start=start)
     add("reset", _reset, "delete the state after asking").add_argument("--yes", action="store_true")
     add("demo", _demo, "train a real adapter on the sample file and prove that it loads")
     return parser
@@ -86,6 +90,10 @@ def _logs(options: argparse.Namespace, layout: Layout) -> None:
     from stack.logs import show_logs
 
     show_logs(layout, options.program, lines=options.lines, follow=options.follow)
+
+
+def _restart(options: argparse.Namespace, layout: Layout) -> None:
+    commands.restart(layout, options.program, stop=options.stop, start=options.start)
 
 
 def _reset(options: argparse.Namespace, layout: Layout) -> None:

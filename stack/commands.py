@@ -11,6 +11,7 @@ from pathlib import Path
 
 from stack.bringup import BringUp
 from stack.layout import Layout
+from stack.nats_permissions import TOPOLOGY
 from stack.nats_security import NatsSecurity
 from stack.parts import PartError
 from stack.parts.process import LOOPBACK
@@ -80,6 +81,18 @@ def down(layout: Layout) -> None:
     print(took + (f" Had to kill: {', '.join(killed)}." if killed else ""))
 
 
+def restart(layout: Layout, program: str, *, stop: bool = True, start: bool = True) -> None:
+    """One program of the running stack: stopped in its own way, started again, or both."""
+    supervision = Supervision(layout)
+    if not supervision.running():
+        raise StackError("The stack is not running.", "Start it with `make up`.")
+    if stop:
+        supervision.stop_program(program)
+    if start:
+        supervision.start_program(program)
+    print(f"{program}: {'restarted' if stop and start else 'stopped' if stop else 'started'}")
+
+
 def reset(layout: Layout, *, confirmed: bool) -> None:
     """Deletes every job, file and key; the base model stays."""
     if not layout.data.exists():
@@ -116,8 +129,9 @@ def _blueprint(layout: Layout, port: int | None, only: tuple[str, ...]) -> Bluep
         raise StackError(f"There is no program called {', '.join(unknown)}.", f"Known: {', '.join(ALL)}.")
     layout.make_folders()
     wanted, host = port or _number("BRIGHTRUN_PORT"), os.environ.get("BRIGHTRUN_HOST") or LOOPBACK
-    ports = choose_ports(layout, list(ALL), wanted_port=wanted, host=host) if REST_SERVICE in only else None
-    ports = ports or choose_ports(layout, [name for name in ALL if name != REST_SERVICE])
+    # the REST port is looked at only when it will be used: a test stack may run beside another one
+    names = [name for name in ALL if name != TOPOLOGY and (name != REST_SERVICE or name in only)]
+    ports = choose_ports(layout, names, wanted_port=wanted, host=host)
     security = NatsSecurity.ensure(layout.data / "nats")
     return Blueprint(layout, ports, Passwords.ensure(layout), security, host, only)
 

@@ -17,8 +17,8 @@ from stack.state import REST_SERVICE, ProgramState, reachable_url
 SERVERS = ("postgres", "nats", "valkey", "s3")
 ALL = (*SERVERS, TOPOLOGY, *SERVICES)
 BUCKETS = ("training-files", "training-checkpoints", "model-artifacts")
-USES_VALKEY = ("metrics_ingest", "job_api")
-USES_OBJECTS = ("job_api", "provisioner", "validator", "metrics_ingest")
+USES_VALKEY = ("metrics_ingest",)
+USES_OBJECTS = ("job_api", "provisioner")
 SERVICE_STOP_S = 12
 
 

@@ -16,7 +16,6 @@ from stack.layout import Layout
 from stack.nats_security import NatsSecurity
 from stack.parts import Part
 from stack.passwords import Passwords
-from stack.problems import StackError
 from stack.programs import Blueprint
 from stack.state import ProgramState, StackState, read_state
 from stack.strays import family
@@ -117,10 +116,3 @@ def _span(seconds: int) -> str:
     if seconds < 120:
         return f"{seconds} s"
     return f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h"
-
-
-def require_running(layout: Layout) -> StackState:
-    state = read_state(layout)
-    if state is None or not Supervision(layout).running():
-        raise StackError("The stack is not running.", "Start it with `make up`.")
-    return state

@@ -101,6 +101,14 @@ class Supervision:
             if fault.faultCode != Faults.ALREADY_STARTED:
                 raise StackError(f"The supervisor cannot start {name}: {fault.faultString}.") from fault
 
+    def stop_program(self, name: str) -> None:
+        """Returns when it has stopped; it stays so until it is started again."""
+        try:
+            self._call("stopProcess", self._full_name(name), True)
+        except Fault as fault:
+            if fault.faultCode != Faults.NOT_RUNNING:
+                raise StackError(f"The supervisor cannot stop {name}: {fault.faultString}.") from fault
+
     def _full_name(self, name: str) -> str:
         info = self.processes().get(name)
         if info is None:
