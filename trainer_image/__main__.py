@@ -1,0 +1,5 @@
+"""`python -m trainer_image`."""
+
+from trainer_image.train_lora import main
+
+main()

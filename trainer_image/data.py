@@ -1,0 +1,118 @@
+"""The training file as token sequences: what is trained, what is held out."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from contracts.chat import Conversation, TokenizerLike, encode
+from contracts.hyperparameters import Hyperparameters
+from contracts.training_file import hold_out, read_canonical
+from trainer_image.errors import DatasetError
+from trainer_image.objects import ObjectDamaged, ObjectMissing, Objects
+
+_log = logging.getLogger(__name__)
+
+_FILE = "conversations.jsonl"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One conversation. `labels` are the ids, -100 where nothing is learnt (PyTorch's ignored index)."""
+
+    key: str
+    group: str | None
+    prompt: tuple[int, ...]
+    input_ids: list[int]
+    labels: list[int]
+    truncated: bool = False
+
+    @property
+    def learnt_tokens(self) -> int:
+        """Tokens that carry loss: the first of a sequence has nothing to be predicted from."""
+        return sum(label != -100 for label in self.labels[1:])
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """`train` and `held_out` in the order of the file."""
+
+    train: tuple[Sample, ...]
+    held_out: tuple[Sample, ...]
+    left_out: tuple[str, ...]
+
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        return self.train + self.held_out
+
+    @property
+    def longest(self) -> Sample:
+        return max(self.samples, key=lambda sample: len(sample.input_ids))
+
+    @property
+    def train_tokens(self) -> int:
+        """Tokens of one pass over the training side, context included."""
+        return sum(len(sample.input_ids) for sample in self.train)
+
+    @property
+    def truncated(self) -> tuple[str, ...]:
+        return tuple(sample.key for sample in self.samples if sample.truncated)
+
+
+def fetch_conversations(objects: Objects, folder: Path, sha256: str) -> list[Conversation]:
+    """Download the stored form and read it. Raises DatasetError."""
+    path = folder / _FILE
+    try:
+        objects.get_file("training_file", _FILE, path, sha256)
+    except ObjectMissing as error:
+        raise DatasetError("The training file is no longer in the storage; upload it again.") from error
+    except ObjectDamaged as error:
+        raise DatasetError(f"The training file in the storage is not the one that was checked: {error}") from error
+    with path.open("rb") as lines:
+        return read_conversations(lines)
+
+
+def read_conversations(lines: Iterable[bytes]) -> list[Conversation]:
+    """Raises DatasetError that names the line."""
+    conversations: list[Conversation] = []
+    try:
+        for conversation in read_canonical(lines):
+            conversations.append(conversation)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise DatasetError(f"Line {len(conversations) + 1} of the training file is no conversation: {first['msg']} "
+                           f"({'.'.join(str(part) for part in first['loc'])})") from error
+    if not conversations:
+        raise DatasetError("The training file holds no conversation.")
+    return conversations
+
+
+def prepare(
+    conversations: Sequence[Conversation], tokenizer: TokenizerLike, hyperparameters: Hyperparameters,
+    max_length: int,
+) -> TrainingData:
+    """Split by conversation, then tokenize. Raises DatasetError when nothing is left to train on.
+
+    A conversation of which only the context fits into `max_length` teaches nothing and is left out.
+    """
+    split = hold_out(conversations, hyperparameters.validation_fraction, hyperparameters.seed)
+    sides = [[_sample(conversation, tokenizer, max_length) for conversation in side] for side in split]
+    train, held_out = (tuple(sample for sample in side if sample.learnt_tokens) for side in sides)
+    left_out = tuple(sample.key for side in sides for sample in side if not sample.learnt_tokens)
+    if not train:
+        raise DatasetError(
+            f"None of the {len(conversations)} conversations has an answer within the first {max_length:,} tokens.",
+            conversations=len(conversations), left_out=list(left_out[:20]))
+    return TrainingData(train, held_out, left_out)
+
+
+def _sample(conversation: Conversation, tokenizer: TokenizerLike, max_length: int) -> Sample:
+    encoded = encode(conversation, tokenizer, max_length)
+    first_learnt = next((i for i, learnt in enumerate(encoded.learn_mask) if learnt), len(encoded.input_ids))
+    return Sample(
+        key=conversation.key, group=conversation.metadata.get("emotional_arc"),
+        prompt=tuple(encoded.input_ids[:first_learnt]), input_ids=encoded.input_ids, labels=encoded.labels,
+        truncated=encoded.truncated,
+    )

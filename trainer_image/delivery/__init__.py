@@ -1,0 +1,1 @@
+"""What the customer gets: files, the proof that they work, and how to use them."""

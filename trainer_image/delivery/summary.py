@@ -1,0 +1,58 @@
+"""Everything needed to understand and repeat a run, in one document."""
+
+import math
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+from contracts.events import ConversationLikelihood
+from contracts.pod_environment import PodSpec
+from trainer_image.data import TrainingData
+from trainer_image.metric_series import perplexity
+from trainer_image.model import compute_dtype, on_gpu
+
+_LIBRARIES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "accelerate", "tokenizers", "safetensors")
+
+
+def library_versions() -> dict[str, str]:
+    return {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}}
+
+
+def perplexities(likelihoods: Sequence[ConversationLikelihood]) -> tuple[float, float]:
+    """(base, trained) per learnt token over all conversations together."""
+    tokens = sum(item.tokens for item in likelihoods)
+    return (perplexity(sum(item.base_nll for item in likelihoods) / tokens),
+            perplexity(sum(item.trained_nll for item in likelihoods) / tokens))
+
+
+def summarize(
+    spec: PodSpec, data: TrainingData, base_model: str, likelihoods: Sequence[ConversationLikelihood],
+    results: dict[str, Any],
+) -> dict[str, Any]:
+    base, trained = perplexities(likelihoods) if likelihoods else (None, None)
+    return {
+        "job_id": str(spec.job_id), "attempt": spec.attempt, "base_model": base_model,
+        "hyperparameters": spec.hyperparameters.model_dump(mode="json"),
+        "data": {
+            "training_file_sha256": spec.training_file_sha256,
+            "train_conversations": len(data.train), "held_out_conversations": len(data.held_out),
+            "held_out": [sample.key for sample in data.held_out],
+            "tokens_per_epoch": data.train_tokens,
+            "learnt_tokens_per_epoch": sum(sample.learnt_tokens for sample in data.train),
+            "longest_conversation_tokens": len(data.longest.input_ids),
+            "truncated": list(data.truncated), "left_out": list(data.left_out),
+        },
+        "results": {**{name: _finite(value) for name, value in results.items()},
+                    "base_perplexity": _finite(base), "trained_perplexity": _finite(trained)},
+        "precision": {"base": "nf4, double quantisation", "compute": str(compute_dtype()).removeprefix("torch."),
+                      "adapter": "float32"},
+        "device": torch.cuda.get_device_name(0) if on_gpu() else f"CPU ({platform.machine()})",
+        "versions": library_versions(),
+    }
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

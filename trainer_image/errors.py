@@ -1,0 +1,88 @@
+"""What can go wrong, said so that a person can act on it."""
+
+from typing import Any
+
+from contracts.error_taxonomy import TrainingErrorType
+
+
+class TrainerError(Exception):
+    """A failure whose cause is known. `context` holds the figures beside the sentence."""
+
+    error_type = TrainingErrorType.UNKNOWN
+
+    def __init__(self, message: str, **context: Any) -> None:
+        super().__init__(message)
+        self.context = context
+
+
+class DatasetError(TrainerError):
+    error_type = TrainingErrorType.DATASET
+
+
+class ModelAccessError(TrainerError):
+    error_type = TrainingErrorType.MODEL_ACCESS
+
+
+class NetworkLost(TrainerError):
+    error_type = TrainingErrorType.NETWORK
+
+
+class TimeLimitExceeded(TrainerError):
+    error_type = TrainingErrorType.TIMEOUT
+
+
+class OutOfMemory(TrainerError):
+    error_type = TrainingErrorType.OUT_OF_MEMORY
+
+
+class DeliveryError(TrainerError):
+    """The adapter on disk is not the adapter that was trained."""
+
+
+# PyTorch and the operating system say it in these ways; the list is tested.
+_MEMORY_PHRASES = ("out of memory", "can't allocate memory", "cannot allocate memory", "cublas_status_alloc_failed")
+_NETWORK_MODULES = ("httpx", "httpcore", "nats")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Recognised without importing torch: an error may come before it is loaded."""
+    names = {cls.__name__ for cls in type(error).__mro__}
+    if names & {"OutOfMemoryError", "MemoryError"}:
+        return True
+    return isinstance(error, RuntimeError | OSError) and any(
+        phrase in str(error).lower() for phrase in _MEMORY_PHRASES)
+
+
+def classify(error: BaseException, situation: dict[str, Any]) -> TrainerError:
+    """The error as one of ours. `situation`: what was known about the run (stage, step, batch, longest, memory)."""
+    if isinstance(error, TrainerError):
+        error.context = {**situation, **error.context}
+        return error
+    if is_out_of_memory(error):
+        return OutOfMemory(_memory_message(situation), **situation)
+    if type(error).__module__.split(".")[0] in _NETWORK_MODULES or isinstance(error, ConnectionError):
+        return NetworkLost(f"The connection was lost during {situation.get('stage') or 'start'}: "
+                           f"{type(error).__name__}.", **situation)
+    return TrainerError(f"{type(error).__name__} during {situation.get('stage') or 'start'}"
+                        f"{_at_step(situation)}: {_one_line(error)}", **situation)
+
+
+def _memory_message(situation: dict[str, Any]) -> str:
+    message = f"Out of memory during {situation.get('stage') or 'start'}{_at_step(situation)}"
+    if "per_device_train_batch_size" in situation:
+        message += (f": batch size {situation['per_device_train_batch_size']}, up to "
+                    f"{situation['max_seq_length']:,} tokens a conversation")
+    if "longest_conversation_tokens" in situation:
+        message += (f", the longest has {situation['longest_conversation_tokens']:,} "
+                    f"(conversation {situation['longest_conversation']})")
+    if "memory_total_gb" in situation:
+        message += f"; {situation['memory_used_gb']:.1f} of {situation['memory_total_gb']:.1f} GB were in use"
+    return message + "."
+
+
+def _at_step(situation: dict[str, Any]) -> str:
+    return f" at step {situation['step']}" if situation.get("step") else ""
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:500] or "no further message"

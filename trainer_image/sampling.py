@@ -1,0 +1,44 @@
+"""Which conversations go into which step, on record: to name them when a step goes wrong."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from trainer_image.data import Sample
+
+COLUMN = "sample"
+
+
+class SampleRecord:
+    """`current` are the keys of the running step; each finished step is a line of `path`."""
+
+    def __init__(self, samples: Sequence[Sample], path: Path) -> None:
+        self._keys = [sample.key for sample in samples]
+        self._file = path.open("a", buffering=1)
+        self.current: list[str] = []
+
+    def dataset_rows(self, samples: Sequence[Sample]) -> list[dict[str, Any]]:
+        return [{"input_ids": sample.input_ids, "labels": sample.labels, COLUMN: index}
+                for index, sample in enumerate(samples)]
+
+    def collate(self, collator: Callable[[list[Any]], dict[str, Any]]) -> Callable[[list[Any]], dict[str, Any]]:
+        """The collator with the samples' numbers beside the tensors."""
+        def collated(examples: list[Any]) -> dict[str, Any]:
+            batch = collator(examples)
+            batch[COLUMN] = torch.tensor([example[COLUMN] for example in examples])
+            return batch
+
+        return collated
+
+    def take(self, inputs: dict[str, Any]) -> None:
+        """Note a micro-batch and hide the numbers from the model."""
+        self.current += [self._keys[index] for index in inputs.pop(COLUMN).tolist()]
+
+    def finish(self, step: int) -> list[str]:
+        """The keys of the step that ends; the next one starts empty."""
+        keys, self.current = self.current, []
+        self._file.write(json.dumps({"step": step, "conversations": keys}) + "\n")
+        return keys

@@ -1,0 +1,269 @@
+"""One attempt of one job, from the training file to the verified adapter. Read it from top to bottom.
+
+    python -m trainer_image          (what to train comes in BRIGHTRUN_POD_SPEC)
+
+Four stages: preprocessing, model_loading, training, finalization. Everything that is told goes through the
+`Reporter`, a thread of its own with a journal on disk, so that nothing here ever waits for the network but
+the files themselves. Heavy libraries are imported where they are first needed: `training.started` is said
+before, within a second of the process's start.
+"""
+
+import logging
+import os
+import socket
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from contracts.error_taxonomy import ERROR_CLASSES
+from contracts.events import (
+    EvaluationGenerated,
+    InterruptionSource,
+    PodInterrupted,
+    TrainingCompleted,
+    TrainingFailed,
+    TrainingResumed,
+    TrainingStarted,
+)
+from contracts.job_status import JobStatus
+from trainer_image import interruption
+from trainer_image.environment import BadEnvironment, TrainerEnvironment, read_environment
+from trainer_image.errors import TimeLimitExceeded, classify
+from trainer_image.exit_codes import ExitCode
+from trainer_image.machine import GpuReadings, usable_cpus
+from trainer_image.reporter import Reporter
+
+_log = logging.getLogger(__name__)
+# RunPod kills five seconds after SIGTERM.
+_SECONDS_TO_FINISH_CHECKPOINT, _SECONDS_TO_FLUSH = 3.5, 1.0
+_SECONDS_TO_DRAIN = 60.0
+
+
+def main() -> None:
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs URLs, and ours carry signatures
+    try:
+        environment = read_environment()
+    except BadEnvironment as error:
+        _log.error("%s", error)
+        leave(ExitCode.BAD_ENVIRONMENT)
+    leave(Attempt(environment).run())
+
+
+def leave(code: int) -> None:
+    """End the process now. The interpreter's own end would wait for threads that wait for the network."""
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(code)
+
+
+class Attempt:
+    """`situation` is what an error message may need to know; it grows as the run goes on."""
+
+    def __init__(self, environment: TrainerEnvironment) -> None:
+        self.environment, self.spec = environment, environment.spec
+        self.folder = environment.work_dir
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.began = time.monotonic()
+        self.situation: dict[str, Any] = {}
+        self.metrics: Any = None
+        self.checkpoints: Any = None
+        self._last_word = threading.Lock()
+        interruption.watch(lambda received: self.interrupted(received.name))
+        self.reporter = Reporter(self.spec, environment.nats_credentials, self.folder, on_stop=stop_without_a_word)
+
+    def run(self) -> int:
+        self.reporter.say(TrainingStarted, pid=os.getpid(), host=socket.gethostname(), started_at=datetime.now(UTC))
+        self.reporter.start()
+        watchdog = threading.Timer(self.spec.max_duration_s, self.out_of_time)
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            self.train()
+        except BaseException as error:
+            return self.failed(error)
+        if not self.reporter.drain(_SECONDS_TO_DRAIN):
+            _log.warning("the broker is still away; result.json beside the artifacts holds the last words")
+        return ExitCode.COMPLETED
+
+    def train(self) -> None:
+        os.environ.setdefault("OMP_NUM_THREADS", str(usable_cpus()))
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+        spec, reporter, base_model = self.spec, self.reporter, self.environment.base_model
+        hyperparameters = spec.hyperparameters
+
+        # 1. The training file becomes token sequences, split by conversation.
+        reporter.enter(JobStatus.PREPROCESSING)
+        from trainer_image.checkpoints import Checkpoints
+        from trainer_image.data import fetch_conversations, prepare
+        from trainer_image.metric_series import MetricSeries
+        from trainer_image.objects import Objects
+        from trainer_image.resume import newest_usable_checkpoint, recipe
+
+        objects = Objects(reporter)
+        conversations = fetch_conversations(objects, self.folder, spec.training_file_sha256)
+        from trainer_image import model as models
+
+        models.stay_offline_for_folders(base_model)
+        tokenizer = models.load_tokenizer(base_model)
+        max_length = min(hyperparameters.max_seq_length, models.context_length(base_model))
+        data = prepare(conversations, tokenizer.backend_tokenizer, hyperparameters, max_length)
+        self.situation.update(
+            per_device_train_batch_size=hyperparameters.per_device_train_batch_size, max_seq_length=max_length,
+            longest_conversation_tokens=len(data.longest.input_ids), longest_conversation=data.longest.key)
+        warn_about_data(reporter, data, max_length)
+
+        # 2. The base in 4 bits, an adapter on all its linear layers, and the newest checkpoint, if there is one.
+        reporter.enter(JobStatus.MODEL_LOADING, f"{len(data.train)} conversations to train, "
+                       f"{len(data.held_out)} held out", base_model=base_model)
+        from trainer_image.lora_trainer import LoraTrainer, verify_loss_mask
+        from trainer_image.progress import Progress
+
+        base_name = models.portable_name(base_model)
+        this_recipe = recipe(spec, base_name)
+        checkpoint = newest_usable_checkpoint(reporter, objects, self.folder, this_recipe)
+        base = models.load_base_model(base_model)
+        self.metrics = MetricSeries(reporter)
+        self.checkpoints = Checkpoints(reporter, objects, self.folder / "checkpoints")
+        gpu = GpuReadings()
+        trainer = LoraTrainer(
+            base, tokenizer, data, hyperparameters, self.folder, metrics=self.metrics, checkpoints=self.checkpoints,
+            recipe=this_recipe, evaluate_first=checkpoint is None)
+        verify_loss_mask(trainer, data)
+        progress = Progress(reporter, self.metrics, self.checkpoints, gpu, trainer.record)
+        trainer.add_callback(progress)
+        reporter.every_second(self.metrics.flush)
+
+        # 3. Train. Checkpoints and metrics leave on other threads.
+        reporter.enter(JobStatus.TRAINING)
+        if checkpoint is not None:
+            self.metrics.restore(checkpoint.metrics, checkpoint.step)
+            self.checkpoints.resumed(checkpoint.step, checkpoint.kept)
+            reporter.say(TrainingResumed, resumed_from_step=checkpoint.step, checkpoint_attempt=checkpoint.attempt)
+        trainer.train(resume_from_checkpoint=str(checkpoint.folder) if checkpoint else None)
+        self.metrics.flush()
+
+        # 4. Measure, write, verify, upload, tell.
+        reporter.enter(JobStatus.FINALIZATION)
+        self.finalize(trainer, tokenizer, data, base_name, objects, progress)
+
+    def finalize(self, trainer: Any, tokenizer: Any, data: Any, base_name: str, objects: Any, progress: Any) -> None:
+        from contracts.events import ArtifactFile
+        from trainer_image.delivery.package import package
+        from trainer_image.delivery.summary import library_versions, perplexities
+        from trainer_image.evaluation import compare
+        from trainer_image.result import upload_result
+
+        spec, reporter = self.spec, self.reporter
+        likelihoods = compare(trainer.model, data.held_out)
+        state = trainer.state
+        seconds = time.monotonic() - self.began
+        trained_tokens = data.train_tokens * spec.hyperparameters.num_epochs
+        results = {
+            "steps": state.global_step, "epochs": float(state.epoch or 0.0), "trained_tokens": trained_tokens,
+            "final_loss": last_value(self.metrics.rows(), "loss"),
+            "final_validation_loss": last_value(self.metrics.rows(), "validation_loss"),
+            "seconds_of_this_attempt": round(seconds, 1),
+        }
+        files = package(trainer.model, tokenizer, self.folder / "delivery", spec=spec, data=data, base_name=base_name,
+                        likelihoods=likelihoods, results=results, metrics=self.metrics.rows())
+        stored = [(path, objects.put_file("artifacts", f"a{spec.attempt}/{path.name}", path)) for path in files]
+        self.checkpoints.finish(30.0)
+        now = datetime.now(UTC)
+        last_words = []
+        if likelihoods:
+            base_perplexity, trained_perplexity = perplexities(likelihoods)
+            _log.info("perplexity on the hold-out: base %.2f, trained %.2f", base_perplexity, trained_perplexity)
+            last_words.append(reporter.prepare(
+                EvaluationGenerated, conversations=likelihoods, base_perplexity=base_perplexity,
+                trained_perplexity=trained_perplexity, base_model=base_name, generated_at=now))
+        last_words.append(reporter.prepare(
+            TrainingCompleted, bucket=stored[0][1].bucket, base_model=base_name, versions=library_versions(),
+            artifacts=tuple(ArtifactFile(path=path.name, key=one.key, size_bytes=one.size_bytes, sha256=one.sha256)
+                            for path, one in stored),
+            total_steps=results["steps"], epochs=results["epochs"], trained_tokens=trained_tokens,
+            final_loss=finite(results["final_loss"]), final_validation_loss=finite(results["final_validation_loss"]),
+            training_seconds=seconds, completed_at=now))
+        upload_result(objects, spec.attempt, last_words)
+        with self._last_word:
+            for event in last_words:
+                reporter.send(event)
+
+    def failed(self, error: BaseException) -> int:
+        """Say why, in words and figures; the stack trace goes to the log only."""
+        if not self._last_word.acquire(blocking=False):
+            time.sleep(_SECONDS_TO_DRAIN)  # the other thread that failed ends the process
+        _log.error("the training failed", exc_info=error)
+        self.situation.update(stage=self.reporter.stage, step=self.reporter.step, **GpuReadings().memory())
+        failure = classify(error, self.situation)
+        known = ERROR_CLASSES[failure.error_type]
+        event = self.reporter.prepare(
+            TrainingFailed, error_type=failure.error_type, message=str(failure), suggested_fix=known.suggested_fix,
+            retryable=known.retryable, context=failure.context, failed_at=datetime.now(UTC))
+        if self.metrics is not None:
+            self.metrics.flush()
+        self.reporter.send(event)
+        self.keep_result(event)
+        self.reporter.drain(15.0)
+        return ExitCode.FAILED
+
+    def keep_result(self, event: Any) -> None:
+        from trainer_image.objects import Objects
+        from trainer_image.result import upload_result
+
+        try:
+            upload_result(Objects(self.reporter, patience_s=20.0), self.spec.attempt, [event])
+        except Exception as error:
+            _log.warning("result.json could not be stored: %s", error)
+
+    def out_of_time(self) -> None:
+        """The dead man's switch of the pod itself: it holds where nobody outside is left to stop the machine."""
+        leave(self.failed(TimeLimitExceeded(
+            f"The training was stopped after its time limit of {self.spec.max_duration_s / 3600:.1f} h, at step "
+            f"{self.reporter.step}.", max_duration_s=self.spec.max_duration_s)))
+
+    def interrupted(self, reason: str) -> None:
+        """First the event, then whatever still fits before SIGKILL: metrics, a checkpoint, the spool."""
+        self.reporter.say_at_once(
+            PodInterrupted, pod_name=self.spec.pod_name, detected_by=InterruptionSource.SIGTERM, reason=reason,
+            last_step=self.reporter.step, interrupted_at=datetime.now(UTC))
+        if self.metrics is not None:
+            self.metrics.flush()
+        if self.checkpoints is not None and self.reporter.stage == JobStatus.TRAINING:
+            self.checkpoints.want_one_now()
+            self.checkpoints.wait_for_wanted(_SECONDS_TO_FINISH_CHECKPOINT)
+        self.reporter.drain(_SECONDS_TO_FLUSH)
+        leave(ExitCode.INTERRUPTED)
+
+
+def stop_without_a_word(reason: str) -> None:
+    """The attempt no longer counts: whatever it would say now could only confuse."""
+    _log.warning("told to stop: %s", reason)
+    leave(ExitCode.STOPPED)
+
+
+def warn_about_data(reporter: Reporter, data: Any, max_length: int) -> None:
+    if data.truncated:
+        reporter.warn("conversations_truncated", f"{len(data.truncated)} conversations are longer than {max_length:,} "
+                      f"tokens; their end is not trained: {', '.join(data.truncated[:5])}")
+    if data.left_out:
+        reporter.warn("conversations_left_out", f"{len(data.left_out)} conversations have no answer within "
+                      f"{max_length:,} tokens and are left out: {', '.join(data.left_out[:5])}")
+    if not data.held_out:
+        reporter.warn("nothing_held_out", "The file is too small to hold out a conversation: the adapter is trained "
+                      "but not measured.")
+
+
+def last_value(rows: list[dict[str, Any]], name: str) -> float | None:
+    return next((row[name] for row in reversed(rows) if name in row), None)
+
+
+def finite(value: float | None) -> float | None:
+    return value if value is not None and value - value == 0 else None
+
+
+if __name__ == "__main__":
+    main()
