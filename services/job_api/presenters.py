@@ -63,9 +63,14 @@ def event(row: Row) -> dict[str, Any]:
     }
 
 
+def to_json(document: object) -> bytes:
+    """The driver's UUIDs are a type of their own that orjson does not know, hence the default."""
+    return orjson.dumps(document, default=str)
+
+
 def plain(document: dict[str, Any]) -> dict[str, Any]:
-    """JSON values only, for whoever stores the document: the driver's UUIDs are of a type of their own."""
-    copy: dict[str, Any] = orjson.loads(orjson.dumps(document, default=str))
+    """JSON values only, for whoever stores the document."""
+    copy: dict[str, Any] = orjson.loads(to_json(document))
     return copy
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import orjson
 from sqlalchemy.engine import RowMapping
 
 from chassis.database import Database
@@ -26,7 +25,7 @@ CSV_COLUMNS = (
 
 def sse(event: str, data: object, event_id: int | None = None) -> bytes:
     head = f"id: {event_id}\n" if event_id is not None else ""
-    return f"{head}event: {event}\ndata: ".encode() + orjson.dumps(data) + b"\n\n"
+    return f"{head}event: {event}\ndata: ".encode() + presenters.to_json(data) + b"\n\n"
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ async def export_json(database: Database, job_id: UUID, criteria: EventFilter) -
     """One JSON array."""
     opening = b"["
     async for row in _all(database, job_id, criteria):
-        yield opening + orjson.dumps(presenters.event(row))
+        yield opening + presenters.to_json(presenters.event(row))
         opening = b",\n"
     yield b"[]\n" if opening == b"[" else b"]\n"
 
@@ -106,7 +105,7 @@ def _cell(value: Any) -> str:
         return ""
     if hasattr(value, "isoformat"):
         return str(value.isoformat())
-    text = orjson.dumps(value).decode() if isinstance(value, dict) else str(value)
+    text = presenters.to_json(value).decode() if isinstance(value, dict) else str(value)
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 

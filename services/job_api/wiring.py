@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import orjson
 from fastapi import Depends, Request
 from starlette.responses import Response
 
@@ -15,6 +14,7 @@ from chassis.deadletter import DeadLetters
 from chassis.idempotency import Once, once
 from chassis.object_store import ObjectStore
 from services.job_api.live import JobNews
+from services.job_api.presenters import to_json
 from services.job_api.settings import Settings
 from services.job_api.streaming import EventStream
 from services.job_api.usecases.commands import JobCommands
@@ -41,7 +41,7 @@ class JsonResponse(Response):
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
-        return orjson.dumps(content, default=str)
+        return to_json(content)
 
 
 def _parts(request: Request) -> Parts:

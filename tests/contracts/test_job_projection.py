@@ -1,6 +1,7 @@
 """The rules of contracts.job_projection, held against random orders, duplicates and old attempts."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from uuid import UUID
 
 import pytest
@@ -110,7 +111,7 @@ def walk(before: JobStatus, after: JobStatus) -> bool:
 @settings(max_examples=400, deadline=None)
 def test_every_move_is_in_the_table(history):
     states = run(history)
-    for before, after in zip(states, states[1:], strict=False):
+    for before, after in pairwise(states):
         assert walk(before.status, after.status), (before.status, after.status)
 
 
@@ -148,7 +149,7 @@ def test_events_of_older_attempts_change_nothing_but_the_newest_checkpoint(histo
 @settings(max_examples=300, deadline=None)
 def test_attempts_and_interruptions_only_grow(history):
     states = run(history)
-    for before, after in zip(states, states[1:], strict=False):
+    for before, after in pairwise(states):
         assert after.attempt >= before.attempt
         assert after.interrupted_attempt >= before.interrupted_attempt
         assert after.interrupted_attempt <= max(after.attempt, before.attempt)
@@ -159,7 +160,7 @@ def test_attempts_and_interruptions_only_grow(history):
 def test_within_an_attempt_the_stages_go_forwards(history):
     order = {name: index for index, name in enumerate(STAGES)}
     states = run(history)
-    for before, after in zip(states, states[1:], strict=False):
+    for before, after in pairwise(states):
         if before.attempt == after.attempt and before.status in order and after.status in order:
             assert order[after.status] >= order[before.status]
 
@@ -168,7 +169,7 @@ def test_within_an_attempt_the_stages_go_forwards(history):
 @settings(max_examples=300, deadline=None)
 def test_after_an_interruption_only_a_newer_attempt_or_a_result_moves_the_job(history):
     states = run(history)
-    for before, after in zip(states, states[1:], strict=False):
+    for before, after in pairwise(states):
         waits = before.status is JobStatus.RECOVERING and before.interrupted_attempt == before.attempt
         if waits and after.attempt == before.attempt:
             assert after.status in {JobStatus.RECOVERING, *TERMINAL}

@@ -18,7 +18,8 @@ from services.job_api.usecases.requests import Caller
 
 
 def view(row: RowMapping) -> dict[str, Any]:
-    return plain({"object": "api_key", **row})
+    # the driver's column names are a kind of string that orjson does not take for a key
+    return plain({"object": "api_key"} | {str(name): value for name, value in row.items()})
 
 
 async def create(database: Database, clock: Clock, caller: Caller, body: CreateApiKey, once: Once) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from services.job_api.bootstrap import bootstrap
 from services.job_api.repository import accounts
 from services.job_api.settings import Settings
 from services.job_api.tables import job_events, training_files, training_jobs
+from tests.services.job_api.waiting import eventually
 
 WEBHOOK_SECRET = "a webhook secret for tests only"
 JWT_SECRET = "a shared secret of at least thirty-two characters"
@@ -134,8 +135,8 @@ class Api:
         self.client = self.as_key(credentials["api_key"])
 
     def as_key(self, key: str) -> httpx.AsyncClient:
-        return httpx.AsyncClient(base_url=f"{self.url}/api/training", headers={"authorization": f"Bearer {key}"},
-                                 timeout=30)
+        headers = {"authorization": f"Bearer {key}"} if key else {}
+        return httpx.AsyncClient(base_url=f"{self.url}/api/training", headers=headers, timeout=30)
 
     async def member(self, *roles: Role, workspace_id: UUID | None = None) -> httpx.AsyncClient:
         """A client with a new key of these roles; another workspace is made when it does not exist."""
@@ -178,10 +179,12 @@ class Api:
 
     async def until(self, job_id: str, condition: Any, timeout_s: float = 20) -> dict[str, Any]:
         """The job once the condition holds."""
-        async with asyncio.timeout(timeout_s):
-            while not condition(job := await self.job(job_id)):
-                await asyncio.sleep(0.03)
-        return job
+
+        async def met() -> dict[str, Any] | None:
+            job = await self.job(job_id)
+            return job if condition(job) else None
+
+        return await eventually(met, timeout_s)
 
     async def row(self, job_id: str) -> Any:
         async with self.database.read() as tx:

@@ -5,13 +5,14 @@ import json
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-import pytest
 from sqlalchemy import func, select
 
 from contracts import events
 from contracts.events import ArtifactFile
 from contracts.identifiers import uuid7
+from services.job_api.repository import jobs
 from services.job_api.tables import artifact_files, job_events, model_artifacts
+from tests.services.job_api.waiting import eventually
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 MACHINE = {"provider": "local", "gpu_type": "local", "pricing_tier": "spot"}
@@ -161,9 +162,7 @@ async def test_events_about_unknown_jobs_and_of_wrong_workspaces_are_dead_letter
     await api.tell(events.TrainingWarning(**api.about(unknown), code="x", message="nobody"))
     stolen = api.about(job) | {"workspace_id": uuid4()}
     await api.tell(events.TrainingWarning(**stolen, code="x", message="foreign"))
-    async with asyncio.timeout(10):
-        while len(letters := (await api.client.get("/dead-letters")).json()["data"]) < 2:
-            await asyncio.sleep(0.05)
+    letters = await eventually(lambda: dead_letters(api, 2))
     assert {letter["error_type"] for letter in letters} == {"Permanent"}
     assert letters[0]["event"]["data"]["code"] == "x"
     one = (await api.client.get(f"/dead-letters/{letters[0]['sequence']}")).json()
@@ -171,16 +170,17 @@ async def test_events_about_unknown_jobs_and_of_wrong_workspaces_are_dead_letter
     assert "foreign" not in json.dumps([dict(row) for row in await api.log(job["id"])], default=str)
     replayed = await api.client.post(f"/dead-letters/{letters[0]['sequence']}/replay")
     assert replayed.json() == {"object": "replay", "replayed": [letters[0]["sequence"]], "failed": []}
-    async with asyncio.timeout(10):  # it dies again under a new number
-        while letters[0]["sequence"] in (seen := await sequences(api)) or len(seen) < 2:
-            await asyncio.sleep(0.05)
+    # it dies again under a new number
+    letters = await eventually(lambda: dead_letters(api, 2, without=letters[0]["sequence"]))
+    seen = [letter["sequence"] for letter in letters]
     everything = (await api.client.post("/dead-letters/replay-all")).json()
     assert (sorted(everything["replayed"]), everything["failed"]) == (seen, [])
     assert (await api.client.get("/dead-letters/999999")).status_code == 404
 
 
-async def sequences(api):
-    return [letter["sequence"] for letter in (await api.client.get("/dead-letters")).json()["data"]]
+async def dead_letters(api, count, without=0):
+    letters = (await api.client.get("/dead-letters")).json()["data"]
+    return letters if len(letters) == count and without not in [letter["sequence"] for letter in letters] else None
 
 
 async def test_dead_letters_of_others_are_seen_by_the_operator_only(api):
@@ -189,9 +189,7 @@ async def test_dead_letters_of_others_are_seen_by_the_operator_only(api):
     ours = api.about({"id": str(uuid7())})
     await api.tell(events.TrainingWarning(**ours, code="ours", message="m"))
     await api.tell(events.TrainingWarning(**(ours | {"workspace_id": elsewhere}), code="theirs", message="m"))
-    async with asyncio.timeout(10):
-        while len(letters := (await api.client.get("/dead-letters")).json()["data"]) < 2:
-            await asyncio.sleep(0.05)
+    letters = await eventually(lambda: dead_letters(api, 2))
     foreign = next(letter for letter in letters if letter["event"]["data"]["code"] == "ours")["sequence"]
     seen = (await stranger.get("/dead-letters")).json()["data"]
     assert [letter["event"]["data"]["code"] for letter in seen] == ["theirs"]
@@ -219,13 +217,10 @@ async def test_the_raw_material_of_the_evaluation_is_not_copied_into_the_log(api
     assert (await api.log(job["id"]))[-1]["payload"]["conversations"] == 3
 
 
-@pytest.mark.parametrize("database_restarts", [1])
-async def test_nothing_is_doubled_when_a_handler_is_cut_off(api, database_restarts, monkeypatch):
+async def test_nothing_is_doubled_when_a_handler_is_cut_off(api, monkeypatch):
     """The first try fails after the log entry was written; its transaction takes everything back."""
     job = await api.running_job()
-    from services.job_api.repository import jobs
-
-    original, failures = jobs.save, [database_restarts]
+    original, failures = jobs.save, [1]
 
     async def save(tx, job_id, values):
         if failures[0]:
