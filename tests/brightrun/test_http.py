@@ -1,0 +1,76 @@
+import pytest
+
+from brightrun.credentials import Credentials
+from brightrun.errors import ApiError, Unreachable
+from brightrun.http import Http
+from stack.parts import free_port
+from tests.brightrun.conftest import Answer, problem
+
+
+def test_a_post_is_repeated_with_the_same_key(faulty_api) -> None:
+    faulty_api.answers = [problem(503, "unavailable"), problem(502, "bad_gateway"), Answer(body=b'{"id": 1}')]
+    assert Http(faulty_api.credentials).json("POST", "/jobs", json={"a": 1}) == {"id": 1}
+    keys = {headers["Idempotency-Key"] for _, _, headers, _ in faulty_api.seen}
+    assert (len(faulty_api.seen), len(keys)) == (3, 1)
+    Http(faulty_api.credentials).json("POST", "/jobs", json={"a": 1})
+    assert faulty_api.seen[-1][2]["Idempotency-Key"] not in keys
+
+
+def test_a_get_carries_no_key(faulty_api) -> None:
+    faulty_api.answers = [Answer()]
+    Http(faulty_api.credentials).json("GET", "/jobs")
+    assert "Idempotency-Key" not in faulty_api.seen[0][2]
+    assert faulty_api.seen[0][2]["Authorization"] == "Bearer br_test"
+
+
+@pytest.mark.parametrize(
+    ("answer", "tries"),
+    [
+        (problem(409, "invalid_transition"), 1),
+        (problem(404, "job_not_found"), 1),
+        (problem(500, "internal"), 3),
+    ],
+)
+def test_only_passing_failures_are_repeated(faulty_api, answer, tries) -> None:
+    faulty_api.answers = [answer]
+    with pytest.raises(ApiError) as caught:
+        Http(faulty_api.credentials, tries=3).json("POST", "/x")
+    assert len(faulty_api.seen) == tries
+    assert caught.value.fix == "Do it otherwise."
+
+
+def test_the_servers_word_on_retrying_counts(faulty_api) -> None:
+    retry = problem(409, "request_in_progress")
+    retry.headers["x-should-retry"] = "true"
+    faulty_api.answers = [retry, Answer(body=b'{"ok": 1}')]
+    assert Http(faulty_api.credentials).json("POST", "/x") == {"ok": 1}
+
+
+def test_a_file_is_sent_whole_again(faulty_api, tmp_path) -> None:
+    path = tmp_path / "data.json"
+    path.write_bytes(b"x" * 5000)
+    faulty_api.answers = [problem(503, "unavailable"), Answer()]
+    with path.open("rb") as file:
+        Http(faulty_api.credentials).json(
+            "POST", "/files", files={"file": ("data.json", file)}, rewind=lambda: file.seek(0)
+        )
+    assert [body.count(b"x" * 5000) for _, _, _, body in faulty_api.seen] == [1, 1]
+
+
+def test_no_answer_says_what_to_do() -> None:
+    http = Http(Credentials(f"http://127.0.0.1:{free_port()}", "br_test"), tries=2)
+    with pytest.raises(Unreachable, match="does not answer") as caught:
+        http.json("GET", "/x")
+    assert "make up" in caught.value.fix
+
+
+def test_an_answer_that_is_no_problem_document_is_still_an_error(faulty_api) -> None:
+    faulty_api.answers = [Answer(404, b"<html>not here</html>")]
+    with pytest.raises(ApiError) as caught:
+        Http(faulty_api.credentials).json("GET", "/x")
+    assert caught.value.code == "unexpected_answer"
+    assert "BRIGHTRUN_URL" in caught.value.fix
+
+
+def test_the_key_stays_out_of_representations(faulty_api) -> None:
+    assert "br_test" not in repr(faulty_api.credentials)
