@@ -1,0 +1,87 @@
+"""Builds the base model: tokenizer, training, figures, folder."""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import transformers
+from torch import Tensor
+from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+
+from trainer_image.base_model.cache import MANIFEST
+from trainer_image.base_model.network import create_model, fold_width_factor
+from trainer_image.base_model.pretrain import perplexity, pretrain, unigram_perplexity
+from trainer_image.base_model.recipe import Recipe
+from trainer_image.base_model.tokenizer import train_tokenizer
+from trainer_image.base_model.tokens import (
+    encode,
+    held_out_conversations,
+    plain_text,
+    token_steps,
+    training_documents,
+)
+
+
+def build(folder: Path, recipe: Recipe, content_hash: str, announce: Callable[[str], None]) -> None:
+    """Train and write a complete model folder; the manifest is written last."""
+    started = time.monotonic()
+    use_all_cores()
+    transformers.logging.set_verbosity_error()
+    torch.manual_seed(recipe.seed)
+    announce("Building the local base model (once; about a minute on two free cores).")
+    documents = training_documents(recipe)
+    tokenizer = train_tokenizer(map(plain_text, documents), recipe)
+    steps = token_steps(documents, tokenizer, recipe)
+    model = create_model(recipe, tokenizer)
+    announce(f"  {model.num_parameters():,} parameters, {steps.numel():,} tokens of general chat")
+    losses = pretrain(model, steps, recipe, announce)
+    figures = measure(model, tokenizer, steps, recipe)
+    announce(f"  perplexity on unseen chats {figures['authored']['perplexity']:.0f} "
+             f"(word frequencies alone: {figures['authored']['unigram_perplexity']:.0f})")
+    fold_width_factor(model, recipe.width_factor)
+    save(folder, model, tokenizer)
+    write_manifest(folder, {
+        "content_hash": content_hash,
+        "seed": recipe.seed,
+        "steps": recipe.steps,
+        "tokens": steps.numel(),
+        "parameters": model.num_parameters(),
+        "final_loss": round(sum(losses[-10:]) / len(losses[-10:]), 4),
+        "held_out": figures,
+        "build_seconds": round(time.monotonic() - started, 1),
+        "recipe": recipe.as_dict(),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+    })
+
+
+def use_all_cores() -> None:
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+
+
+def measure(
+    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, steps: Tensor, recipe: Recipe
+) -> dict[str, dict[str, float]]:
+    """Perplexity on chats never trained on, beside the unigram figure on the same chats."""
+    figures = {}
+    for name, chats in held_out_conversations(recipe).items():
+        sequences = [encode(chat, tokenizer) for chat in chats]
+        figures[name] = {
+            "conversations": len(chats),
+            "perplexity": round(perplexity(model, sequences), 2),
+            "unigram_perplexity": round(unigram_perplexity(steps, sequences, len(tokenizer)), 2),
+        }
+    return figures
+
+
+def save(folder: Path, model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> None:
+    folder.mkdir(parents=True)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def write_manifest(folder: Path, manifest: dict[str, object]) -> None:
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")

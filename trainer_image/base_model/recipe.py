@@ -1,0 +1,50 @@
+"""Everything that decides what the base model becomes, besides the corpus: one frozen value."""
+
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Sizes, schedule and seed of the base model. Part of its content hash."""
+
+    seed: int = 20240607
+
+    vocab_size: int = 4096
+    hidden_size: int = 256
+    intermediate_size: int = 704
+    layers: int = 3
+    attention_heads: int = 4
+    key_value_heads: int = 2
+    context_length: int = 4096
+    rope_theta: float = 10_000.0
+
+    composed_conversations: int = 500
+    authored_repeats: int = 5
+
+    tokens_per_step: int = 2048
+    sequence_length: int = 512
+    steps: int = 120
+    long_steps: int = 8
+    matrix_learning_rate: float = 0.02
+    vector_learning_rate: float = 3e-3
+    warmup_steps: int = 10
+
+    reference_width: int = 4096
+
+    def __post_init__(self) -> None:
+        widths = (self.hidden_size, self.intermediate_size, self.vocab_size)
+        if any(width % 64 for width in widths):
+            raise ValueError(f"sizes must be multiples of 64 (one NF4 block), got {widths}")
+        if self.tokens_per_step % self.sequence_length:
+            raise ValueError("tokens_per_step must be a multiple of sequence_length")
+
+    @property
+    def width_factor(self) -> int:
+        """How much narrower this model is than those the presets' learning rates were chosen for."""
+        return self.reference_width // self.hidden_size
+
+    def as_dict(self) -> dict[str, int | float]:
+        return asdict(self)
+
+
+RECIPE = Recipe()
