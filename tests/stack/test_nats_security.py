@@ -12,10 +12,9 @@ from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
 
 from chassis import nats_jwt
-from chassis.nats_jwt import Key, Permissions
-from contracts.registry import EVENTS
-from contracts.rpc.catalog import POD_RPCS
+from chassis.nats_jwt import Key
 from contracts.streams import STREAMS, consumers_of
+from services.provisioner.adapters.nats_users import pod_permissions
 from stack.nats_permissions import SERVICES, service_permissions
 from stack.nats_security import NatsSecurity
 from stack.parts import NatsPart
@@ -49,9 +48,7 @@ class Secured:
         return await self.connect(self.security.creds_file(name), f"_INBOX_{name}")
 
     def pod_creds(self, job, user: Key, **options):
-        publish = [s.model.subject_prefix() + f".{job}" for s in EVENTS if "trainer" in s.producers]
-        publish += [rpc.subject(job) for rpc in POD_RPCS]
-        permissions = Permissions(publish, [f"podcmd.{job}", f"_INBOX_{job}.>"])
+        permissions = pod_permissions(job)
         token = nats_jwt.user_token(
             self.security.account_signing, self.security.account.public, user.public, f"pod-{job}", permissions,
             **options,
