@@ -14,6 +14,8 @@ from contracts.rpc import pods as rpc
 from services.provisioner.domain.model import Job, Pod
 from services.provisioner.domain.storage import KeyRefused, ObjectAddress, address, job_prefix
 from services.provisioner.repository import checkpoints, jobs, pods
+from services.provisioner.unheard_checkpoints import unheard_checkpoints
+from services.provisioner.usecases import training
 
 _OFFERED = 10
 
@@ -52,7 +54,10 @@ class PodDesk:
         return rpc.SignUrlsReply(urls=tuple(urls))
 
     async def list_checkpoints(self, job_id: str, asked: rpc.ListCheckpoints) -> rpc.ListCheckpointsReply:
+        """Newest first. Of a second attempt on, what was saved but never heard of is found as well."""
         job = await self._current_job(job_id, asked.attempt)
+        if asked.attempt > 1:
+            await self._find_unheard(job)
         async with self._database.read() as tx:
             rows = await checkpoints.newest(tx, job.job_id, _OFFERED)
         prefix = job_prefix(job.workspace_id, job.job_id)
@@ -60,6 +65,13 @@ class PodDesk:
             rpc.CheckpointOffer(attempt=row.attempt, step=row.step, manifest_key=row.manifest_key.removeprefix(prefix),
                                 manifest_sha256=row.manifest_sha256)
             for row in rows))
+
+    async def _find_unheard(self, job: Job) -> None:
+        async with self._database.read() as tx:
+            known = await checkpoints.known(tx, job.job_id)
+        for saved in await unheard_checkpoints(self._objects, job, known):
+            async with self._database.transaction() as tx:
+                await training.checkpoint_saved(tx, saved, now=self._clock.now())
 
     async def delete_checkpoint(self, job_id: str, which: rpc.DeleteCheckpoint) -> rpc.Done:
         """Repeating it is no error. The newest checkpoint is never given up: it may be all there is."""

@@ -12,6 +12,7 @@ _BUCKETS = {"checkpoints": CHECKPOINTS_BUCKET, "artifacts": ARTIFACTS_BUCKET}
 # Path segments of plain characters: no empty one, no `.`, no `..`, nothing that a URL or a gateway rewrites.
 _SEGMENT = re.compile(r"^(?!\.{1,2}$)[A-Za-z0-9._=@+-]{1,200}\Z")
 _ATTEMPT = re.compile(r"^a([1-9][0-9]*)\Z")
+_MANIFEST = re.compile(r"^a([1-9][0-9]*)/step-([0-9]+)/manifest\.json\Z")
 
 
 class KeyRefused(ValueError):
@@ -64,3 +65,9 @@ def owns(bucket: str, key: str, *, workspace_id: UUID, job_id: UUID) -> bool:
     prefix = job_prefix(workspace_id, job_id)
     rest = key.removeprefix(prefix)
     return bucket == CHECKPOINTS_BUCKET and rest != key and all(_SEGMENT.match(part) for part in rest.split("/"))
+
+
+def checkpoint_of(key: str, prefix: str) -> tuple[int, int] | None:
+    """(attempt, step) of a checkpoint's manifest below the job's prefix; None for any other object."""
+    match = _MANIFEST.match(key.removeprefix(prefix)) if key.startswith(prefix) else None
+    return (int(match[1]), int(match[2])) if match else None

@@ -20,6 +20,12 @@ async def insert_saved(tx: AsyncConnection, saved: CheckpointSaved) -> None:
     ).on_conflict_do_nothing())
 
 
+async def known(tx: AsyncConnection, job_id: UUID) -> set[tuple[int, int]]:
+    """(attempt, step) of every checkpoint ever heard of, deleted ones included."""
+    statement = select(checkpoints.c.attempt, checkpoints.c.step).where(checkpoints.c.job_id == job_id)
+    return {(row.attempt, row.step) for row in await tx.execute(statement)}
+
+
 async def newest(tx: AsyncConnection, job_id: UUID, count: int) -> list[Row[Any]]:
     """What can be resumed from, the furthest step first, of two attempts at the same step the later."""
     kept = (checkpoints.c.job_id == job_id) & checkpoints.c.deleted_at.is_(None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from uuid import UUID, uuid4
 
 import httpx
@@ -87,6 +89,26 @@ async def test_checkpoints_are_offered_newest_first(world: World) -> None:
     offers = (await world.desk.list_checkpoints(str(job_id), rpc.ListCheckpoints(attempt=2))).checkpoints
     assert [(offer.attempt, offer.step) for offer in offers] == [(2, 300), (1, 300), (1, 200), (1, 100)]
     assert offers[-1].manifest_key == "a1/step-100/manifest.json"
+
+
+def manifest(job_id: object, step: int, **changes: object) -> bytes:
+    file = {"path": "x", "key": f"{WORKSPACE}/{job_id}/a1/step-{step}/x", "size_bytes": 1, "sha256": "ab"}
+    return json.dumps({"job_id": str(job_id), "attempt": 1, "step": step, "files": [file],
+                       "saved_at": "2026-01-01T00:00:00Z", **changes}).encode()
+
+
+async def test_a_checkpoint_nobody_heard_of_is_offered_to_the_next_attempt(world: World) -> None:
+    job_id = await world.started()
+    await world.hear(checkpoint(job_id, 100))
+    for step, content in ((200, manifest(job_id, 200)), (300, manifest(uuid4(), 300)), (400, b"half of it")):
+        key = f"{WORKSPACE}/{job_id}/a1/step-{step}/manifest.json"
+        await world.objects.put_bytes("training-checkpoints", key, content)
+    await world.hear(sigterm(job_id))
+    await world.settle(6)
+    offers = (await world.desk.list_checkpoints(str(job_id), rpc.ListCheckpoints(attempt=2))).checkpoints
+    assert [offer.step for offer in offers] == [200, 100]
+    assert offers[0].manifest_sha256 == hashlib.sha256(manifest(job_id, 200)).hexdigest()
+    assert (await world.job(job_id)).best_step == 200
 
 
 async def test_the_newest_checkpoint_is_never_deleted(world: World) -> None:
