@@ -11,6 +11,7 @@ from faststream.nats import NatsBroker
 from nats.js import JetStreamContext
 from pydantic import BaseModel
 
+from chassis.cancellation import cancel_and_wait
 from chassis.consume import EventConsumer, Handler
 from chassis.database import Database
 from chassis.nats_connection import NatsConnection
@@ -129,9 +130,7 @@ class Bus:
 
     async def stop(self, grace_s: float = 10.0) -> None:
         """Take nothing new, let running handlers finish within `grace_s`, then disconnect."""
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await cancel_and_wait(*self._running)
         self._running.clear()
         await asyncio.gather(*(consumer.drain(grace_s) for consumer in self._consumers))
         with suppress(Exception):

@@ -9,6 +9,7 @@ from nats.aio.msg import Msg
 from opentelemetry.trace import SpanKind
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from chassis.cancellation import cancel_and_wait
 from chassis.database import Database
 from chassis.inbox import claim
 from chassis.lanes import Lanes
@@ -63,9 +64,7 @@ class EventConsumer:
         if self._tasks:
             async with self._in_flight.kept_alive():
                 await asyncio.wait(set(self._tasks), timeout=grace_s)
-        for task in set(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancel_and_wait(*self._tasks)
 
     async def _take_some(self) -> None:
         await self.settlement.wait_while_deferring()

@@ -11,6 +11,7 @@ from faststream.nats import NatsBroker, NatsCredentials
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
+from chassis.cancellation import cancel_and_wait
 from chassis.message_metrics import NATS_CONNECTED
 
 _log = structlog.get_logger(__name__)
@@ -47,14 +48,13 @@ class NatsConnection:
         """Begin to connect. Returns whether the connection stood within `wait_s`; otherwise it goes on trying."""
         self._task = asyncio.create_task(self._keep_connected(), name="nats-connection")
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._connected.wait(), wait_s)
+            async with asyncio.timeout(wait_s):
+                await self._connected.wait()
         return self.is_connected
 
     async def stop(self) -> None:
         if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await cancel_and_wait(self._task, again_after_s=2 * API_TIMEOUT_S)
             self._task = None
 
     @property
@@ -86,7 +86,8 @@ class NatsConnection:
                 self._lost()
                 self._client = None
                 with suppress(Exception):
-                    await asyncio.wait_for(broker.stop(), API_TIMEOUT_S)
+                    async with asyncio.timeout(API_TIMEOUT_S):
+                        await broker.stop()
             await asyncio.sleep(0.5)
 
     async def _serve(self, broker: NatsBroker) -> None:
@@ -98,7 +99,8 @@ class NatsConnection:
         last_seen = time.monotonic()
         while not self._closed.is_set() and time.monotonic() - last_seen < _REBUILD_AFTER_S:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._closed.wait(), 1.0)
+                async with asyncio.timeout(1.0):
+                    await self._closed.wait()
             if self.is_connected:
                 last_seen = time.monotonic()
 

@@ -67,15 +67,13 @@ async def emit(tx: AsyncConnection, event: Event[Any]) -> None:
     traceparent = event.traceparent or current_traceparent()
     if traceparent != event.traceparent:
         event = event.model_copy(update={"traceparent": traceparent})
-    await tx.execute(
-        insert(OUTBOX).values(
-            id=event.id,
-            subject=event.subject,
-            event=event.model_dump_json(exclude_none=True),
-            headers={"traceparent": traceparent} if traceparent else {},
-        )
+    row = insert(OUTBOX).values(
+        id=event.id,
+        subject=event.subject,
+        event=event.model_dump_json(exclude_none=True),
+        headers={"traceparent": traceparent} if traceparent else {},
     )
-    await tx.execute(text("SELECT pg_notify(:channel, '')"), {"channel": NOTIFY_CHANNEL})
+    await tx.execute(select(func.pg_notify(NOTIFY_CHANNEL, "")).add_cte(row.cte("written")))  # one round trip
 
 
 @dataclass(frozen=True)

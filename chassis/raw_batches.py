@@ -8,6 +8,7 @@ from enum import Enum
 
 from nats.aio.msg import Msg
 
+from chassis.cancellation import cancel_and_wait
 from chassis.message_metrics import MESSAGE_SECONDS, MESSAGES
 from chassis.nats_connection import NatsConnection
 from chassis.pull import InFlight, Puller
@@ -76,9 +77,7 @@ class RawBatchConsumer:
         if self._batches:
             async with self._in_flight.kept_alive():
                 await asyncio.wait(set(self._batches), timeout=grace_s)
-        for task in set(self._batches):
-            task.cancel()
-        await asyncio.gather(*self._batches, return_exceptions=True)
+        await cancel_and_wait(*self._batches)
 
     async def _work(self, puller: Puller) -> None:
         try:

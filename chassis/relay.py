@@ -26,6 +26,7 @@ _log = structlog.get_logger(__name__)
 RELAY_LOCK = 7_201_341
 
 PUBLISH_TIMEOUT_S = 5.0
+_MEASURE_INTERVAL_S = 2.0
 _MARK = (
     update(OUTBOX)
     .where(OUTBOX.c.id == bindparam("row_id"))
@@ -68,6 +69,7 @@ class Relay:
         self._batch_size, self._poll_s, self._check_streams_s = batch_size, poll_s, check_streams_s
         self._incarnations = Incarnations()
         self._checked_at, self._checked_epoch = float("-inf"), -1
+        self._measured_at = float("-inf")
         self._failing = False
 
     async def run(self) -> None:
@@ -152,6 +154,9 @@ class Relay:
         }
 
     async def _measure(self) -> None:
+        if time.monotonic() - self._measured_at < _MEASURE_INTERVAL_S:
+            return
+        self._measured_at = time.monotonic()
         async with self._database.read() as tx:
             state = await backlog(tx)
         OUTBOX_BACKLOG.set(state.unpublished)

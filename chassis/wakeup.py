@@ -8,6 +8,8 @@ from typing import Any, Self
 import asyncpg
 import structlog
 
+from chassis.cancellation import cancel_and_wait
+
 _log = structlog.get_logger(__name__)
 
 _HEARTBEAT_S = 10.0
@@ -34,7 +36,8 @@ class Wakeup:
     async def wait(self, timeout_s: float) -> bool:
         """Until woken (True) or until the time is over (False)."""
         try:
-            await asyncio.wait_for(self._event.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._event.wait()
         except TimeoutError:
             return False
         self._event.clear()
@@ -49,9 +52,7 @@ class Wakeup:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await cancel_and_wait(self._task)
 
     async def _listen_for_ever(self, dsn: str) -> None:
         while True:
@@ -72,7 +73,8 @@ class Wakeup:
             while not lost.is_set():
                 await connection.execute("SELECT 1", timeout=_CONNECT_TIMEOUT_S)  # finds a peer that went silently
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(lost.wait(), _HEARTBEAT_S)
+                    async with asyncio.timeout(_HEARTBEAT_S):
+                        await lost.wait()
         finally:
             connection.terminate()
 
