@@ -48,7 +48,8 @@ class Handlers:
 
     async def on_job_ended(self, event: Event[Any], tx: AsyncConnection) -> None:
         await jobs.end_job(tx, event.data.job_id, event.data.workspace_id, JobState.FINISHED, event.data.event,
-                           limits=self._limits, now=self._clock.now())
+                           limits=self._limits, now=self._clock.now(),
+                           completed=isinstance(event.data, events.JobCompleted))
 
     async def on_pod_interrupted(self, event: Event[events.PodInterrupted], tx: AsyncConnection) -> None:
         if event.source != say.SOURCE:

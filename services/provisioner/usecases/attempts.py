@@ -9,7 +9,7 @@ from contracts.error_taxonomy import TrainingErrorType
 from contracts.events import InterruptionSource
 from services.provisioner.domain.attempts import GiveUp, next_attempt, tier_for
 from services.provisioner.domain.limits import Limits
-from services.provisioner.domain.model import Job, JobState, Pod, PodStatus
+from services.provisioner.domain.model import Job, JobState, Pod, PodStatus, Result
 from services.provisioner.domain.names import pod_name
 from services.provisioner.domain.strikes import Cause, Strikes, count
 from services.provisioner.repository import jobs, pods
@@ -94,3 +94,12 @@ async def stop_pod(
     await pods.change(tx, pod.pod_name, status=PodStatus.TERMINATING, reason=reason[:500],
                       due_at=now + timedelta(seconds=grace_s), interrupted_at=interrupted_at)
     await pods.notify(tx)
+
+
+async def let_finish(tx: AsyncConnection, pod: Pod, result: Result, limits: Limits, now: datetime) -> None:
+    """The trainer has said its last word; it may end by itself before it is stopped."""
+    if pod.status not in pods.LIVE:
+        await pods.change(tx, pod.pod_name, result=result)
+        return
+    stop_by = now + timedelta(seconds=limits.finish_grace_s)
+    await pods.change(tx, pod.pod_name, result=result, stop_by=stop_by, due_at=stop_by)

@@ -8,9 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.events import JobStartRequested
 from services.provisioner.domain.attempts import deadline, timed_out
 from services.provisioner.domain.limits import Limits
-from services.provisioner.domain.model import JobState
+from services.provisioner.domain.model import JobState, Result
 from services.provisioner.repository import jobs, pods
-from services.provisioner.usecases.attempts import give_up, request_attempt, stop_pods
+from services.provisioner.usecases.attempts import give_up, let_finish, request_attempt, stop_pods
 
 
 async def start_job(
@@ -26,14 +26,20 @@ async def start_job(
 
 async def end_job(
     tx: AsyncConnection, job_id: UUID, workspace_id: UUID, state: JobState, reason: str, *, limits: Limits,
-    now: datetime,
+    now: datetime, completed: bool = False,
 ) -> None:
-    """The job needs no pod any more. Heard before its start, the end is remembered."""
+    """The job needs no pod any more. Heard before its start, the end is remembered.
+
+    `completed`: job_api heard the trainer's result before we did; the trainer may close by itself.
+    """
     if await jobs.insert_ended(tx, job_id, workspace_id, state, reason, now):
         return
     job = await jobs.lock_job(tx, job_id)
     assert job is not None
     await jobs.end_job(tx, job_id, state, reason, now)
+    pod = await pods.lock_pod(tx, job_id, job.attempt)
+    if completed and pod is not None and pod.result is None:
+        await let_finish(tx, pod, Result.COMPLETED, limits, now)
     await stop_pods(tx, job, reason, limits=limits, now=now)
 
 

@@ -1,6 +1,6 @@
 """What trainers say about an attempt, as far as its pod is concerned."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -11,7 +11,7 @@ from services.provisioner.domain.model import Job, JobState, Pod, Result
 from services.provisioner.domain.storage import owns
 from services.provisioner.domain.strikes import Cause
 from services.provisioner.repository import checkpoints, jobs, pods
-from services.provisioner.usecases.attempts import Ending, end_attempt, stop_pods
+from services.provisioner.usecases.attempts import Ending, end_attempt, let_finish, stop_pods
 
 # RunPod kills five seconds after SIGTERM; asking for the pod's end earlier would take them away.
 _SIGTERM_GRACE_S = 5.0
@@ -32,7 +32,7 @@ async def training_completed(tx: AsyncConnection, done: TrainingCompleted, *, li
     if found is None:
         return
     job, pod = found
-    await _let_finish(tx, pod, Result.COMPLETED, limits, now)
+    await let_finish(tx, pod, Result.COMPLETED, limits, now)
     await jobs.end_job(tx, job.job_id, JobState.FINISHED, "completed", now)
 
 
@@ -47,18 +47,9 @@ async def training_failed(tx: AsyncConnection, failure: TrainingFailed, *, limit
         await end_attempt(tx, job, pod, ending, limits=limits, now=now)
         await pods.change(tx, pod.pod_name, result=Result.FAILED)
         return
-    await _let_finish(tx, pod, Result.FAILED, limits, now)
+    await let_finish(tx, pod, Result.FAILED, limits, now)
     await jobs.end_job(tx, job.job_id, JobState.FINISHED, failure.message, now)
     await stop_pods(tx, job, failure.message, limits=limits, now=now)
-
-
-async def _let_finish(tx: AsyncConnection, pod: Pod, result: Result, limits: Limits, now: datetime) -> None:
-    """The trainer has said its last word; it may end by itself before it is stopped."""
-    if pod.status not in pods.LIVE:
-        await pods.change(tx, pod.pod_name, result=result)
-        return
-    stop_by = now + timedelta(seconds=limits.finish_grace_s)
-    await pods.change(tx, pod.pod_name, result=result, stop_by=stop_by, due_at=stop_by)
 
 
 async def pod_interrupted(tx: AsyncConnection, event: PodInterrupted, *, limits: Limits, now: datetime) -> None:

@@ -68,6 +68,18 @@ async def test_a_completed_job_lets_its_pod_close_and_cleans_up(world: World) ->
     assert world.provider.machines == {}
 
 
+async def test_a_completion_heard_from_job_api_first_lets_the_pod_close_as_well(world: World) -> None:
+    job_id = await world.started()
+    await world.hear(events.JobCompleted(job_id=job_id, workspace_id=WORKSPACE, job_name="a job", created_by="someone",
+                                         completed_at=world.clock.now()))
+    await world.hear(completed(job_id))
+    await world.settle(1)
+    assert (await world.pods(job_id))[0].status is PodStatus.RUNNING
+    world.provider.exits(pod_name(job_id, 1), 0)
+    await world.settle(10)
+    assert (await world.said())[-1].data.exit_code == 0
+
+
 async def test_a_pod_that_does_not_close_is_ended(world: World) -> None:
     job_id = await world.started()
     await world.hear(completed(job_id))
