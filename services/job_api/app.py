@@ -14,6 +14,7 @@ from chassis.reconciler import every
 from chassis.runtime import ServiceRuntime, mount_operations
 from chassis.settings import JwtSettings
 from services.job_api import handlers, reconciler
+from services.job_api.files import store as file_store
 from services.job_api.live import JobNews
 from services.job_api.repository.accounts import ApiKeyTable
 from services.job_api.routes import PREFIX, ROUTERS
@@ -71,6 +72,8 @@ def _background(runtime: ServiceRuntime, parts: Parts) -> None:
     runtime.background("job news", parts.news.run)
     runtime.background("abandoned reservations", lambda: every(
         reconciler.RELEASE_EVERY_S, lambda: reconciler.release_abandoned(runtime.database, runtime.bus)))
+    runtime.background("interrupted uploads", lambda: every(
+        file_store.SWEEP_EVERY_S, lambda: file_store.sweep(runtime.database, runtime.objects)))
 
 
 def _authenticator(runtime: ServiceRuntime, jwt: JwtSettings, http: httpx.AsyncClient) -> auth.Authenticator:

@@ -9,7 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.events import TrainingFileReference
 from services.job_api.tables import training_files
 
-READY = "ready"
+READY, INVALID = "ready", "invalid"
+SHOWN = (READY, INVALID)
+# Between its row and its objects (services.job_api.files.repository): such a file is there for nobody.
+STORING, DELETING = "storing", "deleting"
 
 
 async def for_training(
@@ -17,7 +20,8 @@ async def for_training(
 ) -> RowMapping | None:
     """The file's row; with `keep` it cannot be deleted until the transaction ends."""
     statement = select(training_files).where(
-        training_files.c.id == file_id, training_files.c.workspace_id == workspace_id)
+        training_files.c.id == file_id, training_files.c.workspace_id == workspace_id,
+        training_files.c.status.in_(SHOWN))
     if keep:
         statement = statement.with_for_update(read=True, key_share=True)
     return (await tx.execute(statement)).mappings().one_or_none()

@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter
 
+from services.job_api.files import router as files
 from services.job_api.routes import (
     accounts,
     costs,
@@ -24,4 +25,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     accounts.router,
     dead_letters.router,
     webhook.router,
+    files.router,
 )

@@ -1,0 +1,1 @@
+"""Training files: received, checked, kept, shown and deleted."""

@@ -1,0 +1,74 @@
+"""Why a file is not taken, shown or deleted, and what to do about it."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy.engine import RowMapping
+
+from chassis.problems import BadRequest, Conflict, Invalid, ProblemError
+from contracts.training_file import REFUSALS, TrainingFileRefused, TrainingFileTooLarge
+from contracts.training_file.json_source import MAX_BYTES
+
+_HOW = "Send multipart/form-data with the file in the field 'file', for example curl -F file=@conversations.json ..."
+
+
+def refused(refusal: TrainingFileRefused) -> ProblemError:
+    """The importer's refusal with its status (413, 415 or 422), code and place."""
+    extra = {"place": refusal.place} if refusal.place else {}
+    return ProblemError(
+        refusal.code,
+        REFUSALS.get(refusal.code, "The file cannot be used"),
+        refusal.status,
+        _sentence(refusal.message),
+        refusal.suggested_fix or "Correct the file and upload it again.",
+        retryable=False,
+        **extra,
+    )
+
+
+def too_large(limit: int = MAX_BYTES) -> ProblemError:
+    text = f"the file is larger than {limit // 1_000_000:,} MB"
+    return refused(TrainingFileTooLarge("TF002_too_large", text, suggested_fix="Split the file."))
+
+
+def not_a_form() -> ProblemError:
+    return ProblemError(
+        "unsupported_media_type", "Unsupported media type", 415, "The body is not a multipart form.", _HOW
+    )
+
+
+def malformed_form(reason: str) -> BadRequest:
+    return BadRequest(
+        f"The form cannot be read: {reason}.", code="malformed_form", title="Malformed form", suggested_fix=_HOW
+    )
+
+
+def wrong_field(field: str, message: str, fix: str) -> Invalid:
+    entry = {"field": field, "in": "body", "message": message, "suggested_fix": fix}
+    return Invalid(f"{field}: {message}", errors=[entry], suggested_fix=fix)
+
+
+def file_in_use(name: str, jobs: Sequence[RowMapping], more: bool) -> Conflict:
+    """409 that names the jobs."""
+    names = ", ".join(f"{job['name']!r} ({job['status']})" for job in jobs) + (", ..." if more else "")
+    return Conflict(
+        f"The training file {name!r} is used by: {names}.",
+        code="training_file_in_use",
+        title="The training file is in use",
+        suggested_fix="Delete the jobs that were never started. A file that was trained on is kept, so that every "
+        "adapter can be traced to its data.",
+        jobs=[{"id": str(job["id"]), "name": job["name"], "status": job["status"]} for job in jobs],
+    )
+
+
+def nothing_to_show(file_id: UUID, errors: int) -> Conflict:
+    return Conflict(
+        f"This file has {errors:,} errors and will not be trained, so there is nothing to preview.",
+        code="training_file_invalid",
+        title="The training file cannot be used",
+        suggested_fix=f"Correct what GET /api/training/files/{file_id} lists under report.issues and upload it again.",
+    )
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:].rstrip(".") + "."

@@ -1,0 +1,107 @@
+"""An upload on its way in: from the network to a temporary file."""
+
+import asyncio
+import re
+import unicodedata
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pydantic import TypeAdapter, ValidationError
+from starlette.requests import ClientDisconnect, Request
+
+from chassis.problems import ProblemError
+from chassis.problems.validation import validation_problem
+from contracts.training_file.json_source import MAX_BYTES
+from services.job_api.files import problems
+from services.job_api.files.form import FileTooLarge, UploadForm
+from services.job_api.schemas.fields import Description, Name
+
+_FORM_OVERHEAD = 1024 * 1024
+_LINGER_S = 5.0
+_NAME: TypeAdapter[str] = TypeAdapter(Name)
+_DESCRIPTION: TypeAdapter[str] = TypeAdapter(Description)
+
+
+@dataclass(frozen=True)
+class Received:
+    """What was uploaded; `path` lies in `folder`, which is removed afterwards."""
+
+    folder: Path
+    path: Path
+    size: int
+    file_name: str
+    name: str
+    description: str
+
+
+@asynccontextmanager
+async def received(request: Request, limit: int = MAX_BYTES) -> AsyncIterator[Received]:
+    """The upload on disk, for as long as the block lasts. Raises problem documents (400, 413, 415, 422)."""
+    body = _Body(request)
+    with TemporaryDirectory(prefix="brightrun-upload-", ignore_cleanup_errors=True) as folder:
+        try:
+            yield await _receive(request, body, Path(folder), limit)
+        except ProblemError:
+            await body.drain()
+            raise
+
+
+async def _receive(request: Request, body: "_Body", folder: Path, limit: int) -> Received:
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > limit + _FORM_OVERHEAD:
+        raise problems.too_large(limit)
+    path = folder / "original"
+    with path.open("wb") as spool:
+        form = UploadForm(request.headers.get("content-type", ""), spool, limit)
+        try:
+            async for chunk in body.chunks():
+                form.write(chunk)
+        except FileTooLarge:
+            raise problems.too_large(limit) from None
+        texts = form.finish()
+    file_name = plain_name(form.file_name or "")
+    name = _checked(_NAME, "name", texts.get("name", "")) or file_name
+    description = _checked(_DESCRIPTION, "description", texts.get("description", ""))
+    return Received(folder, path, form.size, file_name, name, description)
+
+
+class _Body:
+    """The request's bytes; knows whether all of them have come."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._ended = False
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Raises ClientDisconnect when the caller goes away before the end."""
+        while not self._ended:
+            message = await self._request.receive()
+            if message["type"] == "http.disconnect":
+                self._ended = True
+                raise ClientDisconnect
+            self._ended = not message.get("more_body", False)
+            yield message.get("body", b"")
+
+    async def drain(self) -> None:
+        """Read on for a moment: a client that is still sending would meet a reset connection instead of the answer."""
+        with suppress(ClientDisconnect, TimeoutError):
+            async with asyncio.timeout(_LINGER_S):
+                async for _ in self.chunks():
+                    pass
+
+
+def plain_name(given: str) -> str:
+    """The last part of a path, without control characters, at most 255 characters."""
+    last = re.split(r"[/\\]", given)[-1]
+    kept = "".join(c for c in last if unicodedata.category(c)[0] != "C").strip()
+    return kept[:255] or "training-file"
+
+
+def _checked(kind: TypeAdapter[str], field: str, value: str) -> str:
+    try:
+        return kind.validate_python(value)
+    except ValidationError as error:
+        raise validation_problem([{**item, "loc": ("body", field)} for item in error.errors()]) from error
