@@ -1,0 +1,65 @@
+"""`make bench`, or `python -m benchmarks [NAME ...]`: every benchmark in a process of its own, then one table.
+
+Machines are shared and their speed varies: compare figures of one run, and ratios rather than seconds.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+NAMES = ("job_api", "metrics_ingest", "metrics_chart", "local_run", "trainer_overhead")
+# What is promised: name of the figure, the most (or least) it may be, and its unit.
+TARGETS: dict[str, tuple[str, float, str]] = {
+    "create_job_p99_ms": ("<=", 100.0, "ms, job creation, p99 at 50 requests/s"),
+    "list_jobs_p99_ms": ("<=", 100.0, "ms, job list with 10,000 jobs, p99"),
+    "points_per_second": (">=", 50_000.0, "metric points/s stored end to end, idempotent"),
+    "event_to_database_p99_ms": ("<=", 1000.0, "ms, metric event to database, p99"),
+    "chart_1m_points_ms": ("<=", 150.0, "ms, 1M points of one job to 2,000, server time"),
+    "start_to_trainer_s": ("<=", 3.0, "s, start accepted to trainer process running"),
+    "kill_to_training_s": ("<=", 20.0, "s, kill -9 of the trainer to training again"),
+    "trainer_overhead_percent": ("<=", 5.0, "% over a bare TRL script on the same data"),
+    "services_memory_mb": ("<=", 1200.0, "MB, memory of all services, idle"),
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", default=NAMES, help=f"of: {', '.join(NAMES)}")
+    figures: dict[str, Any] = {}
+    for name in parser.parse_args().names:
+        print(f"\n== {name}", flush=True)
+        figures |= _run(name)
+    _table(figures)
+    return 0
+
+
+def _run(name: str) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        result = Path(folder) / "figures.json"
+        done = subprocess.run([sys.executable, "-m", f"benchmarks.{name}", "--json", str(result)])
+        if done.returncode != 0 or not result.exists():
+            print(f"{name} ended with status {done.returncode}", file=sys.stderr)
+            return {}
+        return dict(json.loads(result.read_text()))
+
+
+def _table(figures: dict[str, Any]) -> None:
+    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+    print(f"\n{datetime.now(UTC):%Y-%m-%d}, {machine}\n")
+    print("| figure | measured | promised | held |\n| --- | --- | --- | --- |")
+    for name, (relation, bound, words) in TARGETS.items():
+        if name in figures:
+            value = figures[name]
+            held = value <= bound if relation == "<=" else value >= bound
+            print(f"| {words} | {value:,.1f} | {relation} {bound:,.0f} | {'yes' if held else 'NO'} |")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
