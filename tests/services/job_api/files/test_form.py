@@ -1,12 +1,17 @@
 """The form itself: limits while it streams, names, and everything that can be wrong about it."""
 
+import asyncio
 import io
+import json
 from typing import Any
 
+import httpx
 import pytest
 
 from chassis.problems import ProblemError
+from services.job_api.files import receive
 from services.job_api.files.form import FileTooLarge, UploadForm
+from services.job_api.files.importing import import_received
 from services.job_api.files.receive import plain_name, received
 
 CHAT = b'{"messages":[{"role":"user","content":"%d"},{"role":"assistant","content":"a%d"}]}\n'
@@ -93,20 +98,26 @@ async def test_the_temporary_file_goes_when_the_request_ends():
     assert not upload.folder.exists()
 
 
-async def test_a_declared_length_over_200_mb_is_refused_before_it_is_sent(alone):
-    async def pieces():
-        yield body(('name="file"; filename="a"', b"x"))
+async def test_a_declared_length_over_200_mb_is_refused_before_it_is_sent(alone, monkeypatch):
+    monkeypatch.setattr(receive, "_LINGER_S", 0.1)
+    url, key = httpx.URL(alone.url), alone.credentials["api_key"]
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    writer.write(f"POST /api/training/files HTTP/1.1\r\nHost: {url.host}\r\nAuthorization: Bearer {key}\r\n"
+                 "Content-Type: multipart/form-data; boundary=B\r\nContent-Length: 300000000\r\n\r\n".encode())
+    answer = (await reader.read()).decode()
+    writer.close()
+    assert answer.startswith("HTTP/1.1 413 ")
+    assert json.loads(answer.partition("\r\n\r\n")[2])["detail"] == "The file is larger than 200 MB."
 
-    response = await alone.client.post("/files", content=pieces(), headers={
-        "content-type": "multipart/form-data; boundary=B", "content-length": str(300_000_000)})
-    assert (response.status_code, response.json()["code"]) == (413, "TF002_too_large")
-    assert response.json()["detail"] == "The file is larger than 200 MB."
 
-
-async def test_more_than_100_000_records_are_refused(uploads):
-    response = await uploads.text(b"".join(CHAT % (n, n) for n in range(100_001)))
-    assert (response.status_code, response.json()["code"]) == (413, "TF003_too_many_records")
-    assert "100,000" in response.json()["detail"]
+async def test_too_many_records_are_refused():
+    request = Incoming([body(('name="file"; filename="a.jsonl"', b"".join(CHAT % (n, n) for n in range(11))))])
+    async with received(request) as upload:  # type: ignore[arg-type]
+        assert (await import_received(upload, "none", max_records=11)).report.records == 11
+        with pytest.raises(ProblemError) as caught:
+            await import_received(upload, "none", max_records=10)
+    assert (caught.value.status, caught.value.code) == (413, "TF003_too_many_records")
+    assert caught.value.detail == "The file has more than 10 records."
 
 
 async def test_a_body_that_is_no_form_is_told_what_to_send(alone):
