@@ -298,6 +298,7 @@ artifact_downloads = Table(
     Column("downloaded_by", Text, nullable=False),
     Column("credential", Text, nullable=False),  # jwt or api_key
     Column("client", Text, nullable=False, server_default=""),  # User-Agent
+    Column("address", Text, nullable=False, server_default=""),  # where the request came from
     _time("expires_at"),
     _time("downloaded_at", now=True),
     Index("artifact_downloads_by_job", "training_job_id", "downloaded_at"),

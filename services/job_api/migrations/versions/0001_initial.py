@@ -185,6 +185,7 @@ CREATE TABLE artifact_downloads (
     downloaded_by TEXT NOT NULL,
     credential TEXT NOT NULL,
     client TEXT DEFAULT '' NOT NULL,
+    address TEXT DEFAULT '' NOT NULL,
     expires_at TIMESTAMP WITH TIME ZONE,
     downloaded_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     PRIMARY KEY (id),
