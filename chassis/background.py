@@ -8,6 +8,7 @@ from typing import Literal
 
 import structlog
 
+from chassis.cancellation import cancel_and_wait
 from chassis.clock import Clock
 from chassis.health import OK, CheckResult
 
@@ -51,9 +52,7 @@ class BackgroundTasks:
         """Cancels all and waits until they have cleaned up."""
         self._started = False
         running = [task.task for task in self._tasks.values() if task.task is not None]
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await cancel_and_wait(*running)
 
     async def check(self) -> CheckResult:
         failing = [task for task in self._tasks.values() if task.failures >= _UNREADY_AFTER]

@@ -5,12 +5,12 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from nats.aio.msg import Msg
 from opentelemetry.trace import SpanKind
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chassis.cancellation import cancel_and_wait
 from chassis.database import Database
+from chassis.delivery import Delivery
 from chassis.inbox import claim
 from chassis.lanes import Lanes
 from chassis.message_metrics import MESSAGE_SECONDS, MESSAGES
@@ -72,31 +72,31 @@ class EventConsumer:
         if room <= 0:
             await asyncio.wait(set(self._tasks), return_when=asyncio.FIRST_COMPLETED)
             return
-        for message in await self._puller.fetch(room, _IDLE_PULL_S):
-            task = asyncio.create_task(self._hold(message))
+        for delivery in await self._puller.fetch(room, _IDLE_PULL_S):
+            task = asyncio.create_task(self._hold(delivery))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _hold(self, message: Msg) -> None:
-        with self._in_flight.holding(message):
+    async def _hold(self, delivery: Delivery) -> None:
+        with self._in_flight.holding(delivery):
             try:
-                async with self._lanes.hold(message.subject.rpartition(".")[2]), self._slots:
-                    await self._take(message)
+                async with self._lanes.hold(delivery.raw.subject.rpartition(".")[2]), self._slots:
+                    await self._take(delivery)
             except asyncio.CancelledError:
-                await self.settlement.give_back(message)
+                await self.settlement.give_back(delivery)
                 raise
 
-    async def _take(self, message: Msg) -> None:
+    async def _take(self, delivery: Delivery) -> None:
         if self.settlement.stopped:
-            await self.settlement.give_back(message)
+            await self.settlement.give_back(delivery)
             return
         began = time.perf_counter()
         try:
-            outcome = await self._effect(RawMessage.of(message))
+            outcome = await self._effect(delivery.raw)
         except Exception as error:
-            await self.settlement.failed(message, error)
+            await self.settlement.failed(delivery, error)
         else:
-            await self.settlement.succeeded(message)
+            await self.settlement.succeeded(delivery)
             MESSAGES.labels(self.spec.durable, outcome).inc()
         MESSAGE_SECONDS.labels(self.spec.durable).observe(time.perf_counter() - began)
 

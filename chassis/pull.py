@@ -6,10 +6,9 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 
 import structlog
-from nats.aio.client import Client
-from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
+from chassis.delivery import Delivery
 from chassis.message_metrics import MESSAGES_IN_FLIGHT
 from chassis.nats_connection import NatsConnection
 from contracts.streams import ConsumerSpec
@@ -28,26 +27,26 @@ class Puller:
     def __init__(self, connection: NatsConnection, spec: ConsumerSpec) -> None:
         self._connection, self._spec = connection, spec
         self._subscription: JetStreamContext.PullSubscription | None = None
-        self._client: Client | None = None
+        self._epoch = -1
         self.trouble: str | None = None
 
-    async def fetch(self, count: int, wait_s: float) -> list[Msg]:
+    async def fetch(self, count: int, wait_s: float) -> list[Delivery]:
         """Up to `count` messages; empty after `wait_s` without any, or after a pause when NATS is in trouble."""
         began = time.monotonic()
         try:
             subscription = await self._bind()
             messages = await subscription.fetch(count, timeout=wait_s)
+            deliveries = [Delivery(message, self._connection, self._epoch) for message in messages]
         except TimeoutError:
             # nats-py raises both its own TimeoutError and the bare asyncio one for "nothing came" (2.16).
-            self._well()
-            messages = []
+            deliveries = []
         except Exception as error:
             await self._troubled(error)
             return []
         self._well()
-        if not messages and time.monotonic() - began < min(wait_s, 0.05):
+        if not deliveries and time.monotonic() - began < min(wait_s, 0.05):
             await asyncio.sleep(_PAUSE_AFTER_TROUBLE_S)  # answered "no" at once: do not spin
-        return messages
+        return deliveries
 
     async def close(self) -> None:
         if self._subscription is not None:
@@ -56,12 +55,14 @@ class Puller:
             self._subscription = None
 
     async def _bind(self) -> JetStreamContext.PullSubscription:
-        client = self._connection.client
-        if self._subscription is None or self._client is not client:
-            self._client = client
-            self._subscription = await self._connection.jetstream.pull_subscribe_bind(
+        """The subscription of this connection epoch; what still lay in an older one's queue comes again."""
+        jetstream, epoch = self._connection.jetstream, self._connection.epoch
+        if self._subscription is None or self._epoch != epoch:
+            await self.close()
+            self._subscription = await jetstream.pull_subscribe_bind(
                 consumer=self._spec.durable, stream=self._spec.stream
             )
+            self._epoch = epoch
         return self._subscription
 
     def _well(self) -> None:
@@ -82,23 +83,23 @@ class InFlight:
 
     def __init__(self, spec: ConsumerSpec) -> None:
         self._interval_s = spec.ack_wait_s / 3
-        self._messages: dict[int, Msg] = {}
+        self._held: dict[int, Delivery] = {}
         self._gauge = MESSAGES_IN_FLIGHT.labels(spec.durable)
 
     def __len__(self) -> int:
-        return len(self._messages)
+        return len(self._held)
 
     @contextmanager
-    def holding(self, *messages: Msg) -> Iterator[None]:
-        for message in messages:
-            self._messages[id(message)] = message
-        self._gauge.set(len(self._messages))
+    def holding(self, *deliveries: Delivery) -> Iterator[None]:
+        for delivery in deliveries:
+            self._held[id(delivery)] = delivery
+        self._gauge.set(len(self._held))
         try:
             yield
         finally:
-            for message in messages:
-                del self._messages[id(message)]
-            self._gauge.set(len(self._messages))
+            for delivery in deliveries:
+                del self._held[id(delivery)]
+            self._gauge.set(len(self._held))
 
     @asynccontextmanager
     async def kept_alive(self) -> AsyncIterator[None]:
@@ -111,7 +112,5 @@ class InFlight:
     async def _keep_alive(self) -> None:
         while True:
             await asyncio.sleep(self._interval_s)
-            for message in list(self._messages.values()):
-                with suppress(Exception):  # a lost connection: the server redelivers, the inbox decides
-                    if not message.is_acked:
-                        await message.in_progress()
+            for delivery in list(self._held.values()):
+                await delivery.in_progress()

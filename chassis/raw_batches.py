@@ -6,9 +6,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from nats.aio.msg import Msg
-
 from chassis.cancellation import cancel_and_wait
+from chassis.delivery import Delivery
 from chassis.message_metrics import MESSAGE_SECONDS, MESSAGES
 from chassis.nats_connection import NatsConnection
 from chassis.pull import InFlight, Puller
@@ -83,61 +82,61 @@ class RawBatchConsumer:
         try:
             while not self.settlement.stopped:
                 await self.settlement.wait_while_deferring()
-                if messages := await self._gather(puller):
-                    batch = asyncio.create_task(self._hold(messages))
+                if deliveries := await self._gather(puller):
+                    batch = asyncio.create_task(self._hold(deliveries))
                     self._batches.add(batch)
                     batch.add_done_callback(self._batches.discard)
                     await asyncio.shield(batch)
         finally:
             await puller.close()
 
-    async def _gather(self, puller: Puller) -> list[Msg]:
+    async def _gather(self, puller: Puller) -> list[Delivery]:
         """A batch: full, or what came within `max_wait_s` of its first message."""
-        messages = await puller.fetch(self._batch_size, _IDLE_PULL_S)
+        deliveries = await puller.fetch(self._batch_size, _IDLE_PULL_S)
         deadline = time.monotonic() + self._max_wait_s
-        while messages and len(messages) < self._batch_size and (left := deadline - time.monotonic()) > 0.001:
-            more = await puller.fetch(self._batch_size - len(messages), left)
+        while deliveries and len(deliveries) < self._batch_size and (left := deadline - time.monotonic()) > 0.001:
+            more = await puller.fetch(self._batch_size - len(deliveries), left)
             if not more and puller.trouble:
                 break
-            messages += more
-        return messages
+            deliveries += more
+        return deliveries
 
-    async def _hold(self, messages: list[Msg]) -> None:
+    async def _hold(self, deliveries: list[Delivery]) -> None:
         began = time.perf_counter()
-        with self._in_flight.holding(*messages):
+        with self._in_flight.holding(*deliveries):
             try:
-                await self._take(messages)
+                await self._take(deliveries)
             except asyncio.CancelledError:
-                for message in messages:
-                    await self.settlement.give_back(message)
+                for delivery in deliveries:
+                    await self.settlement.give_back(delivery)
                 raise
         MESSAGE_SECONDS.labels(self.spec.durable).observe(time.perf_counter() - began)
 
-    async def _take(self, messages: list[Msg]) -> None:
-        raws = [RawMessage.of(message) for message in messages]
+    async def _take(self, deliveries: list[Delivery]) -> None:
+        raws = [delivery.raw for delivery in deliveries]
         try:
             outcomes = await self._handler(raws)
-            if len(outcomes) != len(messages):
-                raise ValueError(f"{len(outcomes)} outcomes for {len(messages)} messages")
+            if len(outcomes) != len(deliveries):
+                raise ValueError(f"{len(outcomes)} outcomes for {len(deliveries)} messages")
         except Exception as error:
-            await self._batch_failed(messages, error)
+            await self._batch_failed(deliveries, error)
             return
-        for message, outcome in zip(messages, outcomes, strict=True):
-            await self._settle(message, outcome)
+        for delivery, outcome in zip(deliveries, outcomes, strict=True):
+            await self._settle(delivery, outcome)
 
-    async def _batch_failed(self, messages: list[Msg], error: Exception) -> None:
-        if len(messages) == 1 or classify(error) is Failure.DEFERRED:
-            for message in messages:
-                await self.settlement.failed(message, error)
+    async def _batch_failed(self, deliveries: list[Delivery], error: Exception) -> None:
+        if len(deliveries) == 1 or classify(error) is Failure.DEFERRED:
+            for delivery in deliveries:
+                await self.settlement.failed(delivery, error)
             return
-        for message in messages:
-            await self._take([message])
+        for delivery in deliveries:
+            await self._take([delivery])
 
-    async def _settle(self, message: Msg, outcome: Outcome) -> None:
+    async def _settle(self, delivery: Delivery, outcome: Outcome) -> None:
         if outcome.verdict is Verdict.DONE:
-            await self.settlement.succeeded(message)
+            await self.settlement.succeeded(delivery)
             MESSAGES.labels(self.spec.durable, "processed").inc()
         elif outcome.verdict is Verdict.DEAD:
-            await self.settlement.dead_letter(message, outcome.error or "refused by the handler")
+            await self.settlement.dead_letter(delivery, outcome.error or "refused by the handler")
         else:
-            await self.settlement.failed(message, outcome.error or RuntimeError("the handler asked for a retry"))
+            await self.settlement.failed(delivery, outcome.error or RuntimeError("the handler asked for a retry"))

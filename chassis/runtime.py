@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from chassis import checks, logs, tracing
 from chassis.background import BackgroundTasks, backoff_s
 from chassis.bus import Bus
+from chassis.cancellation import cancel_and_wait
 from chassis.clock import Clock, SystemClock
 from chassis.database import Database
 from chassis.health import Health
@@ -117,7 +118,7 @@ class ServiceRuntime:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._close)
             starting = asyncio.create_task(self._start(), name="start")
-            stack.push_async_callback(partial(_cancel, starting))
+            stack.push_async_callback(partial(cancel_and_wait, starting))
             await asyncio.wait([starting], timeout=self.settings.startup_wait_s)
             try:
                 yield
@@ -173,11 +174,6 @@ def worker_app(runtime: ServiceRuntime) -> Starlette:
     app.state.runtime = runtime
     observe(app, runtime.registry)
     return app
-
-
-async def _cancel(task: "asyncio.Task[None]") -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 def _redis(url: str) -> Redis:

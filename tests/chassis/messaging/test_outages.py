@@ -17,6 +17,7 @@ from tests.chassis.messaging.pipe import (
     DLQ,
     Pipe,
     PipeSettings,
+    ack_pending,
     eventually,
     job_event,
     raw_jetstream,
@@ -30,12 +31,12 @@ class Speaker:
     """Says events at a steady pace, whatever happens to the broker; remembers what was committed."""
 
     def __init__(self, pipe: Pipe) -> None:
-        self._pipe = pipe
+        self._pipe, self._going = pipe, True
         self.said: list[Event[Any]] = []
         self._task = asyncio.create_task(self._speak())
 
     async def _speak(self) -> None:
-        while True:
+        while self._going:
             event = job_event()
             try:
                 await self._pipe.say(event)
@@ -45,8 +46,8 @@ class Speaker:
             await asyncio.sleep(0.02)
 
     async def stop(self) -> list[Event[Any]]:
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        self._going = False
+        await self._task
         return self.said
 
 
@@ -234,3 +235,42 @@ async def _well(bus: Bus) -> bool:
 
 async def _nothing_unpublished(pipe: Pipe) -> bool:
     return await pipe.unpublished() == 0
+
+
+async def test_an_ack_from_before_a_wipe_does_not_settle_another_message(
+    own_pipe: Pipe, nats_server: NatsPart
+) -> None:
+    """Sequence numbers begin again in the new stream: the old handler's ack must not hit the new message."""
+    old, new = job_event(), job_event()
+    begun, release = {e.id: asyncio.Event() for e in (old, new)}, {e.id: asyncio.Event() for e in (old, new)}
+
+    async def wait_for_release(event: Event[Any], tx: Any) -> None:
+        begun[event.id].set()
+        await release[event.id].wait()
+        await record(event, tx)
+
+    await own_pipe.bus(wait_for_release)
+    await publish(own_pipe, old)
+    await asyncio.wait_for(begun[old.id].wait(), 30)
+    await asyncio.to_thread(nats_server.kill)
+    nats_server.wipe()
+    await asyncio.to_thread(nats_server.start)
+    await own_pipe.apply_topology()
+    await publish(own_pipe, new)
+    await asyncio.wait_for(begun[new.id].wait(), 30)
+    release[old.id].set()
+    await eventually(lambda: _has_effect(own_pipe, old))
+    await asyncio.sleep(0.3)
+    assert await ack_pending(own_pipe.nats_url, own_pipe.consumer) == (1, 0)
+    release[new.id].set()
+    await own_pipe.has_one_effect_each([old, new])
+
+
+async def publish(pipe: Pipe, event: Event[Any]) -> None:
+    js = await raw_jetstream(pipe.nats_url)
+    await js.publish(event.subject, event.to_bytes())
+    await js._nc.close()
+
+
+async def _has_effect(pipe: Pipe, event: Event[Any]) -> bool:
+    return event.id in await pipe.effects()
