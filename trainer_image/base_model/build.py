@@ -39,23 +39,28 @@ def build(folder: Path, recipe: Recipe, content_hash: str, announce: Callable[[s
     announce(f"  {model.num_parameters():,} parameters, {steps.numel():,} tokens of general chat")
     losses = pretrain(model, steps, recipe, announce)
     figures = measure(model, tokenizer, steps, recipe)
-    announce(f"  perplexity on unseen chats {figures['authored']['perplexity']:.0f} "
-             f"(word frequencies alone: {figures['authored']['unigram_perplexity']:.0f})")
+    announce(
+        f"  perplexity on unseen chats {figures['authored']['perplexity']:.0f} "
+        f"(word frequencies alone: {figures['authored']['unigram_perplexity']:.0f})"
+    )
     fold_width_factor(model, recipe.width_factor)
     save(folder, model, tokenizer)
-    write_manifest(folder, {
-        "content_hash": content_hash,
-        "seed": recipe.seed,
-        "steps": recipe.steps,
-        "tokens": steps.numel(),
-        "parameters": model.num_parameters(),
-        "final_loss": round(sum(losses[-10:]) / len(losses[-10:]), 4),
-        "held_out": figures,
-        "build_seconds": round(time.monotonic() - started, 1),
-        "recipe": recipe.as_dict(),
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
-    })
+    write_manifest(
+        folder,
+        {
+            "content_hash": content_hash,
+            "seed": recipe.seed,
+            "steps": recipe.steps,
+            "tokens": steps.numel(),
+            "parameters": model.num_parameters(),
+            "final_loss": round(sum(losses[-10:]) / len(losses[-10:]), 4),
+            "held_out": figures,
+            "build_seconds": round(time.monotonic() - started, 1),
+            "recipe": recipe.as_dict(),
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+        },
+    )
 
 
 def use_all_cores() -> None:

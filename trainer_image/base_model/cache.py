@@ -87,6 +87,9 @@ def exclusive(folder: Path) -> Iterator[None]:
 
 def build_and_replace(folder: Path, recipe: Recipe, announce: Announce) -> None:
     """Build beside the target and rename, so that nobody ever sees half a model."""
+    # Read once, when torch loads OpenMP: threads that wait asleep instead of spinning cost a third of
+    # the processor time on a machine that does other work as well (2.6 s against 0.9 s a step).
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from trainer_image.base_model.build import build
 
     for leftover in folder.parent.glob(f"{folder.name}.building-*"):

@@ -70,14 +70,14 @@ def load_topics(folder: Path = CORPUS / "templates") -> tuple[Topic, list[Topic]
 
 
 def first_question(speaker: Speaker) -> str:
-    parts = speaker.maybe("greeting", 0.4) + [speaker.say("situation")]
-    parts += speaker.maybe("feeling", 0.6) + [speaker.say("question")]
+    parts = [*speaker.maybe("greeting", 0.4), speaker.say("situation")]
+    parts += [*speaker.maybe("feeling", 0.6), speaker.say("question")]
     return " ".join(parts)
 
 
 def follow_up(speaker: Speaker) -> str:
     parts = speaker.maybe("reaction", 0.8) + speaker.maybe("detail", 0.7)
-    parts += speaker.maybe("feeling", 0.3) + [speaker.say("question")]
+    parts += [*speaker.maybe("feeling", 0.3), speaker.say("question")]
     return " ".join(parts)
 
 

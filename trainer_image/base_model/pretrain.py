@@ -42,9 +42,7 @@ def layout(tokens: Tensor, step: int, recipe: Recipe) -> Tensor:
     return tokens.view(-1, recipe.sequence_length)
 
 
-def pretrain(
-    model: LlamaForCausalLM, steps: Tensor, recipe: Recipe, announce: Callable[[str], None]
-) -> list[float]:
+def pretrain(model: LlamaForCausalLM, steps: Tensor, recipe: Recipe, announce: Callable[[str], None]) -> list[float]:
     """Train on `steps` (steps, tokens_per_step); returns the loss of each step in nats per token."""
     model.train()
     chosen = optimizers(model, recipe)
