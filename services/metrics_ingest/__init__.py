@@ -1,0 +1,1 @@
+"""Stores every point a training reports, once, and draws charts from them."""

@@ -1,0 +1,1 @@
+"""Points, attempts and series: pure rules over columns."""

@@ -1,0 +1,61 @@
+"""Building a job's hot window again from PostgreSQL after Redis lost it."""
+
+import asyncio
+
+import numpy as np
+import structlog
+
+from chassis.database import Database
+from services.metrics_ingest.columns import read_rows
+from services.metrics_ingest.connections import reading
+from services.metrics_ingest.domain.points import LARGEST, Points
+from services.metrics_ingest.hot_window import HotWindow
+from services.metrics_ingest.job_view import JobView
+
+_log = structlog.get_logger(__name__)
+_VERSION = "SELECT version FROM jobs WHERE job_no = $1 AND deleted_at IS NULL"
+_NTH_NEWEST = "SELECT step FROM metric_points WHERE job_no = $1 AND metric = $2 ORDER BY step DESC, attempt DESC OFFSET $3 LIMIT 1"
+
+
+class Rewarmer:
+    """A queue of jobs whose window is missing; readers wake it and do not wait."""
+
+    def __init__(self, database: Database, hot: HotWindow, points: int) -> None:
+        self._database, self._hot, self._points = database, hot, points
+        self._queue: asyncio.Queue[JobView] = asyncio.Queue(maxsize=100)
+        self._waiting: set[int] = set()
+
+    def wake(self, job: JobView) -> None:
+        if job.job_no not in self._waiting and not self._queue.full():
+            self._waiting.add(job.job_no)
+            self._queue.put_nowait(job)
+
+    async def run(self) -> None:
+        while True:
+            job = await self._queue.get()
+            try:
+                await self.rebuild(job)
+            except Exception as error:
+                _log.warning("hot_window_not_rebuilt", error=repr(error))
+            finally:
+                self._waiting.discard(job.job_no)
+
+    async def rebuild(self, job: JobView) -> None:
+        """Put a window of the newest points, unless there is one or the job changed meanwhile."""
+        if await self._hot.is_current(job.job_no, job.version):
+            return
+        async with reading(self._database) as connection:
+            floor = -1
+            for metric in job.metrics.values():
+                step = await connection.fetchval(_NTH_NEWEST, job.job_no, metric, self._points)
+                floor = max(floor, -1 if step is None else step)
+            parts = [
+                await read_rows(connection, job.job_no, metric, floor + 1, LARGEST) for metric in job.metrics.values()
+            ]
+            version = await connection.fetchval(_VERSION, job.job_no)
+        if parts and version == job.version:  # nothing was committed between the first look and the last
+            await self._hot.put(job.job_no, job.version, floor, _in_step_order(Points.joined(parts)))
+
+
+def _in_step_order(points: Points) -> Points:
+    return points.take(np.argsort(points.step, kind="stable"))

@@ -1,0 +1,144 @@
+"""A running metrics_ingest over real PostgreSQL, NATS and Valkey, and a caller that reports and asks."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest_asyncio
+
+from chassis.bus import Bus
+from chassis.runtime import ServiceRuntime
+from contracts.envelope import new_event
+from contracts.events import JobDeleted, MetricsReported
+from contracts.identifiers import uuid7
+from contracts.rpc.metrics import (
+    EXPORT,
+    LATEST,
+    RANGE,
+    ExportPage,
+    ExportQuery,
+    Latest,
+    LatestQuery,
+    RangeQuery,
+    RangeReply,
+    RawPoint,
+)
+from services.metrics_ingest.app import build_runtime
+from services.metrics_ingest.settings import Settings
+
+
+class Trainer:
+    """One job: reports as its pods would, asks as job_api would."""
+
+    def __init__(self, bus: Bus, jetstream: Any) -> None:
+        self.bus, self.jetstream = bus, jetstream
+        self.job_id, self.workspace_id = uuid7(), uuid7()
+
+    def report(
+        self, steps: Any, *, attempt: int = 1, resumed: int = 0, times: Any = None, **values: Any
+    ) -> MetricsReported:
+        steps = tuple(steps)
+        return MetricsReported(
+            job_id=self.job_id, workspace_id=self.workspace_id, attempt=attempt, resumed_from_step=resumed,
+            steps=steps, times=tuple(times or (float(1_700_000_000 + step) for step in steps)),
+            values={name: tuple(column) for name, column in values.items()},
+        )  # fmt: skip
+
+    async def say(
+        self, data: MetricsReported, *, event_id: UUID | None = None, dedup: str = "", **envelope: Any
+    ) -> UUID:
+        event = new_event(data, source="/trainer", event_id=event_id, **envelope)
+        await self.send(event.subject, event.to_bytes(), dedup or str(event.id))
+        return event.id
+
+    async def send(self, subject: str, payload: bytes, dedup: str = "") -> None:
+        await self.jetstream.publish(subject, payload, headers={"Nats-Msg-Id": dedup or str(uuid7())})
+
+    async def losses(self, steps: Any, **how: Any) -> None:
+        """Report loss = step + attempt / 10 at each step."""
+        attempt = how.get("attempt", 1)
+        await self.say(self.report(steps, loss=[step + attempt / 10 for step in steps], **how))
+
+    async def delete(self) -> None:
+        event = new_event(
+            JobDeleted(job_id=self.job_id, workspace_id=self.workspace_id, deleted_by="me"), source="/services/job_api"
+        )
+        await self.send(event.subject, event.to_bytes())
+
+    async def range(self, *metrics: str, workspace_id: UUID | None = None, **bounds: Any) -> RangeReply:
+        query = RangeQuery(
+            job_id=self.job_id, workspace_id=workspace_id or self.workspace_id, metrics=metrics or ("loss",), **bounds
+        )
+        return await self.bus.request(RANGE, query, timeout_s=20)
+
+    async def latest(self, workspace_id: UUID | None = None) -> Latest:
+        query = LatestQuery(job_id=self.job_id, workspace_id=workspace_id or self.workspace_id)
+        return await self.bus.request(LATEST, query, timeout_s=20)
+
+    async def page(self, workspace_id: UUID | None = None, **page: Any) -> ExportPage:
+        query = ExportQuery(job_id=self.job_id, workspace_id=workspace_id or self.workspace_id, **page)
+        return await self.bus.request(EXPORT, query, timeout_s=20)
+
+    async def export(self, limit: int = 5000) -> list[RawPoint]:
+        points: list[RawPoint] = []
+        cursor = None
+        while True:
+            page = await self.page(cursor=cursor, limit=limit)
+            points += page.points
+            cursor = page.next_cursor
+            if cursor is None:
+                return points
+
+    async def settled(self) -> None:
+        """All that was published has been stored, refused or buried."""
+
+        async def done() -> bool:
+            info = await self.jetstream.consumer_info("METRICS", "metrics_ingest_metrics")
+            return info.num_pending == 0 and info.num_ack_pending == 0
+
+        await until(done)
+
+    async def buried(self) -> list[Any]:
+        await self.settled()
+        last = (await self.jetstream.stream_info("DLQ")).state.last_seq
+        return [await self.jetstream.get_msg("DLQ", sequence) for sequence in range(1, last + 1)]
+
+
+async def until(condition: Callable[[], Any], seconds: float = 30.0) -> None:
+    for _ in range(int(seconds / 0.03)):
+        if await condition():
+            return
+        await asyncio.sleep(0.03)
+    raise AssertionError("it did not happen in time")
+
+
+def envelope(data: MetricsReported) -> dict[str, Any]:
+    """As a dictionary, to be spoilt."""
+    return dict(json.loads(new_event(data, source="/trainer").to_bytes()))
+
+
+@pytest_asyncio.fixture
+async def service(fresh_database, settings_for, topology) -> Any:
+    database = await fresh_database("services.metrics_ingest")
+    settings = Settings(
+        **settings_for("metrics_ingest", database_url=database.url, pack_quiet_s=0.2, pack_interval_s=0.1,
+                       cleaning_interval_s=0.2, batch_max_wait_s=0.03)
+    )  # fmt: skip
+    runtime: ServiceRuntime = build_runtime(settings)
+    async with runtime.lifespan():
+        yield runtime
+
+
+@pytest_asyncio.fixture
+async def caller(settings_for, topology) -> Any:
+    bus = Bus(Settings(**settings_for("job_api")))
+    await bus.start()
+    yield bus
+    await bus.stop()
+
+
+@pytest_asyncio.fixture
+async def trainer(service, caller, jetstream) -> Trainer:
+    return Trainer(caller, jetstream)
