@@ -23,7 +23,7 @@ from stack.schemas import Schemas
 from stack.state import REST_SERVICE, StackState
 from stack.supervision import Supervision
 
-SERVERS_READY_S, MIGRATED_S, SERVICES_READY_S = 60.0, 120.0, 90.0
+SERVERS_READY_S, MIGRATED_S, SERVICES_READY_S = 60.0, 120.0, 150.0
 Report = Callable[[str, str], None]
 
 
