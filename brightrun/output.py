@@ -38,8 +38,9 @@ class Output:
 
     def table(self, columns: list[str], rows: list[list[str]]) -> None:
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for column in columns:
-            table.add_column(column, overflow="fold")
+        for position, column in enumerate(columns):
+            # The first column is what other commands take as their argument: it must stay in one piece.
+            table.add_column(column, overflow="fold", no_wrap=position == 0)
         for row in rows:
             table.add_row(*row)
         self.console.print(table)

@@ -255,5 +255,7 @@ def progress_percentage(state: JobState) -> float:
     step = state.step if state.step is not None else state.last_checkpoint_step or 0
     done = step / state.total_steps if state.total_steps else 0.0
     if state.status in (JobStatus.TRAINING, JobStatus.RECOVERING, JobStatus.FAILED, JobStatus.CANCELLED):
-        return round(begin + (end - begin) * min(1.0, done), 2) if state.total_steps else 0.0
+        # Before the first step only the stage itself says how far it is; a run that ended before had no progress.
+        without_steps = begin if state.status is JobStatus.TRAINING else 0.0
+        return round(begin + (end - begin) * min(1.0, done), 2) if state.total_steps else without_steps
     return _PROGRESS_AT[state.status]
