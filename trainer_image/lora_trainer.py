@@ -1,5 +1,6 @@
 """TRL's SFTTrainer with our ideas of precision, padding, evaluation and saving."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -30,16 +31,24 @@ def micro_batches(hyperparameters: Hyperparameters) -> tuple[int, int]:
     return (batch, accumulation) if on_gpu() else (1, batch * accumulation)
 
 
-def training_config(hyperparameters: Hyperparameters, folder: Path, *, evaluate_first: bool) -> SFTConfig:
+def total_steps(hyperparameters: Hyperparameters, conversations: int) -> int:
+    samples = hyperparameters.per_device_train_batch_size * hyperparameters.gradient_accumulation_steps
+    return math.ceil(conversations / samples) * hyperparameters.num_epochs
+
+
+def training_config(
+    hyperparameters: Hyperparameters, folder: Path, *, conversations: int, evaluate_first: bool
+) -> SFTConfig:
     batch, accumulation = micro_batches(hyperparameters)
     return SFTConfig(
         output_dir=str(folder), seed=hyperparameters.seed, data_seed=hyperparameters.seed,
         num_train_epochs=hyperparameters.num_epochs,
         per_device_train_batch_size=batch, gradient_accumulation_steps=accumulation,
         learning_rate=hyperparameters.learning_rate, lr_scheduler_type=hyperparameters.lr_scheduler_type,
-        # A share below 1 is read as a share of all steps, 1 and more as a number of steps.
-        warmup_steps=hyperparameters.warmup_ratio, weight_decay=hyperparameters.weight_decay,
-        max_grad_norm=hyperparameters.max_grad_norm,
+        # Whole steps, rounded down: transformers rounds a share up, and the first step of a warm-up has learning
+        # rate 0. A run of nine steps would do one of them for nothing.
+        warmup_steps=int(hyperparameters.warmup_ratio * total_steps(hyperparameters, conversations)),
+        weight_decay=hyperparameters.weight_decay, max_grad_norm=hyperparameters.max_grad_norm,
         optim="adamw_torch_fused" if on_gpu() else "adamw_torch",
         bf16=on_gpu(), use_cpu=not on_gpu(), gradient_checkpointing=on_gpu(),
         max_length=hyperparameters.max_seq_length, packing=False,
@@ -68,7 +77,8 @@ class LoraTrainer(SFTTrainer):
         self.held_out: Sequence[Sample] = for_training(data.held_out)
         super().__init__(
             model=base, processing_class=tokenizer, peft_config=lora_config(hyperparameters),
-            args=training_config(hyperparameters, folder, evaluate_first=evaluate_first and bool(self.held_out)),
+            args=training_config(hyperparameters, folder, conversations=len(data.train),
+                                 evaluate_first=evaluate_first and bool(self.held_out)),
             train_dataset=Dataset.from_list(self.record.dataset_rows(data.train)),
             # The evaluation below reads `held_out`; transformers wants a set where eval_strategy is not "no".
             eval_dataset=Dataset.from_list(self.record.dataset_rows(data.train[:1])),

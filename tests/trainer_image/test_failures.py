@@ -1,0 +1,96 @@
+"""What a person reads when a training fails."""
+
+from typing import Any
+
+import pytest
+
+from contracts.error_taxonomy import TrainingErrorType
+from contracts.registry import parse_event
+from tests.trainer_image.conftest import Bench
+from trainer_image.errors import DatasetError, NetworkLost, OutOfMemory, classify
+
+SITUATION = {"stage": "training", "step": 12, "per_device_train_batch_size": 4, "max_seq_length": 4096,
+             "longest_conversation_tokens": 3888, "longest_conversation": "c-7", "memory_used_gb": 79.1,
+             "memory_total_gb": 79.6}
+
+
+def torch_error(text: str) -> BaseException:
+    class OutOfMemoryError(RuntimeError):
+        pass
+
+    return OutOfMemoryError(text)
+
+
+@pytest.mark.parametrize("error", [
+    torch_error("CUDA out of memory. Tried to allocate 2.00 GiB"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory: you tried ..."),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    MemoryError(),
+])
+def test_lack_of_memory_is_told_with_its_figures(error: BaseException) -> None:
+    failure = classify(error, SITUATION)
+    assert isinstance(failure, OutOfMemory)
+    assert str(failure) == (
+        "Out of memory during training at step 12: batch size 4, up to 4,096 tokens a conversation, the longest has "
+        "3,888 (conversation c-7); 79.1 of 79.6 GB were in use.")
+    assert failure.context == SITUATION
+
+
+def test_what_is_known_keeps_its_class() -> None:
+    failure = classify(DatasetError("Line 3 is broken", line=3), SITUATION)
+    assert isinstance(failure, DatasetError)
+    assert failure.context["line"] == 3
+    assert failure.context["step"] == 12
+
+
+def test_lost_connections_and_the_unexpected() -> None:
+    import httpx
+
+    assert isinstance(classify(httpx.ConnectError("no"), SITUATION), NetworkLost)
+    unknown = classify(KeyError("x"), {"stage": "finalization"})
+    assert unknown.error_type is TrainingErrorType.UNKNOWN
+    assert str(unknown) == "KeyError during finalization: 'x'"
+
+
+async def failure_of(bench: Bench, **values: Any) -> dict[str, Any]:
+    run = bench.run(**values).start()
+    assert await run.finished() == 1
+    failed = run.said("training.failed")
+    assert len(failed) == 1
+    assert "Traceback" not in failed[0]["message"]
+    told = [parse_event_of(item) for item in bench.provisioner.result()]
+    assert [event.data.message for event in told] == [failed[0]["message"]]
+    return failed[0]
+
+
+def parse_event_of(item: Any) -> Any:
+    import json
+
+    return parse_event(json.dumps(item).encode())
+
+
+async def test_a_base_model_that_is_not_there(bench: Bench) -> None:
+    failed = await failure_of(bench, base_model="/nowhere/base")
+    assert failed["error_type"] == "model_access"
+    assert "/nowhere/base does not exist" in failed["message"]
+    assert failed["retryable"] is False
+
+
+async def test_a_broken_line_of_the_training_file(bench: Bench) -> None:
+    good = bench.provisioner.get("training_file", "conversations.jsonl").splitlines(keepends=True)
+    sha256 = bench.provisioner.put("training_file", "conversations.jsonl", b"".join([*good[:2], b'{"key": "x"}\n']))
+    failed = await failure_of(bench, training_file_sha256=sha256)
+    assert failed["error_type"] == "dataset"
+    assert "Line 3 of the training file" in failed["message"]
+
+
+async def test_another_file_than_the_one_that_was_checked(bench: Bench) -> None:
+    failed = await failure_of(bench, training_file_sha256="0" * 64)
+    assert failed["error_type"] == "dataset"
+    assert "is not the one that was checked" in failed["message"]
+
+
+async def test_the_time_limit_holds_without_anybody_outside(bench: Bench) -> None:
+    failed = await failure_of(bench, overrides={"num_epochs": 50}, max_duration_s=4)
+    assert failed["error_type"] == "timeout"
+    assert "time limit" in failed["message"]
