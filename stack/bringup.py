@@ -74,7 +74,7 @@ class BringUp:
                     jobs += self._after(name)
             if time.monotonic() > deadline:
                 raise self._not_ready(dict.fromkeys(waiting, Health(False, "does not answer")))
-            time.sleep(0.03)
+            time.sleep(0.05)
         return jobs
 
     def _after(self, server: str) -> list[Child]:
@@ -131,7 +131,7 @@ class BringUp:
                 waiting = [p for p in waiting if not health[p.name].ready]
                 if waiting and time.monotonic() > deadline:
                     raise self._not_ready({p.name: health[p.name] for p in waiting})
-                time.sleep(0.1 if waiting else 0)
+                time.sleep(0.2 if waiting else 0)
 
     def _say(self, name: str, text: str) -> None:
         self.report(name, f"{text}  ({time.monotonic() - self.began:.1f} s)")

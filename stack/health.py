@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stack.parts import Part
+from stack.parts.process import LOOPBACK, connects
 from stack.state import ProgramState
 
 
@@ -20,6 +21,8 @@ class Health:
 
 def service_health(program: ProgramState, timeout_s: float = 3.0) -> Health:
     """Asks /health/ready; the reason names the checks that failed."""
+    if not connects(LOOPBACK if program.host == "0.0.0.0" else program.host, program.port):  # noqa: S104  compared
+        return Health(False, "does not answer yet")
     try:
         with urllib.request.urlopen(program.health, timeout=timeout_s):  # noqa: S310  our own http:// address
             return Health(True)

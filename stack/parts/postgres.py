@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from stack.parts.process import LOOPBACK, Command, Part, PartError, package_folder
+from stack.parts.process import LOOPBACK, Command, Part, PartError, connects, package_folder
 
 SUPERUSER = "postgres"
 UNPRIVILEGED_USER = "nobody"
@@ -88,6 +88,8 @@ class PostgresPart(Part):
         return self._as_postgres_may(argv, parent_death="QUIT")
 
     def is_ready(self) -> bool:
+        if not connects(self.host, self.port):
+            return False
         probe = [str(self.binaries / "pg_isready"), "-q", "-h", self.host, "-p", str(self.port), "-t", "1"]
         return subprocess.run(probe, check=False).returncode == 0
 
