@@ -18,7 +18,8 @@ class Output:
 
     def __init__(self) -> None:
         self.as_json = False
-        self.console = Console(highlight=False, soft_wrap=True)
+        # A pipe has no width: a table in it must not be folded to 80 columns.
+        self.console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
         self.errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
     def result(self, value: Any) -> bool:

@@ -1,34 +1,36 @@
-"""Write the OpenAPI document; with `--check` only say whether the committed one is stale.
+"""Write the OpenAPI document and docs/api.md; with `--check` only say which is stale.
 
-    python -m services.job_api.openapi [--check]
+python -m services.job_api.openapi [--check]
 """
 
 import json
 import sys
 from pathlib import Path
 
+from services.job_api.api_document import api_document
 from services.job_api.app import create_app
 from services.job_api.settings import Settings
 
-PATH = Path(__file__).parents[2] / "contracts" / "schemas" / "openapi.json"
+ROOT = Path(__file__).parents[2]
 
 
-def document() -> str:
+def generated_files() -> dict[Path, str]:
     """The API as the code has it; needs no server and no database."""
     settings = Settings(database_url="postgresql+asyncpg://nobody@localhost/nothing", s3_endpoint="http://localhost")
-    return json.dumps(create_app(settings).openapi(), indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+    openapi = create_app(settings).openapi()
+    text = json.dumps(openapi, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+    return {ROOT / "contracts" / "schemas" / "openapi.json": text, ROOT / "docs" / "api.md": api_document(openapi)}
 
 
 def main(arguments: list[str]) -> int:
-    text = document()
-    fresh = PATH.exists() and PATH.read_text() == text
-    if "--check" in arguments:
-        if not fresh:
-            print("stale: contracts/schemas/openapi.json (run `make schemas` and commit the result)")
-        return 0 if fresh else 1
-    PATH.parent.mkdir(parents=True, exist_ok=True)
-    PATH.write_text(text)
-    return 0
+    files = generated_files()
+    stale = [path for path, text in files.items() if not path.exists() or path.read_text() != text]
+    for path in stale:
+        if "--check" in arguments:
+            print(f"stale: {path.relative_to(ROOT)} (run `make schemas` and commit the result)")
+        else:
+            path.write_text(files[path])
+    return 1 if stale and "--check" in arguments else 0
 
 
 if __name__ == "__main__":
