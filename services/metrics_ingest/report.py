@@ -1,6 +1,7 @@
 """One metrics.reported message, read fast and judged exactly as the contract judges it."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
@@ -121,14 +122,14 @@ def _columns(data: _Data | MetricsReported, said_at: datetime) -> Report:
     )
 
 
-def _present(column: "list[Value] | tuple[float | None, ...]", array: Floats) -> Ints:
+def _present(column: Sequence[Value], array: Floats) -> Ints:
     """Indexes of the values that are not null. numpy made NaN of null, so only columns with NaN need a look."""
     if not np.isnan(array).any():
         return np.arange(len(array), dtype=np.int32)
     return np.array([i for i, value in enumerate(column) if value is not None], dtype=np.int32)
 
 
-def _times(times: "list[float] | tuple[float, ...]", said_at: datetime) -> Floats:
+def _times(times: Sequence[float], said_at: datetime) -> Floats:
     """A time that is no number is replaced by the envelope's."""
     array = np.array(times, dtype=np.float64)
     return np.where(np.isfinite(array), array, said_at.timestamp())

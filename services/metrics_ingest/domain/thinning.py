@@ -33,8 +33,9 @@ def _extremes(steps: Ints, values: Floats, finite: Indexes | None, budget: int) 
         steps, values = steps[finite], values[finite]
     if len(finite) <= budget:
         return finite
-    slices = MinMaxDownsampler().downsample(steps, values, n_out=(budget - 2) // 2 * 2)
-    return finite[np.union1d(slices.astype(np.intp), [0, len(finite) - 1])]
+    slices: Indexes = MinMaxDownsampler().downsample(steps, values, n_out=(budget - 2) // 2 * 2).astype(np.intp)  # type: ignore[no-untyped-call]
+    kept: Indexes = np.union1d(slices, [0, len(finite) - 1])
+    return finite[kept]
 
 
 def evenly(indexes: Indexes, count: int) -> Indexes:
