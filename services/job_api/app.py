@@ -14,6 +14,7 @@ from chassis.reconciler import every
 from chassis.runtime import ServiceRuntime, mount_operations
 from chassis.settings import JwtSettings
 from services.job_api import handlers, reconciler
+from services.job_api.api_key_cache import ApiKeyCache
 from services.job_api.files import store as file_store
 from services.job_api.live import JobNews
 from services.job_api.repository.accounts import ApiKeyTable
@@ -51,7 +52,7 @@ def create_app(settings: Settings, jwt: JwtSettings | None = None) -> FastAPI:
         title="Bright Run training API", version="1", description=DESCRIPTION, lifespan=lifespan,
         docs_url=f"{PREFIX}/docs", openapi_url=f"{PREFIX}/openapi.json", redoc_url=None)
     app.state.parts = parts
-    auth.install(app, _authenticator(runtime, jwt or JwtSettings(), http))
+    auth.install(app, _authenticator(runtime, parts.api_keys, jwt or JwtSettings(), http))
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
     _middleware(app, runtime, settings, claims)
@@ -65,7 +66,7 @@ def _parts(runtime: ServiceRuntime, settings: Settings) -> Parts:
         settings=settings, database=database, bus=runtime.bus, objects=runtime.objects, clock=runtime.clock,
         defaults=defaults, commands=JobCommands(database, runtime.bus, runtime.clock, defaults), news=news,
         stream=EventStream(database, news, runtime.stopping, settings.stream_heartbeat_s),
-        dead_letters=DeadLetters(runtime.bus))
+        dead_letters=DeadLetters(runtime.bus), api_keys=ApiKeyCache(ApiKeyTable(database), runtime.clock))
 
 
 def _background(runtime: ServiceRuntime, parts: Parts) -> None:
@@ -76,9 +77,11 @@ def _background(runtime: ServiceRuntime, parts: Parts) -> None:
         file_store.SWEEP_EVERY_S, lambda: file_store.sweep(runtime.database, runtime.objects)))
 
 
-def _authenticator(runtime: ServiceRuntime, jwt: JwtSettings, http: httpx.AsyncClient) -> auth.Authenticator:
+def _authenticator(
+    runtime: ServiceRuntime, keys: ApiKeyCache, jwt: JwtSettings, http: httpx.AsyncClient
+) -> auth.Authenticator:
     tokens = WorkspaceRegistrar(jwt, http, runtime.clock, runtime.database) if jwt.enabled else None
-    return auth.Authenticator(api_keys=ApiKeyTable(runtime.database), tokens=tokens, clock=runtime.clock)
+    return auth.Authenticator(api_keys=keys, tokens=tokens, clock=runtime.clock)
 
 
 def _middleware(app: FastAPI, runtime: ServiceRuntime, settings: Settings, claims: Claims) -> None:

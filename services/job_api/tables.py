@@ -55,7 +55,7 @@ def _count(name: str, kind: type[Integer] | type[BigInteger] = Integer) -> Colum
 
 def _json(name: str, *, default: str | None = None) -> Column[object]:
     if default is None:
-        return Column(name, JSONB)
+        return Column(name, JSONB(none_as_null=True))
     return Column(name, JSONB, nullable=False, server_default=text(f"'{default}'"))
 
 

@@ -13,6 +13,7 @@ from chassis.database import Database
 from chassis.deadletter import DeadLetters
 from chassis.idempotency import Once, once
 from chassis.object_store import ObjectStore
+from services.job_api.api_key_cache import ApiKeyCache
 from services.job_api.live import JobNews
 from services.job_api.presenters import to_json
 from services.job_api.settings import Settings
@@ -33,6 +34,7 @@ class Parts:
     news: JobNews
     stream: EventStream
     dead_letters: DeadLetters
+    api_keys: ApiKeyCache
 
 
 class JsonResponse(Response):

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,6 +15,10 @@ from chassis.database import Database
 from contracts.identifiers import uuid7
 from services.job_api.tables import api_keys, memberships, users, workspaces
 
+_BY_PREFIX = select(api_keys, memberships.c.roles.label("member_roles")).join(
+    memberships, (memberships.c.user_id == api_keys.c.user_id)
+    & (memberships.c.workspace_id == api_keys.c.workspace_id)).where(api_keys.c.prefix == bindparam("b_prefix"))
+
 
 class ApiKeyTable:
     """`chassis.auth.ApiKeyLookup` over our table. A key never has more roles than its user has now."""
@@ -23,11 +27,8 @@ class ApiKeyTable:
         self._database = database
 
     async def find(self, prefix: str) -> ApiKeyRecord | None:
-        statement = select(api_keys, memberships.c.roles.label("member_roles")).join(
-            memberships, (memberships.c.user_id == api_keys.c.user_id)
-            & (memberships.c.workspace_id == api_keys.c.workspace_id)).where(api_keys.c.prefix == prefix)
         async with self._database.read() as tx:
-            row = (await tx.execute(statement)).mappings().one_or_none()
+            row = (await tx.execute(_BY_PREFIX, {"b_prefix": prefix})).mappings().one_or_none()
         return _record(row) if row else None
 
     async def touch(self, prefix: str, used_at: datetime) -> None:

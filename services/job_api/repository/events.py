@@ -22,15 +22,18 @@ class EventFilter:
     text: str = ""
 
 
+_APPEND = insert(job_events).on_conflict_do_nothing(index_elements=["event_id"])
+
+
 async def append(tx: AsyncConnection, event: Event[Any], seq: int) -> bool:
     """Write the event as number `seq` of its job; the job's row must be locked. False: it is there already."""
     line = describe(event.data)
-    statement = insert(job_events).values(
-        job_id=event.data.job_id, seq=seq, workspace_id=event.data.workspace_id, event_id=event.id,
-        type=short_type(event.data), source=event.source, level=line.level, message=line.message,
-        attempt=getattr(event.data, "attempt", None), payload=payload(event.data), occurred_at=event.time,
-    ).on_conflict_do_nothing(index_elements=["event_id"])
-    return (await tx.execute(statement)).rowcount == 1
+    row = {
+        "job_id": event.data.job_id, "seq": seq, "workspace_id": event.data.workspace_id, "event_id": event.id,
+        "type": short_type(event.data), "source": event.source, "level": line.level, "message": line.message,
+        "attempt": getattr(event.data, "attempt", None), "payload": payload(event.data), "occurred_at": event.time,
+    }
+    return (await tx.execute(_APPEND, row)).rowcount == 1
 
 
 async def page(

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,16 +15,20 @@ SHOWN = (READY, INVALID)
 STORING, DELETING = "storing", "deleting"
 
 
+# Without `issues` and `report`: they can be long, and no job needs them.
+_COLUMNS = tuple(column for column in training_files.c if column.name not in ("issues", "report"))
+_FIND = select(*_COLUMNS).where(
+    training_files.c.id == bindparam("b_file_id"), training_files.c.workspace_id == bindparam("b_workspace_id"),
+    training_files.c.status.in_(SHOWN))
+_KEEP = _FIND.with_for_update(read=True, key_share=True)
+
+
 async def for_training(
     tx: AsyncConnection, workspace_id: UUID, file_id: UUID, *, keep: bool = False
 ) -> RowMapping | None:
-    """The file's row; with `keep` it cannot be deleted until the transaction ends."""
-    statement = select(training_files).where(
-        training_files.c.id == file_id, training_files.c.workspace_id == workspace_id,
-        training_files.c.status.in_(SHOWN))
-    if keep:
-        statement = statement.with_for_update(read=True, key_share=True)
-    return (await tx.execute(statement)).mappings().one_or_none()
+    """What jobs need of the file's row; with `keep` it cannot be deleted until the transaction ends."""
+    key = {"b_file_id": file_id, "b_workspace_id": workspace_id}
+    return (await tx.execute(_KEEP if keep else _FIND, key)).mappings().one_or_none()
 
 
 def reference(row: RowMapping) -> TrainingFileReference:

@@ -41,4 +41,6 @@ async def list_api_keys(principal: Admin, parts: WithParts) -> JsonResponse:
 @router.delete("/api-keys/{key_id}", response_model=ApiKeyView)
 async def revoke_api_key(key_id: UUID, principal: Admin, parts: WithParts) -> JsonResponse:
     """The key stops working at once; it stays in the list."""
-    return JsonResponse(await api_keys.revoke(parts.database, parts.clock, caller(principal), key_id))
+    revoked = await api_keys.revoke(parts.database, parts.clock, caller(principal), key_id)
+    parts.api_keys.forget(revoked["prefix"])
+    return JsonResponse(revoked)

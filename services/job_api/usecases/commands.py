@@ -68,10 +68,13 @@ class JobCommands:
         row = new.row | ties
         reply = await self._reserve_for(caller, new) if start else None
         async with self.database.transaction() as tx:
-            await create_job.insert(tx, row)
+            written = await create_job.insert(tx, row)
             if reply is not None:
                 await start_job.enqueue(tx, self.clock, caller, row["id"], reply)
-            return await self._answer(tx, caller, row["id"], 201, once)
+                return await self._answer(tx, caller, row["id"], 201, once)
+            document = presenters.plain(presenters.job(written))
+            await once.store(tx, 201, document)
+            return document
 
     async def _reserve_for(self, caller: Caller, new: Prepared) -> ReserveReply:
         """The budget's yes for a job that is about to be written; its id is known already."""

@@ -69,15 +69,20 @@ async def prepare(database: Database, asks: Asks, caller: Caller, wanted: NewJob
     return Prepared(row, request)
 
 
-async def insert(tx: AsyncConnection, row: dict[str, Any]) -> None:
-    """Write the job and say that it exists. Raises 422 when the file was deleted in between."""
-    if await files.for_training(tx, row["workspace_id"], row["training_file_id"], keep=True) is None:
+async def insert(tx: AsyncConnection, row: dict[str, Any]) -> dict[str, Any]:
+    """Write the job and say that it exists. Returns it as `jobs.view` would read it.
+
+    Raises 422 when the file was deleted in between.
+    """
+    file = await files.for_training(tx, row["workspace_id"], row["training_file_id"], keep=True)
+    if file is None:
         raise problems.unknown_file(row["training_file_id"])
-    await jobs.add(tx, row)
     created = JobCreated(
         job_id=row["id"], workspace_id=row["workspace_id"], name=row["name"], created_by=row["created_by"],
         training_file_id=row["training_file_id"], preset=row["preset"], configuration=row["configuration"])
-    await jobs.save(tx, row["id"], {"event_seq": await say(tx, row["id"], 0, [created])})
+    written = await jobs.add(tx, row | {"event_seq": 1})
+    await say(tx, row["id"], 0, [created])
+    return {**written, "training_file_name": file["name"]}
 
 
 def search_text(name: str, notes: str, tags: tuple[str, ...]) -> str:

@@ -14,10 +14,12 @@ SOURCE = "/services/job_api"
 
 async def say(tx: AsyncConnection, job_id: UUID, last_seq: int, said: Iterable[EventData]) -> int:
     """Publish events about a locked job and log them after number `last_seq`. Returns the new last number."""
+    heard = last_seq > 0  # nobody waits for news of a job that did not exist
     for data in said:
         event = new_event(data, source=SOURCE)
         await emit(tx, event)
         if await events.append(tx, event, last_seq + 1):
             last_seq += 1
-    await jobs.wake_listeners(tx, job_id)
+    if heard:
+        await jobs.wake_listeners(tx, job_id)
     return last_seq
