@@ -43,7 +43,8 @@ async def _set_validation(tx: AsyncConnection, job_id: UUID, values: dict[str, A
 
 def _model(artifact_id: UUID, completed: TrainingCompleted) -> dict[str, Any]:
     weights = _named(completed, "adapter_model.safetensors", "adapter_model.bin")
-    configuration, metrics = _named(completed, "adapter_config.json"), _named(completed, "metrics.json")
+    configuration = _named(completed, "adapter_config.json")
+    metrics = _named(completed, "training_metrics.json", "metrics.json")
     summary = completed.model_dump(mode="json", include={
         "total_steps", "epochs", "final_loss", "final_validation_loss", "trained_tokens", "training_seconds"})
     return {

@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter
 
+from services.job_api.artifacts import router as artifacts
 from services.job_api.files import router as files
 from services.job_api.routes import (
     accounts,
@@ -26,4 +27,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     dead_letters.router,
     webhook.router,
     files.router,
+    artifacts.router,
 )

@@ -1,0 +1,1 @@
+"""What a training delivered: listed, packed, handed out, and who took it."""
