@@ -21,7 +21,7 @@ class Credentials:
 
 
 def data_folder() -> Path:
-    """BRIGHTRUN_DATA_DIR; else `.data` of the working directory or the nearest folder above; else the installation's."""
+    """BRIGHTRUN_DATA_DIR; else `.data` here or in the nearest folder above; else the installation's."""
     if named := os.environ.get("BRIGHTRUN_DATA_DIR"):
         return Path(named)
     here = Path.cwd()
