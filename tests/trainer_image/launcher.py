@@ -12,14 +12,11 @@ import traceback
 
 def import_everything() -> None:
     from trainer_image import train_lora
-    from trainer_image.delivery import package
+    from trainer_image.delivery import package  # noqa: F401
 
     train_lora.prepare_libraries()
-    import trainer_image.lora_trainer
-    import trainer_image.progress
-    import trainer_image.result
 
-    assert package and trainer_image.lora_trainer
+
 
 
 def start(command: dict) -> int:

@@ -3,6 +3,7 @@
 import signal
 from typing import Any
 
+import nats
 import pytest
 
 from contracts.streams import CONSUMERS, STREAMS
@@ -129,9 +130,12 @@ async def broker_with_streams(server: NatsPart, new_bench: Any) -> Bench:
 
 
 async def apply_topology(bench: Bench) -> None:
+    """Over a connection of its own: the bench's may still be on its way back to a restarted server."""
     from chassis import topology
 
-    await topology.apply(bench.stream, STREAMS, CONSUMERS)
+    client = await nats.connect(bench.url, connect_timeout=5, max_reconnect_attempts=-1, reconnect_time_wait=0.1)
+    await topology.apply(client.jetstream(timeout=10), STREAMS, CONSUMERS)
+    await client.close()
 
 
 async def every_loss_is_stored(bench: Bench, run: Run) -> None:
