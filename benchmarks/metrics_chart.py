@@ -79,10 +79,14 @@ async def ask(running: Running, job_id: UUID, points: int) -> dict[str, dict[str
     try:
         return {
             "whole job": await _timed(running, lambda: chart()),
-            "a tenth of it": await _timed(running, lambda: chart(from_step=points // 2, to_step=points // 2 + points // 10)),
+            "a tenth of it": await _timed(
+                running, lambda: chart(from_step=points // 2, to_step=points // 2 + points // 10)
+            ),
             "newest 1,500 steps": await _timed(running, lambda: chart(from_step=points - 1499)),
             "latest values": await _timed(running, lambda: bus.request(LATEST, LatestQuery(**about), timeout_s=30)),
-            "page of the export": await _timed(running, lambda: bus.request(EXPORT, ExportQuery(**about), timeout_s=30)),
+            "page of the export": await _timed(
+                running, lambda: bus.request(EXPORT, ExportQuery(**about), timeout_s=30)
+            ),
         }
     finally:
         await bus.stop()
@@ -120,14 +124,20 @@ def main(points: int = 1_000_000) -> dict[str, Any]:
     job_id = uuid7()
     with service() as running:
         asyncio.run(fill(running, job_id, points))
-        figures = {"points": points, "questions": asyncio.run(ask(running, job_id, points))}
-    _print(figures)
-    return figures
+        questions = asyncio.run(ask(running, job_id, points))
+    _print(points, questions)
+    whole = questions["whole job"]
+    return {
+        "chart_1m_points_ms": whole["server_mean_ms"],
+        "chart_1m_points_rpc_p50_ms": whole["rpc_p50_ms"],
+        "chart_points": points,
+        "chart_questions": questions,
+    }
 
 
-def _print(figures: dict[str, Any]) -> None:
-    print(f"{figures['points']:,} points of one metric; ms      server mean   rpc p50   rpc longest")
-    for name, found in figures["questions"].items():
+def _print(points: int, questions: dict[str, dict[str, float]]) -> None:
+    print(f"{points:,} points of one metric; ms      server mean   rpc p50   rpc longest")
+    for name, found in questions.items():
         print(f"{name:<38}{found.get('server_mean_ms', ''):>11}{found['rpc_p50_ms']:>10}{found['rpc_max_ms']:>14}")
 
 

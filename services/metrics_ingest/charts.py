@@ -5,14 +5,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from chassis.database import Database
 from contracts.rpc.metrics import AttemptBoundary, RangeQuery, RangeReply, Series
-from services.metrics_ingest.columns import read_points
+from services.metrics_ingest.columns import read_curve
 from services.metrics_ingest.connections import reading
 from services.metrics_ingest.domain.attempts import effective
-from services.metrics_ingest.domain.points import LARGEST, Points
+from services.metrics_ingest.domain.curves import Curve
+from services.metrics_ingest.domain.points import LARGEST
 from services.metrics_ingest.domain.thinning import evenly, thin
 from services.metrics_ingest.hot_window import HotWindow
 from services.metrics_ingest.job_view import JobView, find_job
@@ -56,41 +55,39 @@ class Charts:
 
     async def _from_window(
         self, job: JobView, wanted: Mapping[str, int | None], bounds: Bounds
-    ) -> dict[str, Points] | None:
+    ) -> dict[str, Curve] | None:
         window = await self._hot.get(job.job_no, job.version, bounds.low)
         if window is None:
             return None
-        points = window.points
-        inside = (points.step >= bounds.low) & (points.step <= bounds.high)
         return {
-            name: points.take(inside & (points.metric == metric))
+            name: window.points.curve(metric).between(bounds.low, bounds.high)
             for name, metric in wanted.items()
             if metric is not None
         }
 
-    async def _from_database(self, job: JobView, wanted: Mapping[str, int | None], bounds: Bounds) -> dict[str, Points]:
+    async def _from_database(self, job: JobView, wanted: Mapping[str, int | None], bounds: Bounds) -> dict[str, Curve]:
         self._rewarmer.wake(job)
         async with reading(self._database) as connection:
             return {
-                name: await read_points(connection, job.job_no, metric, bounds.low, bounds.high)
+                name: await read_curve(connection, job.job_no, metric, bounds.low, bounds.high)
                 for name, metric in wanted.items()
                 if metric is not None
             }
 
 
 def _thinned(
-    found: Mapping[str, Points], wanted: Mapping[str, int | None], job: JobView, max_points: int
+    found: Mapping[str, Curve], wanted: Mapping[str, int | None], job: JobView, max_points: int
 ) -> tuple[Series, ...]:
     """In a thread: with a million points this takes some 30 ms, and messages wait for nobody."""
     return tuple(_series(name, found.get(name), job, max_points) for name in wanted)
 
 
-def _series(name: str, raw: Points | None, job: JobView, max_points: int) -> Series:
+def _series(name: str, raw: Curve | None, job: JobView, max_points: int) -> Series:
     if raw is None or not len(raw):
         return Series(metric=name, steps=(), times=(), values=(), attempts=(), total_points=0)
-    points = effective(raw, job.resumed)
-    chosen, flagged = thin(points.step, points.value, max_points)
-    shown = points.take(chosen)
+    curve = effective(raw, job.resumed)
+    chosen, flagged = thin(curve.step, curve.value, max_points)
+    shown = curve.take(chosen)
     # validated when they came in; checking a few thousand numbers again costs more than reading them
     return Series.model_construct(
         metric=name,
@@ -98,8 +95,8 @@ def _series(name: str, raw: Points | None, job: JobView, max_points: int) -> Ser
         times=tuple(shown.time.tolist()),
         values=tuple(shown.value.tolist()),
         attempts=tuple(shown.attempt.tolist()),
-        total_points=len(points),
-        flagged_steps=tuple(np.asarray(points.step[evenly(flagged, max_points)]).tolist()),
+        total_points=len(curve),
+        flagged_steps=tuple(curve.step[evenly(flagged, max_points)].tolist()),
     )
 
 

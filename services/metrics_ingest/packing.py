@@ -46,7 +46,7 @@ async def _pack(connection: Any, job_no: int, block: int) -> None:
     low = block * BLOCK_STEPS
     for record in await connection.fetch(_METRICS, job_no):
         metric = record["metric"]
-        points = await read_rows(connection, job_no, metric, low, low + BLOCK_STEPS - 1)
-        if len(points):
-            await connection.execute(_PUT, job_no, metric, block, len(points), *segment_columns(points))
+        curve = await read_rows(connection, job_no, metric, low, low + BLOCK_STEPS - 1)
+        if len(curve):
+            await connection.execute(_PUT, job_no, metric, block, *segment_columns(curve))
     await connection.execute(_DONE, job_no, block)

@@ -77,14 +77,14 @@ def _page(job: JobView, rows: list[Any], limit: int) -> ExportPage:
     names = {metric: name for name, metric in job.metrics.items()}
     limits = last_valid_steps(job.resumed)
     points = tuple(
-        RawPoint.model_construct(
+        RawPoint(
             attempt=attempt, step=step, metric=names[metric], time=time, value=value, superseded=step > limits[attempt]
         )
         for metric, step, attempt, time, value in rows[:limit]
     )
     last = rows[limit - 1] if len(rows) > limit else None
     cursor = None if last is None else _write_cursor(last["step"], last["metric"], last["attempt"])
-    return ExportPage.model_construct(points=points, next_cursor=cursor)
+    return ExportPage(points=points, next_cursor=cursor)
 
 
 def _write_cursor(step: int, metric: int, attempt: int) -> str:

@@ -13,7 +13,8 @@ import numpy as np
 from chassis.raw_message import RawMessage, read_event
 from chassis.retry import Permanent
 from contracts.events import MetricsReported
-from services.metrics_ingest.domain.points import LARGEST, Floats, Ints
+from services.metrics_ingest.domain.curves import Floats, Ints
+from services.metrics_ingest.domain.points import LARGEST
 
 Natural = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)]
 Value = float | Literal["NaN", "Infinity", "-Infinity"] | None

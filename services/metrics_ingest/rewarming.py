@@ -2,7 +2,6 @@
 
 import asyncio
 
-import numpy as np
 import structlog
 
 from chassis.database import Database
@@ -14,7 +13,9 @@ from services.metrics_ingest.job_view import JobView
 
 _log = structlog.get_logger(__name__)
 _VERSION = "SELECT version FROM jobs WHERE job_no = $1 AND deleted_at IS NULL"
-_NTH_NEWEST = "SELECT step FROM metric_points WHERE job_no = $1 AND metric = $2 ORDER BY step DESC, attempt DESC OFFSET $3 LIMIT 1"
+_NTH_NEWEST = """
+SELECT step FROM metric_points WHERE job_no = $1 AND metric = $2
+ORDER BY step DESC, attempt DESC OFFSET $3 LIMIT 1"""
 
 
 class Rewarmer:
@@ -50,12 +51,9 @@ class Rewarmer:
                 step = await connection.fetchval(_NTH_NEWEST, job.job_no, metric, self._points)
                 floor = max(floor, -1 if step is None else step)
             parts = [
-                await read_rows(connection, job.job_no, metric, floor + 1, LARGEST) for metric in job.metrics.values()
+                Points.of_curve(job.job_no, metric, await read_rows(connection, job.job_no, metric, floor + 1, LARGEST))
+                for metric in job.metrics.values()
             ]
             version = await connection.fetchval(_VERSION, job.job_no)
         if parts and version == job.version:  # nothing was committed between the first look and the last
-            await self._hot.put(job.job_no, job.version, floor, _in_step_order(Points.joined(parts)))
-
-
-def _in_step_order(points: Points) -> Points:
-    return points.take(np.argsort(points.step, kind="stable"))
+            await self._hot.put(job.job_no, job.version, floor, Points.joined(parts))

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from services.metrics_ingest.domain.points import LARGEST, Ints, Mask, Points
+from services.metrics_ingest.domain.curves import Curve, Ints, Mask
+from services.metrics_ingest.domain.points import LARGEST
 
 
 def last_valid_steps(resumed: Mapping[int, int]) -> dict[int, int]:
@@ -30,14 +31,14 @@ def superseded(steps: Ints, attempts: Ints, resumed: Mapping[int, int]) -> Mask:
     return mask
 
 
-def effective(points: Points, resumed: Mapping[int, int]) -> Points:
-    """One metric's points that count, one for each step (the newest attempt's), in step order."""
+def effective(curve: Curve, resumed: Mapping[int, int]) -> Curve:
+    """The points that count, one for each step (the newest attempt's), in step order."""
     if len(resumed) > 1:
-        points = points.take(~superseded(points.step, points.attempt, resumed))
-    if not _ascending(points.step):
-        points = points.take(np.lexsort((points.attempt, points.step)))
-        points = points.take(np.append(points.step[1:] != points.step[:-1], True)[: len(points)])
-    return points
+        curve = curve.take(~superseded(curve.step, curve.attempt, resumed))
+    if not _ascending(curve.step):
+        curve = curve.take(np.lexsort((curve.attempt, curve.step)))
+        curve = curve.take(np.append(curve.step[1:] != curve.step[:-1], True)[: len(curve)])
+    return curve
 
 
 def _ascending(steps: Ints) -> bool:

@@ -8,9 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-Ints = npt.NDArray[np.int32]
-Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
+from services.metrics_ingest.domain.curves import Curve, Floats, Ints, Mask
 
 # Steps are stored as 32-bit integers: two billion steps are more than any training makes.
 LARGEST = 2**31 - 1
@@ -46,6 +44,18 @@ class Points:
         """(job_no, block) of every run of steps that is touched, in order."""
         keys = np.unique(self.job_no.astype(np.int64) << 32 | self.step // BLOCK_STEPS)
         return [(int(key >> 32), int(key & 0xFFFFFFFF)) for key in keys]
+
+    def curve(self, metric: int) -> Curve:
+        """One job's points of this metric."""
+        mine = self.take(self.metric == metric)
+        mine = mine.take(np.lexsort((mine.attempt, mine.step)))
+        return Curve(mine.step, mine.attempt, mine.time, mine.value)
+
+    @classmethod
+    def of_curve(cls, job_no: int, metric: int, curve: Curve) -> Points:
+        size = len(curve)
+        numbers = np.full(size, job_no, dtype=np.int32), np.full(size, metric, dtype=np.int32)
+        return cls(*numbers, curve.step, curve.attempt, curve.time, curve.value)
 
     def series(self) -> list[tuple[int, int]]:
         """(job_no, metric), each once, in order."""

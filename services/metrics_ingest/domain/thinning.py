@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from tsdownsample import MinMaxDownsampler
 
-from services.metrics_ingest.domain.points import Floats, Ints
+from services.metrics_ingest.domain.curves import Floats, Ints
 
 Indexes = npt.NDArray[np.intp]
 
