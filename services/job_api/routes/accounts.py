@@ -33,6 +33,7 @@ async def create_api_key(body: CreateApiKey, principal: Admin, parts: WithParts,
 
 @router.get("/api-keys", response_model=ApiKeyList)
 async def list_api_keys(principal: Admin, parts: WithParts) -> JsonResponse:
+    """All keys of the workspace, revoked ones included; never their secrets."""
     async with parts.database.read() as tx:
         rows = await accounts.list_api_keys(tx, principal.workspace_id)
     return JsonResponse(presenters.page([api_keys.view(row) for row in rows], None))

@@ -49,6 +49,7 @@ async def read_budget(principal: Reader, parts: WithParts) -> JsonResponse:
 
 @router.put("/budget", response_model=money.BudgetView)
 async def set_budget(body: money.SetBudget, principal: BudgetHolder, parts: WithParts) -> JsonResponse:
+    """Change the limit of every month from this one on; running jobs go on."""
     command = costs.SetBudget(workspace_id=principal.workspace_id, limit_micro_usd=micro_usd(str(body.limit)),
                               changed_by=principal.subject)
     return JsonResponse(shown.budget(await parts.bus.request(costs.SET_BUDGET, command)))

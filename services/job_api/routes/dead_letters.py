@@ -33,6 +33,7 @@ async def replay_all(principal: Admin, parts: WithParts) -> JsonResponse:
 
 @router.get("/{sequence}", response_model=DeadLetterView)
 async def show_dead_letter(sequence: Sequence, principal: Admin, parts: WithParts) -> JsonResponse:
+    """One message with the reason why it was given up."""
     letter = await dead_letters.show(parts.database, parts.dead_letters, principal, sequence)
     return JsonResponse(presenters.dead_letter(letter))
 

@@ -36,6 +36,7 @@ async def list_jobs(query: Annotated[JobListQuery, Query()], principal: Reader, 
 
 @router.get("/{job_id}", response_model=JobView)
 async def read_job(job_id: UUID, principal: Reader, parts: WithParts) -> JsonResponse:
+    """One job as it is now, with what may be done with it."""
     async with parts.database.read() as tx:
         row = await jobs.view(tx, principal.workspace_id, job_id)
     if row is None:
