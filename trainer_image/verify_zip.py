@@ -9,6 +9,7 @@ import argparse
 import json
 import sys
 import tempfile
+import warnings
 import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -60,6 +61,11 @@ def _compare(adapter: Path, base_model: str, max_new_tokens: int) -> Verified:
     import torch
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    warnings.simplefilter("ignore")  # libraries' notes to developers; what matters is raised
 
     tokenizer = AutoTokenizer.from_pretrained(adapter)
     base = AutoModelForCausalLM.from_pretrained(base_model, dtype=torch.float32)
