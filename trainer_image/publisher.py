@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import nats.errors
 from nats.js import JetStreamContext
 from nats.js.api import PubAck
-from nats.js.errors import APIError
+from nats.js.errors import APIError, NoStreamResponseError
 
 from trainer_image.journal import Entry, Journal
 
@@ -15,7 +15,6 @@ _log = logging.getLogger(__name__)
 
 # Events on the way at once: at 100 ms to the broker, a ten-minute backlog is delivered in seconds.
 WINDOW = 32
-_ACK_TIMEOUT_S = 5.0
 _REFUSALS_BEFORE_SKIP = 5
 # Error codes of the JetStream API.
 _WRONG_LAST_SEQUENCE, _MESSAGE_TOO_LARGE = 10071, 10054
@@ -35,6 +34,7 @@ class Publisher:
 
     journal: Journal
     position: int = 0
+    ack_timeout_s: float = 5.0
     _highest: dict[str, int] = field(default_factory=dict)
     _last_on_subject: dict[str, int] = field(default_factory=dict)
     _unchecked: set[str] = field(default_factory=set)
@@ -78,7 +78,7 @@ class Publisher:
         if entry.subject in self._unchecked:
             self._unchecked.discard(entry.subject)
             headers["Nats-Expected-Last-Subject-Sequence"] = str(self._last_on_subject[entry.subject])
-        return await stream.publish(entry.subject, entry.payload, timeout=_ACK_TIMEOUT_S, headers=headers)
+        return await stream.publish(entry.subject, entry.payload, timeout=self.ack_timeout_s, headers=headers)
 
     def _is_from_a_new_stream(self, entry: Entry, ack: PubAck) -> bool:
         if ack.duplicate:
@@ -95,12 +95,16 @@ class Publisher:
             memory.clear()
 
     def _skip(self, entry: Entry, answer: object, others_pass: bool) -> bool:
-        """A message that alone is refused again and again must not hold up all that follow."""
+        """A message that alone is refused again and again must not hold up all that follow.
+
+        A stream that is missing is waited for: it is on its way back, or somebody must be told.
+        """
         offset, refusals = self._refused
         self._refused = (entry.end, refusals + 1 if offset == entry.end else 1)
         too_large = isinstance(answer, nats.errors.MaxPayloadError) or (
             isinstance(answer, APIError) and answer.err_code == _MESSAGE_TOO_LARGE)
-        if not (too_large or others_pass) or self._refused[1] < _REFUSALS_BEFORE_SKIP:
+        refused = too_large or (others_pass and not isinstance(answer, NoStreamResponseError))
+        if not refused or self._refused[1] < _REFUSALS_BEFORE_SKIP:
             return False
         _log.error("the broker keeps refusing an event on %s, it is left out: %r", entry.subject, answer)
         self.position = entry.end

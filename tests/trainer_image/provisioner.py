@@ -49,12 +49,13 @@ class Provisioner:
     asked: Counter[str] = field(default_factory=Counter)
     client: Client | None = None
 
-    async def start(self, url: str) -> None:
-        self.client = await nats.connect(url, max_reconnect_attempts=-1, reconnect_time_wait=0.1)
+    async def start(self, url: str, **options: Any) -> None:
+        self.client = await nats.connect(url, max_reconnect_attempts=-1, reconnect_time_wait=0.1, **options)
         for rpc, answer in ((HEARTBEAT, self.on_heartbeat), (SIGN_URLS, self.on_sign_urls),
                             (LIST_CHECKPOINTS, self.on_list), (DELETE_CHECKPOINT, self.on_delete)):
-            await self.client.subscribe(rpc.subject(self.job_id), cb=self.answering(rpc.method, answer))
-        await self.client.subscribe(f"checkpoint.saved.{self.job_id}", cb=self.on_saved)
+            await self.client.subscribe(rpc.subject_filter, "provisioner", cb=self.answering(rpc.method, answer))
+        if not options:
+            await self.client.subscribe(f"checkpoint.saved.{self.job_id}", cb=self.on_saved)
         await self.client.flush()
 
     async def stop(self) -> None:
