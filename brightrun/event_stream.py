@@ -46,6 +46,9 @@ def _once(client: Client, job_id: str, last_id: str) -> Iterator[tuple[str, str,
             raise httpx.RemoteProtocolError(f"status {response.status_code}")
         if not response.is_success:
             raise ApiError(problem_of(response))
+        if response.status_code == 204:  # everything was seen and the job has ended
+            yield "", "end", {}
+            return
         yield from parse(response.iter_lines())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chassis.nats_jwt import Permissions
 from contracts.registry import EVENTS
 from contracts.rpc.catalog import POD_RPCS, RPCS
-from contracts.streams import DEAD_LETTER_PREFIX, DEAD_LETTER_STREAM, ConsumerSpec, consumers_of
+from contracts.streams import DEAD_LETTER_PREFIX, DEAD_LETTER_STREAM, STREAMS, ConsumerSpec, consumers_of
 
 SERVICES = ("job_api", "provisioner", "metrics_ingest", "cost_guard", "validator", "notifier")
 TOPOLOGY = "topology"
@@ -68,4 +68,6 @@ def _dead_letter_keeping() -> list[str]:
         *(f"$JS.API.{call}.{DEAD_LETTER_STREAM}" for call in calls),
         f"$JS.API.DIRECT.GET.{DEAD_LETTER_STREAM}.>",
         *(spec.model.subject_filter() for spec in EVENTS),
+        # The webhook puts any event into job_api's outbox, whose relay watches the stream it publishes to.
+        *(f"$JS.API.STREAM.INFO.{stream.name}" for stream in STREAMS),
     ]

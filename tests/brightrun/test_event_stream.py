@@ -33,6 +33,12 @@ def test_a_lost_connection_is_made_again_where_it_was(faulty_api, monkeypatch) -
     assert [headers.get("Last-Event-ID") for _, _, headers, _ in faulty_api.seen] == [None, "2", "2"]
 
 
+def test_nothing_more_to_see_is_the_end(faulty_api) -> None:
+    faulty_api.answers = [Answer(204, b"")]
+    with Client(faulty_api.credentials) as client:
+        assert [name for name, _ in follow(client, "j")] == ["end"]
+
+
 def test_a_job_that_does_not_exist_ends_at_once(faulty_api) -> None:
     faulty_api.answers = [problem(404, "job_not_found")]
     with Client(faulty_api.credentials) as client, pytest.raises(ApiError):
