@@ -1,6 +1,6 @@
 """What readiness asks about the parts every service has."""
 
-from redis.asyncio import Redis
+from typing import TYPE_CHECKING
 
 from chassis.bus import Bus
 from chassis.database import Database
@@ -8,6 +8,9 @@ from chassis.health import OK, Check, CheckResult
 from chassis.object_store import ObjectStore
 from chassis.outbox import backlog
 from chassis.topology import consumer_drift
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
 
 # The relay publishes within a second; this is a broker, a stream or a relay that has stopped.
 _OUTBOX_TOO_OLD_S = 30.0
@@ -54,7 +57,7 @@ def drift_check(bus: Bus) -> Check:
     return check
 
 
-def redis_check(redis: Redis) -> Check:
+def redis_check(redis: "Redis") -> Check:
     async def check() -> None:
         await redis.ping()
 

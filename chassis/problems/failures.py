@@ -3,7 +3,8 @@
 Recognised by exception type and SQLSTATE, never by message text.
 """
 
-import redis.exceptions
+import sys
+
 import sqlalchemy.exc
 
 from chassis.database import DatabaseUnavailable, is_transient
@@ -18,11 +19,17 @@ def problem_for(error: BaseException) -> ProblemError | None:
         return ServiceUnavailable("All database connections are busy.", code="database_busy", retry_after_s=1)
     if isinstance(error, DatabaseUnavailable | sqlalchemy.exc.SQLAlchemyError) and is_transient(error):
         return ServiceUnavailable("The database does not answer.", code="database_unavailable", retry_after_s=3)
-    if isinstance(error, redis.exceptions.ConnectionError | redis.exceptions.TimeoutError):
+    if _is_cache_failure(error):
         return ServiceUnavailable("The cache does not answer.", code="cache_unavailable")
     if isinstance(error, ConnectionError | TimeoutError):
         return ServiceUnavailable("A part of the system does not answer.", code="dependency_unavailable")
     return None
+
+
+def _is_cache_failure(error: BaseException) -> bool:
+    # The client is loaded by services that use it (0.3 s of every start); without it there is no such exception.
+    exceptions = sys.modules.get("redis.exceptions")
+    return exceptions is not None and isinstance(error, exceptions.ConnectionError | exceptions.TimeoutError)
 
 
 def _is_pool_timeout(error: BaseException) -> bool:
