@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 import httpx
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
 from chassis import auth, idempotency, problems
@@ -48,9 +49,11 @@ def create_app(settings: Settings, jwt: JwtSettings | None = None) -> FastAPI:
         async with http, runtime.lifespan():
             yield
 
-    app = FastAPI(
+    # The documentation page comes with its scripts: it must also work where no other host is reached.
+    app = FastAPIOffline(
         title="Bright Run training API", version="1", description=DESCRIPTION, lifespan=lifespan,
-        docs_url=f"{PREFIX}/docs", openapi_url=f"{PREFIX}/openapi.json", redoc_url=None)
+        docs_url=f"{PREFIX}/docs", openapi_url=f"{PREFIX}/openapi.json", redoc_url=None,
+        static_url=f"{PREFIX}/docs-assets", swagger_ui_oauth2_redirect_url=f"{PREFIX}/docs/oauth2-redirect")
     app.state.parts = parts
     auth.install(app, _authenticator(runtime, parts.api_keys, jwt or JwtSettings(), http))
     for router in ROUTERS:
