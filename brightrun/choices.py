@@ -1,6 +1,7 @@
 """Options that several commands share: preset, machine, single values."""
 
 import json
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -9,7 +10,14 @@ from brightrun.errors import BrightrunError
 from contracts.gpus import GpuType, PricingTier
 from contracts.hyperparameters import HyperparameterOverrides
 
-Preset = Annotated[str, typer.Option(help="conservative, balanced or aggressive")]
+
+class PresetName(StrEnum):
+    CONSERVATIVE = "conservative"
+    BALANCED = "balanced"
+    AGGRESSIVE = "aggressive"
+
+
+Preset = Annotated[PresetName, typer.Option(help="How much is learnt, and at what risk; see GET /api/training/presets.")]
 Gpu = Annotated[GpuType | None, typer.Option(help="The machine; the server's default when absent.")]
 Tier = Annotated[PricingTier | None, typer.Option(help="How its capacity is bought.")]
 Overrides = Annotated[

@@ -24,6 +24,7 @@ _BY_STATUS = {
     403: Exit.UNAUTHORIZED,
     404: Exit.NOT_FOUND,
     409: Exit.CONFLICT,
+    422: Exit.USAGE,
     413: Exit.INVALID_FILE,
     415: Exit.INVALID_FILE,
 }

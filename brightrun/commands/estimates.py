@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from brightrun.choices import Gpu, Overrides, Preset, Tier, overrides
+from brightrun.choices import Gpu, Overrides, Preset, PresetName, Tier, overrides
 from brightrun.output import out
 from brightrun.session import Json, plainly, session
 from brightrun.words import duration, money
@@ -13,7 +13,7 @@ from brightrun.words import duration, money
 @plainly
 def estimate(
     file_id: Annotated[str, typer.Argument(metavar="FILE_ID", help="See `brightrun files list`.")],
-    preset: Preset = "balanced",
+    preset: Preset = PresetName.BALANCED,
     gpu: Gpu = None,
     tier: Tier = None,
     values: Overrides = None,

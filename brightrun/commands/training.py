@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from brightrun.choices import Gpu, Overrides, Preset, Tier, overrides
+from brightrun.choices import Gpu, Overrides, Preset, PresetName, Tier, overrides
 from brightrun.client import Client
 from brightrun.commands.estimates import show_estimate
 from brightrun.commands.files import _readable
@@ -21,7 +21,7 @@ from brightrun.watching import exit_for, show_end, watch
 @plainly
 def train(
     path: TrainingFilePath,
-    preset: Preset = "balanced",
+    preset: Preset = PresetName.BALANCED,
     watch_it: Annotated[bool, typer.Option("--watch", help="Follow the job until it ends.")] = False,
     name: Annotated[str, typer.Option(help="The job's name; the file's name when absent.")] = "",
     tag: Annotated[list[str] | None, typer.Option(help="A label; may be given several times.")] = None,

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from brightrun.choices import PresetName
 from brightrun.cli import app
 from brightrun.exit_codes import Exit
+from contracts.presets import PRESETS
 from tests.brightrun.conftest import Answer, problem
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -135,6 +137,11 @@ def test_a_misspelt_value_is_refused_before_anything_is_sent(as_user, faulty_api
     assert result.exit_code == Exit.FAILED
     assert "num_epochs" in result.stderr
     assert faulty_api.seen == []
+
+
+def test_presets_are_the_contracts_presets() -> None:
+    assert {preset.value for preset in PresetName} == set(PRESETS)
+    assert run("train", str(EXAMPLES / "sample.json"), "--preset", "turbo").exit_code == Exit.USAGE
 
 
 def test_replay_wants_a_number_or_all(as_user) -> None:
