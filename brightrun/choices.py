@@ -17,7 +17,7 @@ class PresetName(StrEnum):
     AGGRESSIVE = "aggressive"
 
 
-Preset = Annotated[PresetName, typer.Option(help="How much is learnt, and at what risk; see GET /api/training/presets.")]
+Preset = Annotated[PresetName, typer.Option(help="How much is learnt, and at what risk.")]
 Gpu = Annotated[GpuType | None, typer.Option(help="The machine; the server's default when absent.")]
 Tier = Annotated[PricingTier | None, typer.Option(help="How its capacity is bought.")]
 Overrides = Annotated[
