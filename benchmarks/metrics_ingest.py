@@ -176,7 +176,8 @@ async def lag(running: Running, points_per_s: int, seconds: float) -> dict[str, 
     interval = STEPS * len(METRICS) / points_per_s
     said: dict[tuple[UUID, int], float] = {}
     lags: list[float] = []
-    watching = asyncio.create_task(_watch(database, said, lags))
+    all_said = asyncio.Event()
+    watching = asyncio.create_task(_watch(database, said, lags, all_said))
     start = time.perf_counter()
     for n in range(int(seconds / interval)):
         await asyncio.sleep(max(0.0, start + n * interval - time.perf_counter()))
@@ -185,9 +186,8 @@ async def lag(running: Running, points_per_s: int, seconds: float) -> dict[str, 
         subject, payload = message(job_id, number)
         said[job_id, (number + 1) * STEPS] = made
         await client.jetstream().publish(subject, payload, timeout=60)
-    while said:
-        await asyncio.sleep(0.02)
-    watching.cancel()
+    all_said.set()
+    await watching
     await database.close()
     await client.close()
     p50, p99, worst = np.percentile(lags, [50, 99, 100])
@@ -197,13 +197,14 @@ async def lag(running: Running, points_per_s: int, seconds: float) -> dict[str, 
     }  # fmt: skip
 
 
-async def _watch(database: asyncpg.Pool, said: dict[tuple[UUID, int], float], lags: list[float]) -> None:
+async def _watch(
+    database: asyncpg.Pool, said: dict[tuple[UUID, int], float], lags: list[float], all_said: asyncio.Event
+) -> None:
     query = """SELECT w.job_id, w.step FROM unnest($1::uuid[], $2::int[]) AS w (job_id, step)
         JOIN jobs USING (job_id) JOIN metric_points p USING (job_no, step)
         WHERE p.metric = (SELECT metric FROM metric_names WHERE name = 'loss') AND p.attempt = 1"""
-    while True:
-        waiting = list(said)
-        if waiting:
+    while said or not all_said.is_set():
+        if waiting := list(said):
             rows = await database.fetch(query, [job for job, _ in waiting], [step for _, step in waiting])
             seen = time.perf_counter()
             lags += [seen - said.pop((row["job_id"], row["step"])) for row in rows]
@@ -225,8 +226,10 @@ def main(points: int = 3_000_000, lag_load: int = 20_000, lag_seconds: float = 2
 
 
 def _print(stored: dict[str, Any], late: dict[str, Any]) -> None:
-    print(f"points stored end to end      {stored['points_per_s']:>10,} /s   ({stored['points']:,} in {stored['seconds']} s,"
-          f" {stored['points_published_twice']:,} of them published twice)")  # fmt: skip
+    twice = (
+        f"{stored['points']:,} in {stored['seconds']} s, {stored['points_published_twice']:,} of them published twice"
+    )
+    print(f"points stored end to end      {stored['points_per_s']:>10,} /s   ({twice})")
     print(f"event to database, p50        {late['p50_ms']:>10} ms   (at {late['load_points_per_s']:,} points/s)")
     print(f"event to database, p99        {late['p99_ms']:>10} ms   (longest {late['max_ms']} ms)")
 

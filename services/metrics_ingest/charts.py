@@ -56,7 +56,7 @@ class Charts:
     async def _from_window(
         self, job: JobView, wanted: Mapping[str, int | None], bounds: Bounds
     ) -> dict[str, Curve] | None:
-        window = await self._hot.get(job.job_no, job.version, bounds.low)
+        window = await self._hot.get(job.job_id, job.version, bounds.low)
         if window is None:
             return None
         return {

@@ -17,7 +17,7 @@ _TOMBSTONE_DAYS = 120
 _EXPIRE = """
 UPDATE jobs SET deleted_at = now()
 WHERE deleted_at IS NULL AND last_point_at < now() - make_interval(days => $1)"""
-_NEXT = "SELECT job_no FROM jobs WHERE deleted_at IS NOT NULL AND purged_at IS NULL ORDER BY job_no"
+_NEXT = "SELECT job_no, job_id FROM jobs WHERE deleted_at IS NOT NULL AND purged_at IS NULL ORDER BY job_no"
 _BITE_OFF = """
 DELETE FROM metric_points WHERE job_no = $1 AND ctid = ANY (ARRAY(
     SELECT ctid FROM metric_points WHERE job_no = $1 LIMIT $2))"""
@@ -39,13 +39,13 @@ class Cleaner:
                 await connection.execute(_EXPIRE, self._retention_days)
         await self._drop_partitions()
         async with writing(self._database) as connection:
-            due = [row["job_no"] for row in await connection.fetch(_NEXT)]
-        for job_no in due:
-            await self._purge(job_no)
+            due = await connection.fetch(_NEXT)
+        for row in due:
+            await self._hot.drop(row["job_id"])
+            await self._purge(row["job_no"])
         await self._prepare()
 
     async def _purge(self, job_no: int) -> None:
-        await self._hot.drop(job_no)
         removed = _BITE
         while removed == _BITE:
             async with writing(self._database) as connection:

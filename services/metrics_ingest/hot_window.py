@@ -7,9 +7,10 @@ that missed something (Redis was away, two writers crossed) is not used; the nex
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
+from uuid import UUID
 
 import numpy as np
 import structlog
@@ -18,10 +19,9 @@ from redis.exceptions import RedisError
 
 from services.metrics_ingest.domain.points import Points
 from services.metrics_ingest.metrics import HOT_WINDOW
-from services.metrics_ingest.store import Stored
+from services.metrics_ingest.store import ChangedJob, Stored
 
 _log = structlog.get_logger(__name__)
-_Result = TypeVar("_Result")
 
 _HEAD = np.dtype([("version", "<i8"), ("floor", "<i4"), ("unused", "<i4")])
 _RECORD = np.dtype([("metric", "<u2"), ("attempt", "<u2"), ("step", "<i4"), ("time", "<f8"), ("value", "<f8")])
@@ -82,67 +82,74 @@ class HotWindow:
     async def add(self, stored: Stored) -> None:
         """After a commit: append to the windows of all jobs that changed, or drop them when it is not known which
         of the points were new."""
-        if not stored.versions or stored.points is None:
+        if not stored.changed or stored.points is None:
             return
         if stored.inserted < stored.offered:
-            await self._guarded(lambda: self._redis.unlink(*map(_key, stored.versions)))
+            await self._guarded(lambda: self._redis.unlink(*(_key(job.job_id) for job in stored.changed)))
         else:
-            points, versions = stored.points, dict(stored.versions)
-            await self._guarded(lambda: self._append(points, versions))
+            points, changed = stored.points, stored.changed
+            await self._guarded(lambda: self._append(points, changed))
 
-    async def _append(self, points: Points, versions: dict[int, int]) -> None:
+    async def _append(self, points: Points, changed: Sequence[ChangedJob]) -> None:
         async with self._redis.pipeline(transaction=False) as pipe:
-            for job_no, version in versions.items():
-                mine = points.take(points.job_no == job_no)
+            for job in changed:
+                mine = points.take(points.job_no == job.job_no)
                 mine = mine.take(np.argsort(mine.step, kind="stable"))
                 if (records := _records(mine)) is None:
-                    pipe.unlink(_key(job_no))
+                    pipe.unlink(_key(job.job_id))
                     continue
                 kept = self._points * max(_FEWEST_METRICS, len(np.unique(mine.metric))) * _RECORD.itemsize
                 await self._push(
-                    keys=[_key(job_no)],
-                    args=[_version(version - 1), _version(version), records, kept, self._ttl_s, int(version == 1)],
+                    keys=[_key(job.job_id)],
+                    args=[
+                        _version(job.version - 1),
+                        _version(job.version),
+                        records,
+                        kept,
+                        self._ttl_s,
+                        int(job.version == 1),
+                    ],
                     client=pipe,
                 )
             await pipe.execute()
 
-    async def put(self, job_no: int, version: int, floor: int, points: Points) -> None:
+    async def put(self, job_id: UUID, version: int, floor: int, points: Points) -> None:
         """A window built from PostgreSQL."""
         records = _records(points.take(np.argsort(points.step, kind="stable")))
         if records is not None:
             head = np.array([(version, floor, 0)], dtype=_HEAD).tobytes()
-            await self._guarded(lambda: self._redis.set(_key(job_no), head + records, ex=self._ttl_s))
+            await self._guarded(lambda: self._redis.set(_key(job_id), head + records, ex=self._ttl_s))
 
-    async def get(self, job_no: int, version: int, from_step: int) -> Window | None:
+    async def get(self, job_id: UUID, version: int, from_step: int) -> Window | None:
         """The window if it is up to date and reaches down to `from_step`."""
-        head = await self._guarded(lambda: self._redis.getrange(_key(job_no), 0, _HEAD.itemsize - 1))
+        head = await self._guarded(lambda: self._redis.getrange(_key(job_id), 0, _HEAD.itemsize - 1))
         if head is None:
             HOT_WINDOW.labels("away").inc()
             return None
         data = None
         if _usable(head, version, from_step):
-            data = await self._guarded(lambda: self._redis.get(_key(job_no)))
+            data = await self._guarded(lambda: self._redis.get(_key(job_id)))
         if not data or not _usable(data, version, from_step):  # looked at again: a writer may have been between
             HOT_WINDOW.labels("miss").inc()
             return None
         HOT_WINDOW.labels("hit").inc()
-        return Window(int(np.frombuffer(data, _HEAD, 1)["floor"][0]), _points(job_no, data))
+        return Window(int(np.frombuffer(data, _HEAD, 1)["floor"][0]), _points(data))
 
-    async def is_current(self, job_no: int, version: int) -> bool:
+    async def is_current(self, job_id: UUID, version: int) -> bool:
         """Whether there is a window of this version, however far it reaches; also true when Redis is away."""
-        head = await self._guarded(lambda: self._redis.getrange(_key(job_no), 0, _HEAD.itemsize - 1))
+        head = await self._guarded(lambda: self._redis.getrange(_key(job_id), 0, _HEAD.itemsize - 1))
         return head is None or _usable(head, version, None)
 
-    async def drop(self, job_no: int) -> None:
-        await self._guarded(lambda: self._redis.unlink(_key(job_no), _latest_key(job_no)))
+    async def drop(self, job_id: UUID) -> None:
+        await self._guarded(lambda: self._redis.unlink(_key(job_id), _latest_key(job_id)))
 
-    async def latest(self, job_no: int, version: int) -> bytes | None:
+    async def latest(self, job_id: UUID, version: int) -> bytes | None:
         """The remembered answer about the latest values, if it is of this version."""
-        data = await self._guarded(lambda: self._redis.get(_latest_key(job_no)))
+        data = await self._guarded(lambda: self._redis.get(_latest_key(job_id)))
         return data[8:] if data and data[:8] == _version(version) else None
 
-    async def remember_latest(self, job_no: int, version: int, answer: bytes) -> None:
-        await self._guarded(lambda: self._redis.set(_latest_key(job_no), _version(version) + answer, ex=self._ttl_s))
+    async def remember_latest(self, job_id: UUID, version: int, answer: bytes) -> None:
+        await self._guarded(lambda: self._redis.set(_latest_key(job_id), _version(version) + answer, ex=self._ttl_s))
 
     async def _guarded(self, call: Callable[[], Awaitable[Any]]) -> Any:
         """The result, or None when Redis is away; then it is left alone for a while."""
@@ -157,12 +164,12 @@ class HotWindow:
             return None
 
 
-def _key(job_no: int) -> str:
-    return f"metrics:hot:{job_no}"
+def _key(job_id: UUID) -> str:
+    return f"metrics:hot:{job_id}"
 
 
-def _latest_key(job_no: int) -> str:
-    return f"metrics:latest:{job_no}"
+def _latest_key(job_id: UUID) -> str:
+    return f"metrics:latest:{job_id}"
 
 
 def _version(version: int) -> bytes:
@@ -186,10 +193,10 @@ def _records(points: Points) -> bytes | None:
     return records.tobytes()
 
 
-def _points(job_no: int, data: bytes) -> Points:
+def _points(data: bytes) -> Points:
     records = np.frombuffer(data, _RECORD, offset=_HEAD.itemsize)
     return Points(
-        job_no=np.full(len(records), job_no, dtype=np.int32),
+        job_no=np.zeros(len(records), dtype=np.int32),
         metric=records["metric"].astype(np.int32),
         step=records["step"].astype(np.int32),
         attempt=records["attempt"].astype(np.int32),

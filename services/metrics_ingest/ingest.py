@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import structlog
 
 from chassis.clock import Clock
 from chassis.raw_batches import DONE, Outcome
@@ -14,6 +15,8 @@ from services.metrics_ingest.hot_window import HotWindow
 from services.metrics_ingest.metrics import BATCH_POINTS, LAG_SECONDS, NOT_FINITE, POINTS, STORE_SECONDS
 from services.metrics_ingest.report import Report, read_report
 from services.metrics_ingest.store import PointStore, Stored
+
+_log = structlog.get_logger(__name__)
 
 
 class Ingest:
@@ -49,11 +52,17 @@ class Ingest:
             return {position: _judged(error) for position, _ in group}
         STORE_SECONDS.observe(time.perf_counter() - began)
         self._count(reports, stored)
-        await self._hot.add(stored)
+        await self._warm(stored)
         return {
             position: Outcome.dead(stored.refused[index]) if index in stored.refused else DONE
             for index, (position, _) in enumerate(group)
         }
+
+    async def _warm(self, stored: Stored) -> None:
+        try:
+            await self._hot.add(stored)
+        except Exception as error:  # the points are committed: nothing that happens to a cache may undo that
+            _log.error("hot_window_not_written", error=repr(error))
 
     async def _take_each(self, group: Sequence[tuple[int, Report]]) -> dict[int, Outcome]:
         """One of them is unacceptable to the database: find it without harm to its neighbours."""

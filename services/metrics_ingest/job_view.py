@@ -17,6 +17,7 @@ FROM jobs j WHERE job_id = $1 AND workspace_id = $2 AND deleted_at IS NULL"""
 class JobView:
     """`resumed` is attempt -> step it resumed from; `metrics` is name -> number."""
 
+    job_id: UUID
     job_no: int
     version: int
     resumed: dict[int, int]
@@ -30,4 +31,4 @@ async def find_job(connection: Any, job_id: UUID, workspace_id: UUID) -> JobView
         return None
     attempts, metrics = json.loads(row["attempts"] or "{}"), json.loads(row["metrics"] or "{}")
     resumed = {int(attempt): step for attempt, step in sorted(attempts.items(), key=lambda item: int(item[0]))}
-    return JobView(row["job_no"], row["version"], resumed, metrics)
+    return JobView(job_id, row["job_no"], row["version"], resumed, metrics)

@@ -43,11 +43,11 @@ class Queries:
             job = await find_job(connection, query.job_id, query.workspace_id)
             if job is None:
                 return Latest(metrics={})
-            if remembered := await self._hot.latest(job.job_no, job.version):
+            if remembered := await self._hot.latest(job.job_id, job.version):
                 return Latest.model_validate_json(remembered)
             rows = await connection.fetch(_LATEST, job.job_no, list(job.metrics.values()))
         answer = _latest(job, rows)
-        await self._hot.remember_latest(job.job_no, job.version, answer.model_dump_json().encode())
+        await self._hot.remember_latest(job.job_id, job.version, answer.model_dump_json().encode())
         return answer
 
     async def export(self, query: ExportQuery) -> ExportPage:

@@ -43,7 +43,7 @@ class Rewarmer:
 
     async def rebuild(self, job: JobView) -> None:
         """Put a window of the newest points, unless there is one or the job changed meanwhile."""
-        if await self._hot.is_current(job.job_no, job.version):
+        if await self._hot.is_current(job.job_id, job.version):
             return
         async with reading(self._database) as connection:
             floor = -1
@@ -56,4 +56,4 @@ class Rewarmer:
             ]
             version = await connection.fetchval(_VERSION, job.job_no)
         if parts and version == job.version:  # nothing was committed between the first look and the last
-            await self._hot.put(job.job_no, job.version, floor, Points.joined(parts))
+            await self._hot.put(job.job_id, job.version, floor, Points.joined(parts))

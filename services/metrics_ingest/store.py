@@ -35,13 +35,20 @@ _VERSIONS = "UPDATE jobs SET version = version + 1, last_point_at = now() WHERE 
 
 
 @dataclass(frozen=True, slots=True)
+class ChangedJob:
+    job_id: UUID
+    job_no: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class Stored:
-    """What a transaction did. `refused` and `dropped` are positions of reports; `versions` job_no -> new version,
-    empty when nothing changed. `points` are those offered, in key order."""
+    """What a transaction did. `refused` and `dropped` are positions of reports; `changed` are the jobs that read
+    differently now. `points` are those offered, in key order."""
 
     points: Points | None = None
     inserted: int = 0
-    versions: Mapping[int, int] = field(default_factory=dict)
+    changed: Sequence[ChangedJob] = ()
     refused: Mapping[int, Permanent] = field(default_factory=dict)
     dropped: frozenset[int] = frozenset()
 
@@ -72,9 +79,9 @@ class PointStore:
             changed = await self._record(connection, attempts, points.series()) or inserted > 0
             if inserted:
                 await connection.execute(_BLOCKS, *_columns(points.blocks(), 2))
-            versions = await _new_versions(connection, accepted, jobs) if changed else {}
+            renewed = await _renew(connection, accepted, jobs) if changed else []
         self._remember(attempts, points.series())
-        return Stored(points, inserted, versions, refused, dropped)
+        return Stored(points, inserted, renewed, refused, dropped)
 
     async def _record(
         self, connection: Any, attempts: dict[tuple[int, int], int], series: list[tuple[int, int]]
@@ -103,10 +110,12 @@ async def _insert(connection: Any, points: Points) -> int:
     return int((await connection.execute(_INSERT)).rpartition(" ")[2])
 
 
-async def _new_versions(connection: Any, reports: Sequence[Report], jobs: Mapping[UUID, JobRow]) -> dict[int, int]:
-    touched = {jobs[report.job_id].job_no: jobs[report.job_id].version + 1 for report in reports}
-    await connection.execute(_VERSIONS, list(touched))
-    return touched
+async def _renew(connection: Any, reports: Sequence[Report], jobs: Mapping[UUID, JobRow]) -> list[ChangedJob]:
+    """Give the jobs of these reports their next version."""
+    ids = dict.fromkeys(report.job_id for report in reports)
+    changed = [ChangedJob(job_id, jobs[job_id].job_no, jobs[job_id].version + 1) for job_id in ids]
+    await connection.execute(_VERSIONS, [job.job_no for job in changed])
+    return changed
 
 
 def _workspaces(reports: Sequence[Report]) -> dict[UUID, UUID]:
