@@ -43,7 +43,7 @@ class Bus:
 
     def __init__(
         self, settings: BusSettings, database: Database | None = None, instance: str | None = None, *,
-        dead_letter_limit: int = 20, handler_timeout_s: float = 300.0,
+        dead_letter_limit: int | None = None, handler_timeout_s: float = 300.0,
     ) -> None:
         self.service = settings.service_name
         self.instance = instance or f"{socket.gethostname()}-{os.getpid()}"
@@ -153,7 +153,8 @@ class Bus:
         return any(c.settlement.stopped for c in self._consumers if c.spec.durable == durable)
 
     def _settlement(self, consumer: ConsumerSpec) -> Settlement:
-        return Settlement(consumer, self.connection, dead_letter_limit=self._dead_letter_limit)
+        limit = self._dead_letter_limit or consumer.dead_letter_limit
+        return Settlement(consumer, self.connection, dead_letter_limit=limit)
 
     def _register(self, broker: NatsBroker) -> None:
         for endpoint in self._endpoints:

@@ -28,7 +28,7 @@ class UnknownEventType(ValueError):
 _PROVISIONER, _TRAINER, _COST, _JOBS = ("provisioner",), ("trainer",), ("cost_guard",), ("job_api",)
 
 EVENTS: tuple[EventSpec, ...] = (
-    EventSpec(events.JobCreated, "JOBS", _JOBS, ("cost_guard",)),
+    EventSpec(events.JobCreated, "JOBS", _JOBS, ()),
     EventSpec(events.JobStartRequested, "JOBS", _JOBS, ("provisioner", "cost_guard")),
     EventSpec(events.JobCancelRequested, "JOBS", _JOBS, ("provisioner",)),
     EventSpec(events.JobStatusChanged, "JOBS", _JOBS, ()),

@@ -38,6 +38,8 @@ class ConsumerSpec:
     max_ack_pending: int = 256
     batch_size: int = 32
     deliver_policy: str = "all"
+    # So many dead letters in a row, without a success in between, mean that the consumer is broken and stops.
+    dead_letter_limit: int = 20
     # Empty: one filter per event. Never `*.>`: a durable hears only what its table row says.
     filter_subjects: tuple[str, ...] = field(default=())
 
@@ -72,7 +74,8 @@ CONSUMERS: tuple[ConsumerSpec, ...] = (
     _consumer("provisioner", "JOBS"),
     _consumer("provisioner", "PODS"),
     _consumer("provisioner", "TRAINING"),
-    _consumer("metrics_ingest", "METRICS", ack_wait_s=15.0, batch_size=500, max_ack_pending=5000),
+    # Every tenant's pods speak on this one: a single faulty pod must not be able to stop it within seconds.
+    _consumer("metrics_ingest", "METRICS", ack_wait_s=15.0, batch_size=500, max_ack_pending=5000, dead_letter_limit=2000),
     _consumer("metrics_ingest", "JOBS"),
     _consumer("cost_guard", "JOBS"),
     _consumer("cost_guard", "PODS"),

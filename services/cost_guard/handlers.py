@@ -10,7 +10,6 @@ from contracts.envelope import Event, JobEventData
 from contracts.events import (
     JobCancelled,
     JobCompleted,
-    JobCreated,
     JobDeleted,
     JobFailed,
     JobStartRequested,
@@ -36,7 +35,6 @@ class Handlers:
 
     def job_handlers(self) -> dict[Any, Any]:
         return {
-            JobCreated: self.on_job_known,
             JobStartRequested: self.on_job_known,
             JobDeleted: self.on_job_deleted,
             JobCompleted: self.on_job_ended,
