@@ -21,7 +21,7 @@ def optimizers(model: LlamaForCausalLM, recipe: Recipe) -> list[torch.optim.Opti
     vectors = [parameter for parameter in inner if parameter.dim() != 2]
     outer = chain(model.model.embed_tokens.parameters(), model.model.norm.parameters())
     return [
-        torch.optim.Muon(matrices, lr=recipe.matrix_learning_rate, momentum=0.95, weight_decay=0.0),
+        torch.optim.Muon(matrices, lr=recipe.matrix_learning_rate, momentum=0.95, weight_decay=recipe.weight_decay),
         torch.optim.AdamW([*vectors, *outer], lr=recipe.vector_learning_rate, betas=(0.9, 0.95), weight_decay=0.0),
     ]
 

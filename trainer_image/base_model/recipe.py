@@ -9,26 +9,32 @@ class Recipe:
 
     seed: int = 20240607
 
-    vocab_size: int = 4096
-    hidden_size: int = 256
-    intermediate_size: int = 704
+    # 4096 left a quarter of unseen text to tokens hardly trained; below 2560 long chats outgrow the context.
+    vocab_size: int = 2560
+    # In a minute, 1.7M parameters reach what 2.9M do (perplexity 98 and 102) and train faster later on.
+    hidden_size: int = 192
+    intermediate_size: int = 512
     layers: int = 3
-    attention_heads: int = 4
-    key_value_heads: int = 2
+    attention_heads: int = 3
+    key_value_heads: int = 1
     context_length: int = 4096
     rope_theta: float = 10_000.0
 
-    composed_conversations: int = 500
+    composed_conversations: int = 250
     authored_repeats: int = 5
+    rare_below: int = 40
+    split_chance: float = 0.3
 
     tokens_per_step: int = 2048
     sequence_length: int = 512
-    steps: int = 120
+    steps: int = 140
     long_steps: int = 8
     matrix_learning_rate: float = 0.02
     vector_learning_rate: float = 3e-3
+    weight_decay: float = 0.05
     warmup_steps: int = 10
 
+    # Llama-3-8B's. With 8192 (70B) the aggressive preset overshoots in its second step: 6.1 to 6.8 nats.
     reference_width: int = 4096
 
     def __post_init__(self) -> None:

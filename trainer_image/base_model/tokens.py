@@ -8,6 +8,7 @@ from transformers import PreTrainedTokenizerFast
 from trainer_image.base_model.compose import compose_corpus
 from trainer_image.base_model.corpus import Conversation, authored_conversations, authored_prose, split_held_out
 from trainer_image.base_model.recipe import Recipe
+from trainer_image.base_model.segmentation import merge_table, split_rare
 from trainer_image.base_model.tokenizer import BEGIN_OF_TEXT, END_OF_TEXT
 
 HELD_OUT_COMPOSED = 24
@@ -49,6 +50,9 @@ def token_steps(
 ) -> torch.Tensor:
     """The stream as (steps, tokens_per_step); starts over where the text is shorter than the training."""
     stream = [token for document in documents for token in encode(document, tokenizer)]
+    stream = split_rare(
+        stream, merge_table(tokenizer), rare_below=recipe.rare_below, chance=recipe.split_chance, seed=recipe.seed
+    )
     needed = recipe.steps * recipe.tokens_per_step
     stream = (stream * (1 + needed // len(stream)))[:needed]
     return torch.tensor(stream).view(recipe.steps, recipe.tokens_per_step)
