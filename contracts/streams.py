@@ -74,8 +74,10 @@ CONSUMERS: tuple[ConsumerSpec, ...] = (
     _consumer("provisioner", "JOBS"),
     _consumer("provisioner", "PODS"),
     _consumer("provisioner", "TRAINING"),
-    # Every tenant's pods speak on this one: a single faulty pod must not be able to stop it within seconds.
-    _consumer("metrics_ingest", "METRICS", ack_wait_s=15.0, batch_size=500, max_ack_pending=5000, dead_letter_limit=2000),
+    # Every tenant speaks on this one: a single faulty pod must not be able to stop it within seconds.
+    _consumer(
+        "metrics_ingest", "METRICS", ack_wait_s=15.0, batch_size=500, max_ack_pending=5000, dead_letter_limit=2000
+    ),
     _consumer("metrics_ingest", "JOBS"),
     _consumer("cost_guard", "JOBS"),
     _consumer("cost_guard", "PODS"),

@@ -24,6 +24,7 @@ from services.job_api.settings import Settings
 from services.job_api.streaming import EventStream
 from services.job_api.tables import idempotency_keys, metadata
 from services.job_api.usecases.commands import JobCommands
+from services.job_api.usecases.remembered_estimates import RememberedEstimates
 from services.job_api.usecases.requests import Defaults
 from services.job_api.wiring import Parts
 from services.job_api.workspaces import WorkspaceRegistrar
@@ -67,7 +68,9 @@ def _parts(runtime: ServiceRuntime, settings: Settings) -> Parts:
     news = JobNews(settings.database_url, settings.max_streams)
     return Parts(
         settings=settings, database=database, bus=runtime.bus, objects=runtime.objects, clock=runtime.clock,
-        defaults=defaults, commands=JobCommands(database, runtime.bus, runtime.clock, defaults), news=news,
+        defaults=defaults, news=news,
+        commands=JobCommands(
+            database, runtime.bus, RememberedEstimates(runtime.bus, runtime.clock), runtime.clock, defaults),
         stream=EventStream(database, news, runtime.stopping, settings.stream_heartbeat_s),
         dead_letters=DeadLetters(runtime.bus), api_keys=ApiKeyCache(ApiKeyTable(database), runtime.clock))
 

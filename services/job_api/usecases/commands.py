@@ -26,19 +26,20 @@ class JobCommands:
 
     database: Database
     asks: Asks
+    estimates: Asks
     clock: Clock
     defaults: Defaults
 
     async def create(self, caller: Caller, wanted: NewJob, *, start: bool, once: Once) -> Document:
         """With `start` the job is created and queued, or - when the budget refuses - neither."""
         configuration = create_job.configure(wanted, self.defaults)
-        new = await create_job.prepare(self.database, self.asks, caller, wanted, configuration, self.clock.now())
+        new = await create_job.prepare(self.database, self.estimates, caller, wanted, configuration, self.clock.now())
         return await self._insert(caller, new, {}, start=start, once=once)
 
     async def retry(self, caller: Caller, job_id: UUID, retry: Retry, *, start: bool, once: Once) -> Document:
         job = await retry_job.ended_job(self.database, caller, job_id)
         wanted, configuration, ties = retry_job.again(job, retry)
-        new = await create_job.prepare(self.database, self.asks, caller, wanted, configuration, self.clock.now())
+        new = await create_job.prepare(self.database, self.estimates, caller, wanted, configuration, self.clock.now())
         return await self._insert(caller, new, ties, start=start, once=once)
 
     async def start(self, caller: Caller, job_id: UUID, once: Once) -> Document:
