@@ -6,9 +6,14 @@ from contracts.error_taxonomy import TrainingErrorType
 
 
 class TrainerError(Exception):
-    """A failure whose cause is known. `context` holds the figures beside the sentence."""
+    """A failure whose cause is known. `context` holds the figures beside the sentence.
+
+    `retryable` and `suggested_fix` are those of the error's class in the taxonomy unless given here.
+    """
 
     error_type = TrainingErrorType.UNKNOWN
+    retryable: bool | None = None
+    suggested_fix = ""
 
     def __init__(self, message: str, **context: Any) -> None:
         super().__init__(message)
@@ -37,6 +42,13 @@ class OutOfMemory(TrainerError):
 
 class DeliveryError(TrainerError):
     """The adapter on disk is not the adapter that was trained."""
+
+
+class Diverged(TrainerError):
+    """The weights are no numbers any more; the same settings would end there again."""
+
+    retryable = False
+    suggested_fix = "Lower the learning_rate or use the conservative preset, then start again."
 
 
 # PyTorch and the operating system say it in these ways; the list is tested.

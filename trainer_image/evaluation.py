@@ -48,7 +48,8 @@ def validation_loss(model: Any, held_out: Sequence[Sample]) -> float:
 
 def for_training(held_out: Sequence[Sample], limit: int = TOKENS_DURING_TRAINING) -> tuple[Sample, ...]:
     """The first held-out conversations up to `limit` tokens, at least one where there is one."""
-    chosen, tokens = [], 0
+    chosen: list[Sample] = []
+    tokens = 0
     for sample in held_out:
         tokens += len(sample.input_ids)
         if chosen and tokens > limit:

@@ -83,7 +83,7 @@ class LoraTrainer(SFTTrainer):
             # The evaluation below reads `held_out`; transformers wants a set where eval_strategy is not "no".
             eval_dataset=Dataset.from_list(self.record.dataset_rows(data.train[:1])),
         )
-        self.data_collator = self.record.collate(self.data_collator)
+        self.data_collator = self.record.collate(self.data_collator)  # type: ignore[has-type]
         for parameter in self.model.parameters():
             if parameter.requires_grad:
                 parameter.data = parameter.data.float()
@@ -100,7 +100,7 @@ class LoraTrainer(SFTTrainer):
         if not self.held_out:
             return {}
         metrics = {"eval_loss": validation_loss(self.model, self.held_out)}
-        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)  # type: ignore[has-type]
         return metrics
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:

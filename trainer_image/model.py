@@ -11,9 +11,13 @@ from typing import Any
 import torch
 from peft import LoraConfig
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+from transformers.utils.logging import disable_progress_bar
 
 from contracts.hyperparameters import Hyperparameters
 from trainer_image.errors import ModelAccessError, is_out_of_memory
+
+_CHAT_TOKENS = ("<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>")
+disable_progress_bar()
 
 
 def on_gpu() -> bool:
@@ -29,6 +33,10 @@ def load_tokenizer(base_model: str) -> Any:
     """A fast tokenizer with a padding token. Raises ModelAccessError."""
     with _explained(base_model):
         tokenizer = AutoTokenizer.from_pretrained(base_model)
+    missing = [token for token in _CHAT_TOKENS if token not in tokenizer.get_vocab()]
+    if missing:
+        raise ModelAccessError(f"{base_model} does not speak Llama 3's chat format: its tokenizer lacks {missing[0]}. "
+                               "Choose an instruct model of the Llama 3 family.", base_model=base_model)
     if tokenizer.pad_token is None:
         # Llama 3 ships without one; its reserved padding token never occurs in text, the end token does.
         reserved = "<|finetune_right_pad_id|>"

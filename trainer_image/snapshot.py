@@ -33,7 +33,8 @@ class Snapshot:
         """Whether the files hold what is in memory: a run that cannot save should fail now, not after hours."""
         adapter = load_file(self.folder / ADAPTER_FILE)
         same = adapter.keys() == self.adapter.keys() and all(
-            torch.equal(adapter[name], tensor) for name, tensor in self.adapter.items())
+            torch.allclose(adapter[name], tensor, rtol=0, atol=0, equal_nan=True)
+            for name, tensor in self.adapter.items())
         optimizer = torch.load(self.folder / OPTIMIZER_FILE, weights_only=True)
         return same and optimizer["state"].keys() == self.optimizer["state"].keys()
 

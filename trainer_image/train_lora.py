@@ -14,6 +14,7 @@ import socket
 import sys
 import threading
 import time
+import warnings
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,7 +31,7 @@ from contracts.events import (
 from contracts.job_status import JobStatus
 from trainer_image import interruption
 from trainer_image.environment import BadEnvironment, TrainerEnvironment, read_environment
-from trainer_image.errors import TimeLimitExceeded, classify
+from trainer_image.errors import Diverged, TimeLimitExceeded, classify
 from trainer_image.exit_codes import ExitCode
 from trainer_image.machine import GpuReadings, usable_cpus
 from trainer_image.reporter import Reporter
@@ -71,6 +72,7 @@ class Attempt:
         self.metrics: Any = None
         self.checkpoints: Any = None
         self._last_word = threading.Lock()
+        self._ends_with: int | None = None
         interruption.watch(lambda received: self.interrupted(received.name))
         self.reporter = Reporter(self.spec, environment.nats_credentials, self.folder, on_stop=stop_without_a_word)
 
@@ -157,6 +159,9 @@ class Attempt:
 
         spec, reporter = self.spec, self.reporter
         likelihoods = compare(trainer.model, data.held_out)
+        if any(finite(item.trained_nll) is None for item in likelihoods):
+            raise Diverged("The training diverged: the trained model's loss on the held-out conversations is not a "
+                           "number.", final_loss=str(progress.last_loss))
         state = trainer.state
         seconds = time.monotonic() - self.began
         trained_tokens = data.train_tokens * spec.hyperparameters.num_epochs
@@ -189,6 +194,7 @@ class Attempt:
         with self._last_word:
             for event in last_words:
                 reporter.send(event)
+            self._ends_with = ExitCode.COMPLETED
 
     def failed(self, error: BaseException) -> int:
         """Say why, in words and figures; the stack trace goes to the log only."""
@@ -199,11 +205,14 @@ class Attempt:
         failure = classify(error, self.situation)
         known = ERROR_CLASSES[failure.error_type]
         event = self.reporter.prepare(
-            TrainingFailed, error_type=failure.error_type, message=str(failure), suggested_fix=known.suggested_fix,
-            retryable=known.retryable, context=failure.context, failed_at=datetime.now(UTC))
+            TrainingFailed, error_type=failure.error_type, message=str(failure),
+            suggested_fix=failure.suggested_fix or known.suggested_fix,
+            retryable=known.retryable if failure.retryable is None else failure.retryable,
+            context=failure.context, failed_at=datetime.now(UTC))
         if self.metrics is not None:
             self.metrics.flush()
         self.reporter.send(event)
+        self._ends_with = ExitCode.FAILED
         self.keep_result(event)
         self.reporter.drain(15.0)
         return ExitCode.FAILED
@@ -224,7 +233,13 @@ class Attempt:
             f"{self.reporter.step}.", max_duration_s=self.spec.max_duration_s)))
 
     def interrupted(self, reason: str) -> None:
-        """First the event, then whatever still fits before SIGKILL: metrics, a checkpoint, the spool."""
+        """First the event, then whatever still fits before SIGKILL: metrics, a checkpoint, the spool.
+
+        A run that has said its last words was not interrupted: it is told to end, as it would have.
+        """
+        if self._ends_with is not None:
+            self.reporter.drain(_SECONDS_TO_FINISH_CHECKPOINT)
+            leave(self._ends_with)
         self.reporter.say_at_once(
             PodInterrupted, pod_name=self.spec.pod_name, detected_by=InterruptionSource.SIGTERM, reason=reason,
             last_step=self.reporter.step, interrupted_at=datetime.now(UTC))
@@ -242,8 +257,10 @@ def prepare_libraries() -> None:
     other programs on the same two cores, spinning costs more than half of the processor time."""
     for name, value in {"OMP_NUM_THREADS": str(usable_cpus()), "OMP_WAIT_POLICY": "passive",
                         "TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_TELEMETRY": "1",
-                        "HF_HUB_DISABLE_PROGRESS_BARS": "1"}.items():
+                        "HF_HUB_DISABLE_PROGRESS_BARS": "1", "CUDA_VISIBLE_DEVICES": "0"}.items():
         os.environ.setdefault(name, value)
+    # What the pinned libraries will do one day is no news for the reader of a run's log.
+    warnings.simplefilter("ignore", FutureWarning)
 
 
 def stop_without_a_word(reason: str) -> None:

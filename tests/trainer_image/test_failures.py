@@ -1,5 +1,8 @@
 """What a person reads when a training fails."""
 
+import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -64,8 +67,6 @@ async def failure_of(bench: Bench, **values: Any) -> dict[str, Any]:
 
 
 def parse_event_of(item: Any) -> Any:
-    import json
-
     return parse_event(json.dumps(item).encode())
 
 
@@ -94,3 +95,34 @@ async def test_the_time_limit_holds_without_anybody_outside(bench: Bench) -> Non
     failed = await failure_of(bench, overrides={"num_epochs": 50}, max_duration_s=4)
     assert failed["error_type"] == "timeout"
     assert "time limit" in failed["message"]
+
+
+async def test_a_model_of_another_family(bench: Bench, tmp_path: Path) -> None:
+    folder = tmp_path / "other"
+    shutil.copytree(bench.base_model, folder)
+    for path in folder.glob("*.json"):
+        path.write_text(path.read_text().replace("<|start_header_id|>", "<|im_start|>"))
+    failed = await failure_of(bench, base_model=str(folder))
+    assert failed["error_type"] == "model_access"
+    assert "its tokenizer lacks <|start_header_id|>" in failed["message"]
+
+
+async def test_a_loss_that_is_no_number_is_kept_told_and_ends_badly(bench: Bench, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = tmp_path / "broken"
+    shutil.copytree(bench.base_model, folder)
+    weights = load_file(folder / "model.safetensors")
+    weights["model.norm.weight"][0] = float("nan")
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    run = bench.run(base_model=str(folder)).start()
+    assert await run.finished() == 1
+    warnings = run.said("training.warning")
+    assert [(warning["code"], warning["step"]) for warning in warnings] == [("loss_not_finite", 1)]
+    assert "conversation-" in warnings[0]["message"]
+    losses = [value for batch in run.said("metrics.reported") for value in batch["values"].get("loss", [])]
+    assert losses.count("NaN") == 15
+    failed = run.said("training.failed")[0]
+    assert failed["retryable"] is False
+    assert "diverged" in failed["message"]
+    assert "learning_rate" in failed["suggested_fix"]
