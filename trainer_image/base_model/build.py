@@ -3,13 +3,15 @@
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 import transformers
 from torch import Tensor
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers.utils import logging
 
 from trainer_image.base_model.cache import MANIFEST
 from trainer_image.base_model.network import create_model, fold_width_factor
@@ -29,7 +31,6 @@ def build(folder: Path, recipe: Recipe, content_hash: str, announce: Callable[[s
     """Train and write a complete model folder; the manifest is written last."""
     started = time.monotonic()
     use_all_cores()
-    transformers.logging.set_verbosity_error()
     torch.manual_seed(recipe.seed)
     announce("Building the local base model (once; about a minute on two free cores).")
     documents = training_documents(recipe)
@@ -44,7 +45,8 @@ def build(folder: Path, recipe: Recipe, content_hash: str, announce: Callable[[s
         f"(word frequencies alone: {figures['authored']['unigram_perplexity']:.0f})"
     )
     fold_width_factor(model, recipe.width_factor)
-    save(folder, model, tokenizer)
+    with quiet_transformers():
+        save(folder, model, tokenizer)
     write_manifest(
         folder,
         {
@@ -61,6 +63,19 @@ def build(folder: Path, recipe: Recipe, content_hash: str, announce: Callable[[s
             "transformers": transformers.__version__,
         },
     )
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """No log lines and progress bars of the library among ours."""
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.enable_progress_bar()
+        logging.set_verbosity(verbosity)
 
 
 def use_all_cores() -> None:

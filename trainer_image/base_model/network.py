@@ -3,8 +3,9 @@
 import torch
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from contracts.chat.llama3 import END_OF_TURN
 from trainer_image.base_model.recipe import Recipe
-from trainer_image.base_model.tokenizer import END_OF_TEXT, END_OF_TURN
+from trainer_image.base_model.tokenizer import END_OF_TEXT
 
 RMS_NORM_EPS = 1e-5
 
@@ -43,7 +44,6 @@ def generation_config(tokenizer: PreTrainedTokenizerFast) -> GenerationConfig:
     )
 
 
-@torch.no_grad()
 def fold_width_factor(model: LlamaForCausalLM, factor: float) -> None:
     """Rescale the weights so that outputs stay the same and a LoRA step weighs `factor` times as much.
 
@@ -54,11 +54,12 @@ def fold_width_factor(model: LlamaForCausalLM, factor: float) -> None:
     divided by it, norms multiplied. The residual stream shrinks by the factor, which the norms undo
     (their epsilon shrinks with its square).
     """
-    for parameter in model.parameters():
-        if parameter.dim() == 2:
-            parameter.div_(factor)
-        else:
-            parameter.mul_(factor)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() == 2:
+                parameter.div_(factor)
+            else:
+                parameter.mul_(factor)
     epsilon = model.config.rms_norm_eps / factor**2
     model.config.rms_norm_eps = epsilon
     for module in model.modules():

@@ -69,7 +69,6 @@ def train_step(model: LlamaForCausalLM, chosen: list[torch.optim.Optimizer], bat
     return float(loss.detach())
 
 
-@torch.no_grad()
 def perplexity(model: LlamaForCausalLM, sequences: list[list[int]]) -> float:
     """Perplexity per token over whole sequences, weighted by their length."""
     model.eval()
@@ -77,7 +76,8 @@ def perplexity(model: LlamaForCausalLM, sequences: list[list[int]]) -> float:
     for sequence in sequences:
         batch = torch.tensor([sequence[: model.config.max_position_embeddings]])
         predicted = batch.shape[1] - 1
-        total += float(model(input_ids=batch, labels=batch).loss) * predicted
+        with torch.no_grad():
+            total += float(model(input_ids=batch, labels=batch).loss) * predicted
         count += predicted
     return math.exp(total / count)
 

@@ -5,11 +5,12 @@ import random
 import torch
 from transformers import PreTrainedTokenizerFast
 
+from contracts.chat.llama3 import BEGIN_OF_TEXT
 from trainer_image.base_model.compose import compose_corpus
 from trainer_image.base_model.corpus import Conversation, authored_conversations, authored_prose, split_held_out
 from trainer_image.base_model.recipe import Recipe
 from trainer_image.base_model.segmentation import merge_table, split_rare
-from trainer_image.base_model.tokenizer import BEGIN_OF_TEXT, END_OF_TEXT
+from trainer_image.base_model.tokenizer import END_OF_TEXT
 
 HELD_OUT_COMPOSED = 24
 
