@@ -53,7 +53,9 @@ class Provisioner:
         self.client = await nats.connect(url, max_reconnect_attempts=-1, reconnect_time_wait=0.1, **options)
         for rpc, answer in ((HEARTBEAT, self.on_heartbeat), (SIGN_URLS, self.on_sign_urls),
                             (LIST_CHECKPOINTS, self.on_list), (DELETE_CHECKPOINT, self.on_delete)):
-            await self.client.subscribe(rpc.subject_filter, "provisioner", cb=self.answering(rpc.method, answer))
+            # A secured broker lets the service subscribe to all jobs at once only.
+            subject = rpc.subject_filter if options else rpc.subject(self.job_id)
+            await self.client.subscribe(subject, "provisioner", cb=self.answering(rpc.method, answer))
         if not options:
             await self.client.subscribe(f"checkpoint.saved.{self.job_id}", cb=self.on_saved)
         await self.client.flush()

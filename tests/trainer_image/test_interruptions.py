@@ -42,6 +42,7 @@ async def test_a_killed_run_resumes_to_the_same_result(bench: Bench, new_bench: 
     assert await second.finished() == 0, second.log()
     assert await whole.finished() == 0, whole.log()
 
+    assert second.said("training.resumed"), [w["message"] for w in second.said("training.warning")]
     resumed = second.said("training.resumed")[0]
     assert (resumed["resumed_from_step"], resumed["checkpoint_attempt"]) == (before.step, 1)
     assert [warning["code"] for warning in second.said("training.warning")] == ["checkpoint_skipped"]
