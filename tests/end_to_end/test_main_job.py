@@ -85,8 +85,8 @@ def test_a_signed_url_works_without_a_key_and_not_without_its_signature(system, 
 
 
 def test_a_killed_trainer_resumes_from_its_checkpoint(system) -> None:
-    job = system.start_job(preset="balanced", hyperparameters={"num_epochs": 12})
-    system.wait_for(job.id, lambda found: (found.current_step or 0) >= 8)
+    job = system.start_job(preset="balanced", hyperparameters={"num_epochs": 6})
+    system.wait_for(job.id, lambda found: (found.current_step or 0) >= 4)
     os.kill(system.trainers(job.id)[0].pid, signal.SIGKILL)
     system.wait_for(job.id, lambda found: found.status == "completed")
     figures = history.check(system, job.id)

@@ -19,6 +19,7 @@ from stack.parts import free_port
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "examples" / "sample.json"
+_AFTERMATH_S = 30.0
 
 
 class StackUnderTest:
@@ -107,7 +108,7 @@ class StackUnderTest:
     def wait_for(self, job_id: str, condition: Callable[[Job], bool], timeout_s: float = 240.0) -> Job:
         """The job, once the condition holds; an AssertionError with its last events otherwise."""
         deadline = time.monotonic() + timeout_s
-        job = None
+        job, ended_at = None, 0.0
         while time.monotonic() < deadline:
             try:
                 job = self.job(job_id)
@@ -116,7 +117,9 @@ class StackUnderTest:
                 continue
             if condition(job):
                 return job
-            if job.has_ended:
+            # What other services say about a job follows its end within seconds; longer, and it will never be.
+            ended_at = ended_at or (time.monotonic() if job.has_ended else 0.0)
+            if ended_at and time.monotonic() - ended_at > _AFTERMATH_S:
                 break
             time.sleep(0.2)
         raise AssertionError(
