@@ -20,7 +20,7 @@ from contracts.job_status import JobStatus
 from contracts.pod_environment import PodSpec
 from contracts.rpc.pods import HEARTBEAT, Heartbeat
 from contracts.rpc.spec import PodRpc
-from trainer_image.broker import Broker, NoAnswer
+from trainer_image.broker import Broker, NoAnswer, Refused
 from trainer_image.errors import NetworkLost
 from trainer_image.journal import Journal
 from trainer_image.publisher import NotConfirmed, Publisher
@@ -149,7 +149,7 @@ class Reporter:
                 reply = await self._broker.ask(HEARTBEAT, beat, self.spec.heartbeat_interval_s)
                 if reply.directive == "stop":
                     self._on_stop(reply.reason)
-            except NoAnswer as error:
+            except (NoAnswer, Refused) as error:
                 _log.debug("heartbeat unanswered: %s", error)
             await asyncio.sleep(self.spec.heartbeat_interval_s)
 
