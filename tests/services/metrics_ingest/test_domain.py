@@ -138,7 +138,7 @@ ODD = [
     {"data__values": {}}, {"data__values": {"loss": [1]}}, {"data__values": {"loss": ["0.5", 1]}},
     {"data__values": {"loss": ["nan", 1]}}, {"data__values": {"loss": ["x", 1]}}, {"data__values": {"loss": [True, 1]}},
     {"data__values": {"loss": "ab"}}, {"data__values": {str(n): [1, 2] for n in range(65)}}, {"data__attempt": 0},
-    {"data__attempt": "2"}, {"data__job_id": "x"}, {"data__job_id": str(uuid7())}, {"data__sequence": -1},
+    {"data__attempt": "2"}, {"data__job_id": "x"}, {"data__job_id": "01900000-0000-7000-8000-0000000000ff"}, {"data__sequence": -1},
     {"data__resumed_from_step": -1}, {"subject": "metrics.reported.x"}, {"type": "brightrun.job.deleted.v1"},
     {"type": "x"}, {"specversion": "0.3"}, {"time": "yesterday"}, {"time": "2026-11-22T12:00:00"}, {"id": "x"},
     {"data": None}, {"data__unknown": 1}, {"datacontenttype": "text/plain"}, {"traceparent": None},

@@ -17,7 +17,8 @@ from services.provisioner.domain.storage import KeyRefused, ObjectAddress, addre
 from services.provisioner.domain.strikes import Cause, Strikes, count
 
 LIMITS = Limits()
-JOB, WORKSPACE = UUID(int=0x0190_0000_0000_7000_8000_0000_0000_0001), UUID(int=0x0190_0000_0000_7000_8000_0000_0000_00AA)
+JOB = UUID(int=0x0190_0000_0000_7000_8000_0000_0000_0001)
+WORKSPACE = UUID(int=0x0190_0000_0000_7000_8000_0000_0000_00AA)
 
 
 @given(st.uuids(), st.integers(min_value=1, max_value=10_000))
