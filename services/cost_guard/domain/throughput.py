@@ -29,7 +29,7 @@ class Prior:
 # local: the tiny model on two CPU cores, measured on the development machine.
 PRIORS: dict[GpuType, Prior] = {
     GpuType.H100_PCIE_80GB: Prior(930.0, 720.0, 180.0, 0.19, 0.35, "70B QLoRA on one H100 from published figures"),
-    GpuType.LOCAL: Prior(2500.0, 9.0, 8.0, 0.05, 0.60, "the tiny local model on two CPU cores"),
+    GpuType.LOCAL: Prior(2800.0, 8.5, 5.0, 0.5, 0.60, "the tiny local model on two CPU cores"),
 }
 
 
