@@ -3,6 +3,7 @@
 from typing import Any
 
 import structlog
+from asyncpg.exceptions import LockNotAvailableError
 
 from chassis.database import Database
 from services.metrics_ingest.connections import writing
@@ -60,11 +61,17 @@ class Cleaner:
         async with writing(self._database) as connection:
             numbers = [row["number"] for row in await connection.fetch(_GONE, JOBS_PER_PARTITION)]
         for number in numbers:
-            async with writing(self._database) as connection:
+            try:
+                await self._drop(number)
+            except LockNotAvailableError:
                 # Readers hold the parent for milliseconds; when one holds it longer the next round tries again.
-                await connection.execute("SET LOCAL lock_timeout = '2s'")
-                await connection.execute(f"DROP TABLE IF EXISTS {partition_name(number)}")
-            _log.info("partition_dropped", partition=partition_name(number))
+                _log.info("partition_in_use", partition=partition_name(number))
+
+    async def _drop(self, number: int) -> None:
+        async with writing(self._database) as connection:
+            await connection.execute("SET LOCAL lock_timeout = '2s'")
+            await connection.execute(f"DROP TABLE IF EXISTS {partition_name(number)}")
+        _log.info("partition_dropped", partition=partition_name(number))
 
     async def _prepare(self) -> None:
         async with writing(self._database) as connection:

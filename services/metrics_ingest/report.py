@@ -85,7 +85,7 @@ def read_report(raw: RawMessage) -> Report:
 def _consistent(raw: RawMessage, envelope: _Envelope) -> bool:
     data, expected = envelope.data, len(envelope.data.steps)
     return (
-        raw.subject == envelope.subject == f"metrics.reported.{data.job_id}"
+        raw.subject == envelope.subject == f"{MetricsReported.subject_prefix()}.{data.job_id}"
         and len(data.times) == expected
         and all(len(column) == expected for column in data.values.values())
     )
