@@ -15,7 +15,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-PROMPT = "I feel anxious about money and do not know where to begin. What should I do first?"
+PROMPTS = (
+    "I feel anxious about money and do not know where to begin. What should I do first?",
+    "I am ashamed of my credit card debt.",
+    "Should I pay off my mortgage early or invest?",
+    "My husband and I always argue about money.",
+)
 SYSTEM = "You are a warm financial planner. You acknowledge feelings before facts."
 # A trained adapter moves logits by tenths and more; rounding alone moves them by less than a thousandth.
 _SMALLEST_CHANGE = 1e-3
@@ -23,10 +28,11 @@ _SMALLEST_CHANGE = 1e-3
 
 @dataclass(frozen=True)
 class Verified:
-    """`largest_change`: largest difference of next-token logits between adapter on and off over the prompt."""
+    """`largest_change`: largest difference of next-token logits between adapter on and off over the prompts."""
 
     adapter_parameters: int
     largest_change: float
+    prompt: str
     base_answer: str
     trained_answer: str
 
@@ -70,7 +76,24 @@ def _compare(adapter: Path, base_model: str, max_new_tokens: int) -> Verified:
     tokenizer = AutoTokenizer.from_pretrained(adapter)
     base = AutoModelForCausalLM.from_pretrained(base_model, dtype=torch.float32)
     model = PeftModel.from_pretrained(base, str(adapter)).eval()
-    messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": PROMPT}]
+    shown = largest = None
+    for prompt in PROMPTS:
+        change, base_answer, trained_answer = _both(model, tokenizer, prompt, max_new_tokens)
+        largest = max(change, largest or 0.0)
+        shown = (prompt, base_answer, trained_answer)
+        if base_answer != trained_answer:
+            break  # one answer that differs shows more than four that do not
+    assert shown is not None
+    assert largest is not None
+    parameters = sum(value.numel() for name, value in model.named_parameters() if "lora_" in name)
+    return Verified(parameters, largest, *shown)
+
+
+def _both(model: Any, tokenizer: Any, prompt: str, max_new_tokens: int) -> tuple[float, str, str]:
+    """Largest change of a next-token logit over the prompt, the base model's answer and the adapted model's."""
+    import torch
+
+    messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": prompt}]
     inputs = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt", return_dict=True)
     with torch.inference_mode():
         trained_logits, trained_answer = model(**inputs).logits, _answer(model, tokenizer, inputs, max_new_tokens)
@@ -78,8 +101,7 @@ def _compare(adapter: Path, base_model: str, max_new_tokens: int) -> Verified:
             base_logits, base_answer = model(**inputs).logits, _answer(model, tokenizer, inputs, max_new_tokens)
     if not torch.isfinite(trained_logits).all():
         raise ValueError("the adapted model's logits are not finite")
-    parameters = sum(value.numel() for name, value in model.named_parameters() if "lora_" in name)
-    return Verified(parameters, (trained_logits - base_logits).abs().max().item(), base_answer, trained_answer)
+    return (trained_logits - base_logits).abs().max().item(), base_answer, trained_answer
 
 
 def _answer(model: Any, tokenizer: Any, inputs: Any, max_new_tokens: int) -> str:
@@ -112,7 +134,7 @@ def _words(result: Verified) -> str:
     return (
         f"The adapter loads ({result.adapter_parameters:,} parameters) and changes the model's answers "
         f"(logits by up to {result.largest_change:.2f}).\n"
-        f"  Asked:   {PROMPT}\n  Base:    {result.base_answer}\n  Trained: {result.trained_answer}"
+        f"  Asked:   {result.prompt}\n  Base:    {result.base_answer}\n  Trained: {result.trained_answer}"
     )
 
 
