@@ -81,7 +81,12 @@ def _event(system: StackUnderTest, job_id: str, kind: str, attempt: int) -> floa
 
 
 def _first_after(system: StackUnderTest, job_id: str, kind: str, moment: float) -> float:
-    return next(_time(event) for event in _events(system, job_id, kind) if _time(event) > moment)
+    """When the first such event after `moment` happened; waits for it."""
+    while True:
+        for event in _events(system, job_id, kind):
+            if _time(event) > moment:
+                return _time(event)
+        time.sleep(0.2)
 
 
 def _time(event: dict[str, Any]) -> float:
