@@ -161,7 +161,8 @@ async def test_a_failure_that_a_repetition_may_cure_begins_another_attempt(world
     job_id = await world.started()
     await world.hear(failed(job_id, retryable=True))
     await world.settle(20)
-    assert (await world.kinds())[-1] == "pod.running a2"
+    # The old machine's end and the new one's start are two pods' affairs: either may be first.
+    assert set((await world.kinds())[-2:]) == {"pod.running a2", "pod.terminated a1"}
 
 
 async def test_a_final_failure_ends_the_job(world: World) -> None:
