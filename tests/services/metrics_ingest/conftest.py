@@ -95,8 +95,10 @@ class Trainer:
         """All that was published has been stored, refused or buried."""
 
         async def done() -> bool:
+            # Nothing pending may also mean that the consumer has not yet noticed the newest message.
+            last = (await self.jetstream.stream_info("METRICS")).state.last_seq
             info = await self.jetstream.consumer_info("METRICS", "metrics_ingest_metrics")
-            return info.num_pending == 0 and info.num_ack_pending == 0
+            return info.num_pending == 0 and info.num_ack_pending == 0 and info.ack_floor.stream_seq >= last
 
         await until(done)
 
