@@ -25,7 +25,7 @@ import nats
 import numpy as np
 
 from benchmarks.metrics_ingest import WORKSPACE, Running, publish, service
-from chassis.bus import Bus
+from chassis.messaging.bus import Bus
 from chassis.settings import ServiceSettings
 from contracts.envelope import new_event
 from contracts.events import MetricsReported

@@ -162,7 +162,7 @@ def timed(function: Callable[[], Any]) -> Seconds:
 async def apply_topology(url: str) -> None:
     import nats
 
-    from chassis import topology
+    from chassis.messaging import topology
 
     client = await nats.connect(url)
     await topology.apply(client.jetstream(timeout=10), STREAMS, CONSUMERS)

@@ -1,13 +1,14 @@
-"""What readiness asks about the parts every service has."""
+"""What health asks about the parts every service has. Only the database decides over readiness; the rest is shown."""
 
 from typing import TYPE_CHECKING
 
-from chassis.bus import Bus
-from chassis.database import Database
-from chassis.health import OK, Check, CheckResult
-from chassis.object_store import ObjectStore
-from chassis.outbox import backlog
-from chassis.topology import consumer_drift
+from chassis.database.engine import Database
+from chassis.messaging.bus import Bus
+from chassis.messaging.drift import consumer_drift
+from chassis.messaging.losses import LossWatch
+from chassis.messaging.outbox import backlog
+from chassis.objects.store import ObjectStore
+from chassis.observability.health import OK, Check, CheckResult
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -21,11 +22,11 @@ def database_check(database: Database) -> Check:
 
 
 def bus_check(bus: Bus) -> Check:
-    """NATS connected, and no consumer stopped (after too many dead letters) or ended."""
+    """NATS connected, and no consumer paused (after too many dead letters) or ended."""
 
     async def check() -> CheckResult:
-        troubles = bus.troubles()
-        return CheckResult("failed", "; ".join(troubles)) if troubles else OK
+        issues = bus.health_issues()
+        return CheckResult("failed", "; ".join(issues)) if issues else OK
 
     return check
 
@@ -34,8 +35,11 @@ def outbox_check(database: Database) -> Check:
     """`value` is the age in seconds of the oldest event no stream has confirmed."""
 
     async def check() -> CheckResult:
-        async with database.read() as tx:
-            found = await backlog(tx)
+        async with database.read() as connection:
+            found = await backlog(connection)
+        if found.parked:
+            words = f"{found.parked} events are parked because no stream can take them: python -m chassis.parked list"
+            return CheckResult("failed", words, found.parked)
         if found.age_s > _OUTBOX_TOO_OLD_S:
             detail = f"{found.unpublished} events wait; the oldest for {found.age_s:.0f} s. Is NATS up?"
             return CheckResult("failed", detail, round(found.age_s, 1))
@@ -53,6 +57,18 @@ def drift_check(bus: Bus) -> Check:
             return OK
         words = "; ".join(map(str, found[:3]))
         return CheckResult("failed", f"{words}. Run 'python -m chassis.topology'.", len(found))
+
+    return check
+
+
+def loss_check(bus: Bus) -> Check:
+    """No stream has dropped what a consumer of this service had not settled."""
+    watch = LossWatch()
+
+    async def check() -> CheckResult:
+        losses = {spec.durable: await watch.lost(bus.jetstream, spec) for spec in bus.consumers}
+        found = [f"{durable} lost {count} messages" for durable, count in losses.items() if count]
+        return CheckResult("failed", "; ".join(found), sum(losses.values())) if found else OK
 
     return check
 

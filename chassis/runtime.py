@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from fastapi import FastAPI
@@ -12,36 +12,38 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import MetaData
 from starlette.applications import Starlette
 
-from chassis import checks, logs, tracing
+from chassis import checks
 from chassis.background import BackgroundTasks, backoff_s
-from chassis.bus import Bus
 from chassis.cancellation import cancel_and_wait
 from chassis.clock import Clock, SystemClock
-from chassis.database import Database
-from chassis.health import Health
-from chassis.idempotency.claims import Claims
-from chassis.object_store import ObjectStore
-from chassis.operations import observe, operation_routes
-from chassis.reconciler import PRUNE_INTERVAL_S, every, prune_messages
-from chassis.relay import Relay
-from chassis.server import serve
+from chassis.database.engine import Database
+from chassis.database.listen import PgListener
+from chassis.messaging.bus import Bus
+from chassis.messaging.events import EventRouter
+from chassis.messaging.relay import Relay
+from chassis.messaging.requests import RequestRouter
+from chassis.messaging.upkeep import PRUNE_INTERVAL_S, prune_messages
+from chassis.objects.store import ObjectStore
+from chassis.observability import logs, tracing
+from chassis.observability.health import Health
 from chassis.settings import ServiceSettings
+from chassis.web.operations import observe, operation_routes, probe_routes
+from chassis.web.server import CloseWhileDraining, serve
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
-__all__ = ["ServiceRuntime", "mount_operations", "serve", "worker_app"]
+__all__ = ["ServiceRuntime", "mount_operations", "operations_app", "serve", "worker_app"]
 
-_PURGE_INTERVAL_S = 600.0
+_WATCH_INTERVAL_S = 15.0
 log = structlog.get_logger(__name__)
 
 
 class ServiceRuntime:
     """Built by a service's `app.py` without touching the network; `lifespan()` starts and stops everything.
 
-    `redis` and `objects` exist only when asked for. The tables in `metadata` decide what runs beside the service:
-    `outbox` brings the relay and pruning, `idempotency_keys` their purge. Add consumers, RPC handlers, background
-    tasks and checks (`health.add`) before the lifespan begins.
+    `redis` and `objects` exist only when asked for. A table `outbox` in `metadata` brings the relay. Include routers,
+    add background tasks and checks (`health.add`) before the lifespan begins.
     """
 
     def __init__(
@@ -58,13 +60,16 @@ class ServiceRuntime:
         self.registry = CollectorRegistry()
         self.health = Health(settings.service_name)
         self.stopping = asyncio.Event()
-        self.database = Database(settings.database_url, application_name=settings.service_name)
+        self.database = Database(
+            settings.database_url, application_name=settings.service_name,
+            pool_size=settings.database_pool_size, max_overflow=settings.database_max_overflow,
+        )
         self.bus = Bus(settings, self.database)
         self._redis = _redis(settings.redis_url) if with_redis else None
         self._objects = ObjectStore(settings) if with_objects else None
         self._background = BackgroundTasks(SystemClock())
-        self._add_upkeep(set(metadata.tables))
-        self._add_checks(set(metadata.tables))
+        self._add_upkeep(publishes="outbox" in metadata.tables)
+        self._add_checks(publishes="outbox" in metadata.tables)
 
     @property
     def redis(self) -> "Redis":
@@ -78,36 +83,46 @@ class ServiceRuntime:
             raise RuntimeError("this service was built without with_objects=True")
         return self._objects
 
-    def background(self, name: str, coroutine_function: Callable[[], Awaitable[None]]) -> None:
-        """Runs it while the service lives; restarted with backoff when it raises, unready while it keeps failing."""
-        self._background.add(name, coroutine_function)
+    def include(self, *routers: EventRouter | RequestRouter, **context: Any) -> None:
+        """Handle events and answer requests; handlers find settings, clock, database and `context` by FromContext."""
+        self.bus.include(*routers, settings=self.settings, clock=self.clock, **context)
 
-    def _add_upkeep(self, tables: set[str]) -> None:
-        if "outbox" in tables:
+    def background(self, name: str, run: Callable[[], Awaitable[object]]) -> None:
+        """Runs it while the service lives; started again with backoff when it raises, shown while it keeps failing."""
+        self._background.add(name, run)
+
+    def periodic(
+        self, name: str, interval_s: float, run: Callable[[], Awaitable[object]], *, woken_by: PgListener | None = None
+    ) -> None:
+        """Runs it now and then every `interval_s` seconds, sooner when `woken_by` hears something."""
+        self._background.add_periodic(name, interval_s, run, woken_by)
+
+    def _add_upkeep(self, *, publishes: bool) -> None:
+        if publishes:
             self.background("relay", Relay(self.database, self.bus).run)
-            self.background("pruning", lambda: every(PRUNE_INTERVAL_S, lambda: prune_messages(self.database)))
-        if "idempotency_keys" in tables:
-            claims = Claims(self.database, self.metadata.tables["idempotency_keys"])
-            self.background("idempotency-purge", lambda: every(_PURGE_INTERVAL_S, claims.purge))
+        self.periodic("pruning", PRUNE_INTERVAL_S, lambda: prune_messages(self.database, with_outbox=publishes))
 
-    def _add_checks(self, tables: set[str]) -> None:
-        add = self.health.add
-        add("database", checks.database_check(self.database))
+    def _add_checks(self, *, publishes: bool) -> None:
+        """Ready means that requests can be answered. What else is wrong is shown, counted and alerted on: taking
+        every replica out because one consumer paused would make it worse."""
+        add = partial(self.health.add, critical=False)
+        self.health.add("database", checks.database_check(self.database))
         add("nats", checks.bus_check(self.bus))
         add("consumers", checks.drift_check(self.bus))
-        if "outbox" in tables:
-            add("outbox", checks.outbox_check(self.database))
+        add("losses", checks.loss_check(self.bus))
         add("background", self._background.check)
-        # Without them a service is slower or refuses single requests; taking every replica out would be worse.
+        if publishes:
+            add("outbox", checks.outbox_check(self.database))
         if self._redis is not None:
-            add("redis", checks.redis_check(self._redis), critical=False)
+            add("redis", checks.redis_check(self._redis))
         if self._objects is not None:
-            add("s3", checks.objects_check(self._objects), critical=False)
+            add("s3", checks.objects_check(self._objects))
+        # Checks set the gauges that alerts read, whether or not anybody asks for health.
+        self.periodic("health", _WATCH_INTERVAL_S, self.health.ready)
 
     def begin_drain(self) -> None:
-        """First step of a shutdown: readiness says no, and open streams (`stopping`) end."""
+        """First step of a shutdown: readiness says no, and connections are closed with their answers."""
         self.health.draining = True
-        self.stopping.set()
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
@@ -127,6 +142,7 @@ class ServiceRuntime:
                 yield
             finally:
                 self.begin_drain()
+                self.stopping.set()
 
     async def _start(self) -> None:
         await self._until_it_works("database", self.database.ping)
@@ -159,10 +175,16 @@ class ServiceRuntime:
 
 
 def mount_operations(app: FastAPI, runtime: ServiceRuntime) -> None:
-    """/health/live, /health/ready and /metrics, access log, HTTP metrics and traces for a FastAPI app."""
+    """/health/live and /health/ready, access log, HTTP metrics and traces for a FastAPI app with a public port."""
     app.state.runtime = runtime
-    app.router.routes.extend(operation_routes(runtime.health, runtime.registry))
+    app.router.routes.extend(probe_routes(runtime.health))
     observe(app, runtime.registry)
+    app.add_middleware(CloseWhileDraining, health=runtime.health)
+
+
+def operations_app(runtime: ServiceRuntime) -> Starlette:
+    """For the operators' port of a service whose main port is public: health in detail, and metrics."""
+    return Starlette(routes=operation_routes(runtime.health, runtime.registry))
 
 
 def worker_app(runtime: ServiceRuntime) -> Starlette:

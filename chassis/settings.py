@@ -32,30 +32,11 @@ class ServiceSettings(BaseSettings):
     otlp_endpoint: str = ""  # empty: spans are made (trace ids exist everywhere) but not exported
     workers: int = Field(default=1, ge=1)
     startup_wait_s: float = Field(default=10.0, ge=0)  # the lifespan waits this long before serving unready
-    shutdown_grace_s: int = Field(default=20, ge=1)  # k8s terminationGracePeriodSeconds must exceed it
-
-
-class JwtSettings(BaseSettings):
-    """Which bearer tokens are accepted (`BRIGHTRUN_JWT_*`). Nothing set: only API keys work.
-
-    Either `jwks_url` (any OpenID Connect issuer) or `secret` (HS256, as Supabase signs) or both.
-    `roles_claim` and `workspace_claim` are dotted paths into the token; `user_metadata` is refused there because
-    Supabase lets users write it themselves. `role_names` maps an issuer's names to ours.
-    """
-
-    model_config = SettingsConfigDict(env_prefix="BRIGHTRUN_JWT_", env_ignore_empty=True, extra="ignore", frozen=True)
-
-    issuer: str = ""
-    audience: str = "authenticated"
-    jwks_url: str = ""
-    secret: SecretStr = SecretStr("")
-    algorithms: tuple[str, ...] = ("RS256", "ES256", "EdDSA")
-    roles_claim: str = "app_metadata.roles"
-    workspace_claim: str = "app_metadata.workspace_id"
-    role_names: dict[str, str] = Field(default_factory=dict)
-    leeway_s: int = 10
-    jwks_max_age_s: int = 600
-
-    @property
-    def enabled(self) -> bool:
-        return bool(self.jwks_url or self.secret.get_secret_value())
+    # The operators' port: metrics and health in detail. 0: none (a service without a REST API has them on http_port).
+    operations_port: int = Field(default=0, ge=0, le=65535)
+    # After SIGTERM it serves on for so long, closing connections: set it where a balancer must learn of the end.
+    drain_s: float = Field(default=0.0, ge=0)
+    shutdown_grace_s: int = Field(default=20, ge=1)  # k8s terminationGracePeriodSeconds must exceed drain_s + this
+    # Connections of one process: pool_size kept open, max_overflow more under load, one for LISTEN beside them.
+    database_pool_size: int = Field(default=10, ge=1)
+    database_max_overflow: int = Field(default=10, ge=0)

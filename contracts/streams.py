@@ -25,6 +25,11 @@ class StreamSpec:
     duplicate_window_s: int = 120
     storage: str = "file"
     replicas: int = 1
+    max_msg_size: int = 1024**2
+    # One job's share of a stream; -1: no limit.
+    max_msgs_per_subject: int = -1
+    # A full stream refuses what is new (an outbox keeps it and tries again) instead of dropping what is old.
+    refuse_new: bool = True
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,8 @@ class ConsumerSpec:
     max_ack_pending: int = 256
     batch_size: int = 32
     deliver_policy: str = "all"
-    # So many dead letters in a row, without a success in between, mean that the consumer is broken and stops.
+    # So many dead letters in a row, of many jobs and without a success in between, mean that the consumer is broken:
+    # it pauses.
     dead_letter_limit: int = 20
     # Empty: one filter per event. Never `*.>`: a durable hears only what its table row says.
     filter_subjects: tuple[str, ...] = field(default=())
@@ -49,13 +55,22 @@ class ConsumerSpec:
 
 STREAMS: tuple[StreamSpec, ...] = (
     StreamSpec("JOBS", ("job.>",), "What job_api decided about jobs"),
-    StreamSpec("PODS", ("pod.>",), "The life of the machines"),
-    StreamSpec("TRAINING", ("training.>", "checkpoint.>", "evaluation.>"), "What trainers report"),
-    StreamSpec("METRICS", ("metrics.>",), "Training metrics in batches", max_age_s=3 * DAY_S, max_bytes=8 * 1024**3),
+    # Pods publish to the next three. A pod that floods pushes out its own oldest messages, never another job's, and
+    # never gets others refused: the limits of a subject times the size of a message stay below the stream's bytes.
+    StreamSpec("PODS", ("pod.>",), "The life of the machines", max_msgs_per_subject=1_000, refuse_new=False),
+    StreamSpec(
+        "TRAINING", ("training.>", "checkpoint.>", "evaluation.>"), "What trainers report",
+        max_msgs_per_subject=100_000, refuse_new=False,
+    ),
+    StreamSpec(
+        "METRICS", ("metrics.>",), "Training metrics in batches", max_age_s=3 * DAY_S, max_bytes=8 * 1024**3,
+        max_msg_size=256 * 1024, max_msgs_per_subject=300_000, refuse_new=False,
+    ),
     StreamSpec("COSTS", ("cost.>", "budget.>"), "Money"),
     StreamSpec("VALIDATION", ("validation.>",), "Verdicts about trained models"),
     StreamSpec(
-        DEAD_LETTER_STREAM, (f"{DEAD_LETTER_PREFIX}.>",), "Messages that no consumer could take", max_age_s=90 * DAY_S
+        DEAD_LETTER_STREAM, (f"{DEAD_LETTER_PREFIX}.>",), "Messages that no consumer could take", max_age_s=90 * DAY_S,
+        max_msgs_per_subject=1_000,
     ),
 )
 
@@ -74,7 +89,6 @@ CONSUMERS: tuple[ConsumerSpec, ...] = (
     _consumer("provisioner", "JOBS"),
     _consumer("provisioner", "PODS"),
     _consumer("provisioner", "TRAINING"),
-    # Every tenant speaks on this one: a single faulty pod must not be able to stop it within seconds.
     _consumer(
         "metrics_ingest", "METRICS", ack_wait_s=15.0, batch_size=500, max_ack_pending=5000, dead_letter_limit=2000
     ),
@@ -94,3 +108,9 @@ def consumer(durable: str) -> ConsumerSpec:
 
 def consumers_of(service: str) -> tuple[ConsumerSpec, ...]:
     return tuple(spec for spec in CONSUMERS if spec.service == service)
+
+
+def stream_of(subject: str) -> str | None:
+    """The stream that takes a subject; None when no stream does."""
+    entity = subject.partition(".")[0]
+    return next((spec.name for spec in STREAMS if f"{entity}.>" in spec.subjects), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chassis.nats_jwt import Permissions
+from chassis.messaging.nats_jwt import Permissions
 from contracts.registry import EVENTS
 from contracts.rpc.catalog import POD_RPCS, RPCS
 from contracts.streams import DEAD_LETTER_PREFIX, DEAD_LETTER_STREAM, STREAMS, ConsumerSpec, consumers_of

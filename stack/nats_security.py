@@ -17,8 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from chassis import nats_jwt
-from chassis.nats_jwt import Key, Permissions
+from chassis.messaging import nats_jwt
+from chassis.messaging.nats_jwt import Key, Permissions
 from stack.nats_permissions import SERVICES, TOPOLOGY, service_permissions, topology_permissions
 from stack.private_files import write_private
 

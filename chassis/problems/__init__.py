@@ -1,4 +1,4 @@
-"""RFC 9457 errors: raise `ProblemError` (or a subclass) anywhere, `install(app)` once per FastAPI app."""
+"""RFC 9457 errors: raise `ProblemError` (or a subclass) anywhere; `chassis.web.problems` brings them to HTTP."""
 
 from chassis.problems.errors import (
     DOCS,
@@ -15,7 +15,6 @@ from chassis.problems.errors import (
     Unauthenticated,
 )
 from chassis.problems.failures import problem_for
-from chassis.problems.handlers import install, problem_response
 
 __all__ = [
     "DOCS",
@@ -30,7 +29,5 @@ __all__ = [
     "ServiceUnavailable",
     "TooManyRequests",
     "Unauthenticated",
-    "install",
     "problem_for",
-    "problem_response",
 ]

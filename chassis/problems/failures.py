@@ -7,7 +7,7 @@ import sys
 
 import sqlalchemy.exc
 
-from chassis.database import DatabaseUnavailable, is_transient
+from chassis.database.engine import DatabaseUnavailable, is_transient
 from chassis.problems.errors import ProblemError, ServiceUnavailable
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from chassis.outbox import emit
+from chassis.messaging.outbox import emit
 from contracts.envelope import new_event
 from contracts.events import BudgetExceeded, BudgetThreshold
 from services.cost_guard import ledger

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from chassis.outbox import emit
+from chassis.messaging.outbox import emit
 from contracts.envelope import new_event
 from contracts.events import CostOverrun, CostUpdated
 from services.cost_guard import budgets, ledger

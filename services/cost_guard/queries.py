@@ -1,7 +1,7 @@
 """Answers for job_api."""
 
 from chassis.clock import Clock
-from chassis.database import Database
+from chassis.database.engine import Database
 from contracts.rpc.costs import (
     BudgetQuery,
     BudgetView,

@@ -1,7 +1,7 @@
 """What happens by time: the meter of running machines."""
 
 from chassis.clock import Clock
-from chassis.database import Database
+from chassis.database.engine import Database
 from services.cost_guard import ledger
 from services.cost_guard.costs import report_cost
 from services.cost_guard.settings import Settings

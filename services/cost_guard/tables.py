@@ -1,12 +1,10 @@
 from sqlalchemy import BigInteger, Boolean, Column, DateTime, Float, Index, Integer, MetaData, Table, Text, func, text
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
-from chassis.inbox import inbox_table
-from chassis.outbox import outbox_table
+from chassis.messaging.tables import add_messaging_tables
 
 metadata = MetaData()
-outbox = outbox_table(metadata)
-inbox = inbox_table(metadata)
+add_messaging_tables(metadata)
 
 # Rates are data: a change is a new row, so that an old interval keeps the rate it was billed at.
 gpu_rates = Table(

@@ -3,8 +3,8 @@
 from collections import OrderedDict
 from datetime import datetime
 
-from chassis.auth import ApiKeyLookup, ApiKeyRecord
 from chassis.clock import Clock
+from services.job_api.edge.auth import ApiKeyLookup, ApiKeyRecord
 
 MAX_AGE_S = 2.0
 _CAPACITY = 1_000

@@ -4,18 +4,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
+from chassis.reconciler import every
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
-from chassis import auth, idempotency, problems
-from chassis.deadletter import DeadLetters
-from chassis.idempotency import Claims
-from chassis.reconciler import every
+from chassis.messaging.dead_letters import DeadLetters
 from chassis.runtime import ServiceRuntime, mount_operations
-from chassis.settings import JwtSettings
+from services.job_api.edge.auth.settings import JwtSettings
+from chassis.web import problems
 from services.job_api import handlers, reconciler
 from services.job_api.api_key_cache import ApiKeyCache
+from services.job_api.edge.idempotency import Claims
 from services.job_api.files import store as file_store
 from services.job_api.live import JobNews
 from services.job_api.repository.accounts import ApiKeyTable

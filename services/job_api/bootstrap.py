@@ -15,16 +15,16 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from chassis.auth import Role, new_api_key
-from chassis.auth.api_keys import ApiKeys
 from chassis.clock import SystemClock
-from chassis.database import Database
+from chassis.database import locks
+from chassis.database.engine import Database
 from contracts.identifiers import uuid7
+from services.job_api.edge.auth import Role, new_api_key
+from services.job_api.edge.auth.api_keys import ApiKeys
 from services.job_api.repository import accounts
 from services.job_api.settings import Settings
 
 WORKSPACE, EMAIL, KEY_NAME = "Default workspace", "admin@localhost", "bootstrap"
-_LOCK = 7_201_341
 
 
 async def bootstrap(database: Database, path: Path, url: str) -> dict[str, Any]:
@@ -43,7 +43,7 @@ async def bootstrap(database: Database, path: Path, url: str) -> dict[str, Any]:
 
 
 async def _make(tx: AsyncConnection) -> dict[str, Any]:
-    await tx.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+    await tx.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": locks.BOOTSTRAP})
     first = await accounts.first_workspace(tx)
     workspace_id: UUID = first["id"] if first else uuid7()
     name: str = first["name"] if first else WORKSPACE

@@ -1,6 +1,6 @@
 """Events in: every one of them is recorded in its job's history and projected onto the job."""
 
-from chassis.bus import Bus
+from chassis.messaging.bus import Bus
 from contracts.streams import consumers_of
 from services.job_api.usecases.record_event import record_event
 

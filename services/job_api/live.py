@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 from uuid import UUID
 
+from chassis.database.listen import Wakeup
 from chassis.problems import ServiceUnavailable
-from chassis.wakeup import Wakeup
 from services.job_api.repository.jobs import EVENT_CHANNEL
 
 

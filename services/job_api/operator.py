@@ -3,9 +3,9 @@
 Some things belong to no single workspace (GPU rates, messages that cannot be read); its admins look after them.
 """
 
-from chassis.auth import Principal
-from chassis.database import Database
+from chassis.database.engine import Database
 from chassis.problems import Forbidden
+from services.job_api.edge.auth import Principal
 from services.job_api.repository import accounts
 
 

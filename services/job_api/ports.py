@@ -11,7 +11,7 @@ ReplyT = TypeVar("ReplyT", bound=BaseModel)
 
 
 class Asks(Protocol):
-    """Questions to other services; `chassis.bus.Bus` is the real one."""
+    """Questions to other services; `chassis.messaging.bus.Bus` is the real one."""
 
     async def request(self, rpc: Rpc[RequestT, ReplyT], request: RequestT, timeout_s: float = 2.0) -> ReplyT:
         """Raises the ProblemError of the other side, or ServiceUnavailable without an answer."""

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from sqlalchemy.engine import RowMapping
 
-from chassis.deadletter import DeadLetter
+from chassis.messaging.dead_letters import DeadLetter
 from contracts.job_status import JobStatus, allowed_actions
 from services.job_api.domain.configuration import differences_from_preset
 

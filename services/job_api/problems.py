@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from chassis.problems import BadRequest, Conflict, Invalid, NotFound, ProblemError
-from chassis.problems.validation import validation_problem
+from chassis.web.problems.validation import validation_problem
 from contracts.job_status import JobAction, JobStatus
 from contracts.money import format_usd, usd
 from contracts.rpc.costs import ReserveReply

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from chassis.database import Database
+from chassis.database.engine import Database
 from contracts.rpc import costs
 from contracts.rpc.costs import ReleaseRequest
 from services.job_api.ports import Asks

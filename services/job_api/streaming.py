@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy.engine import RowMapping
 
-from chassis.database import Database
+from chassis.database.engine import Database
 from contracts.job_status import TERMINAL, JobStatus
 from services.job_api import presenters
 from services.job_api.live import JobNews, news_or_timeout

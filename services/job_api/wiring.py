@@ -6,14 +6,14 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from starlette.responses import Response
 
-from chassis.auth import Principal, Role, require
-from chassis.bus import Bus
 from chassis.clock import Clock
-from chassis.database import Database
-from chassis.deadletter import DeadLetters
-from chassis.idempotency import Once, once
-from chassis.object_store import ObjectStore
+from chassis.database.engine import Database
+from chassis.messaging.bus import Bus
+from chassis.messaging.dead_letters import DeadLetters
+from chassis.objects.store import ObjectStore
 from services.job_api.api_key_cache import ApiKeyCache
+from services.job_api.edge.auth import Principal, Role, require
+from services.job_api.edge.idempotency import Once, once
 from services.job_api.live import JobNews
 from services.job_api.presenters import to_json
 from services.job_api.settings import Settings

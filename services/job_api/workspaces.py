@@ -4,10 +4,10 @@ from uuid import UUID
 
 import httpx
 
-from chassis.auth import Principal, TokenVerifier
 from chassis.clock import Clock
-from chassis.database import Database
-from chassis.settings import JwtSettings
+from chassis.database.engine import Database
+from services.job_api.edge.auth.settings import JwtSettings
+from services.job_api.edge.auth import Principal, TokenVerifier
 from services.job_api.repository import accounts
 
 

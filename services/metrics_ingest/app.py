@@ -1,9 +1,9 @@
 """Composition root of metrics_ingest."""
 
+from chassis.reconciler import every
 from starlette.applications import Starlette
 
 from chassis.clock import Clock
-from chassis.reconciler import every
 from chassis.runtime import ServiceRuntime, worker_app
 from contracts.rpc import metrics
 from contracts.streams import consumer

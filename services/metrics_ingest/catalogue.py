@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from chassis.database import Database
-from chassis.retry import Permanent
+from chassis.database.engine import Database
+from chassis.messaging.retry import Permanent
 from services.metrics_ingest.connections import reading, writing
 from services.metrics_ingest.partitions import ensure_partition, partition_of
 

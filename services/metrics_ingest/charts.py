@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chassis.database import Database
+from chassis.database.engine import Database
 from contracts.rpc.metrics import AttemptBoundary, RangeQuery, RangeReply, Series
 from services.metrics_ingest.columns import read_curve
 from services.metrics_ingest.connections import reading

@@ -5,7 +5,7 @@ from typing import Any
 import structlog
 from asyncpg.exceptions import LockNotAvailableError
 
-from chassis.database import Database
+from chassis.database.engine import Database
 from services.metrics_ingest.connections import writing
 from services.metrics_ingest.hot_window import HotWindow
 from services.metrics_ingest.partitions import JOBS_PER_PARTITION, ensure_partition, partition_name, partition_of

@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 from sqlalchemy import text
 
-from chassis.database import Database, DatabaseUnavailable
+from chassis.database.engine import Database, DatabaseUnavailable
 
 
 @asynccontextmanager

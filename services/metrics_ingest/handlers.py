@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
+from chassis.messaging.consume import Handler
 from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from chassis.consume import Handler
 from contracts.envelope import Event, EventData
 from contracts.events import JobDeleted
 from services.metrics_ingest.tables import jobs

@@ -8,9 +8,9 @@ import numpy as np
 import structlog
 
 from chassis.clock import Clock
-from chassis.raw_batches import DONE, Outcome
-from chassis.raw_message import RawMessage
-from chassis.retry import Failure, classify
+from chassis.messaging.raw_batches import DONE, Outcome
+from chassis.messaging.raw_message import RawMessage
+from chassis.messaging.retry import Failure, classify
 from services.metrics_ingest.hot_window import HotWindow
 from services.metrics_ingest.metrics import BATCH_POINTS, LAG_SECONDS, NOT_FINITE, POINTS, STORE_SECONDS
 from services.metrics_ingest.report import Report, read_report

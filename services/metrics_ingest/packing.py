@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chassis.database import Database
+from chassis.database.engine import Database
 from services.metrics_ingest.columns import read_rows, segment_columns
 from services.metrics_ingest.connections import writing
 from services.metrics_ingest.domain.points import BLOCK_STEPS

@@ -5,7 +5,7 @@ import binascii
 import struct
 from typing import Any
 
-from chassis.database import Database
+from chassis.database.engine import Database
 from chassis.problems import Invalid
 from contracts.rpc.metrics import ExportPage, ExportQuery, Latest, LatestQuery, LatestValue, RawPoint
 from services.metrics_ingest.connections import reading

@@ -10,8 +10,8 @@ from uuid import UUID
 import msgspec
 import numpy as np
 
-from chassis.raw_message import RawMessage, read_event
-from chassis.retry import Permanent
+from chassis.messaging.raw_message import RawMessage, read_event
+from chassis.messaging.retry import Permanent
 from contracts.events import MetricsReported
 from services.metrics_ingest.domain.curves import Floats, Ints
 from services.metrics_ingest.domain.points import LARGEST

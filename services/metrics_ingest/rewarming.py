@@ -4,7 +4,7 @@ import asyncio
 
 import structlog
 
-from chassis.database import Database
+from chassis.database.engine import Database
 from services.metrics_ingest.columns import read_rows
 from services.metrics_ingest.connections import reading
 from services.metrics_ingest.domain.points import LARGEST, Points

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import numpy as np
 
-from chassis.database import Database
-from chassis.retry import Permanent
+from chassis.database.engine import Database
+from chassis.messaging.retry import Permanent
 from services.metrics_ingest.catalogue import JobRow, MetricNames, lock_jobs, refusal
 from services.metrics_ingest.connections import writing
 from services.metrics_ingest.copy_format import COLUMNS, binary_copy

@@ -18,12 +18,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import UUID
 
-from chassis.inbox import inbox_table
-from chassis.outbox import outbox_table
+from chassis.messaging.tables import add_messaging_tables
 
 metadata = MetaData()
-outbox = outbox_table(metadata)
-inbox = inbox_table(metadata)
+add_messaging_tables(metadata, publishes=False)
 
 metric_names = Table(
     "metric_names",

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
+from chassis.reconciler import Wakeup, every
 from starlette.applications import Starlette
 
 from chassis.clock import Clock
-from chassis.reconciler import Wakeup, every
 from chassis.runtime import ServiceRuntime, worker_app
 from contracts.streams import consumers_of
 from services.notifier.adapters.email import EmailSender

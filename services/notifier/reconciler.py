@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Counter
 from sqlalchemy import Row
 
 from chassis.clock import Clock
-from chassis.database import Database
+from chassis.database.engine import Database
 from contracts.identifiers import uuid7
 from services.notifier import repository
 from services.notifier.domain import Channel, retry_after

@@ -1,12 +1,10 @@
 from sqlalchemy import Column, DateTime, Index, Integer, MetaData, Table, Text, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
-from chassis.inbox import inbox_table
-from chassis.outbox import outbox_table
+from chassis.messaging.tables import add_messaging_tables
 
 metadata = MetaData()
-outbox = outbox_table(metadata)
-inbox = inbox_table(metadata)
+add_messaging_tables(metadata, publishes=False)
 
 # status: pending -> sending -> sent | pending (tried again) | failed (given up) | unknown (crashed while sending).
 deliveries = Table(

@@ -3,10 +3,10 @@
 from datetime import timedelta
 from pathlib import Path
 
+from chassis.reconciler import every
 from starlette.applications import Starlette
 
-from chassis.nats_jwt import Key
-from chassis.reconciler import every
+from chassis.messaging.nats_jwt import Key
 from chassis.runtime import ServiceRuntime, worker_app
 from services.provisioner.adapters.local import LocalProvider, LocalSettings
 from services.provisioner.adapters.nats_users import NatsUsers, NoNatsUsers

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import structlog
 
-from chassis.object_store import ObjectStore
+from chassis.objects.store import ObjectStore
 from services.provisioner.leases import Toolbox
 from services.provisioner.ports import CredentialIssuer
 from services.provisioner.repository import checkpoints, pods

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from chassis.messaging.consume import Handler
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from chassis.bus import Bus
 from chassis.clock import Clock
-from chassis.consume import Handler
+from chassis.messaging.bus import Bus
 from contracts import events
 from contracts.envelope import Event, EventData
 from contracts.streams import consumers_of

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chassis.clock import Clock
-from chassis.database import Database
+from chassis.database.engine import Database
 from services.provisioner.domain.limits import Limits
 from services.provisioner.domain.model import Job, Pod
 from services.provisioner.metrics import Metrics

@@ -5,10 +5,10 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from chassis.bus import Bus
 from chassis.clock import Clock
-from chassis.database import Database
-from chassis.object_store import ObjectStore
+from chassis.database.engine import Database
+from chassis.messaging.bus import Bus
+from chassis.objects.store import ObjectStore
 from chassis.problems import Conflict, Forbidden, Invalid
 from contracts.rpc import pods as rpc
 from services.provisioner.domain.model import Job, Pod

@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
-from chassis.bus import Bus
-from chassis.database import Database
+from chassis.database.engine import Database
+from chassis.messaging.bus import Bus
 from chassis.problems import NotFound
 from contracts.rpc import pods as rpc
 from services.provisioner.domain.model import Pod

@@ -3,9 +3,9 @@
 import asyncio
 
 import structlog
-
-from chassis.logs import bound_contextvars
 from chassis.reconciler import Wakeup, every
+
+from chassis.observability.logs import bound_contextvars
 from services.provisioner.creation import Creation
 from services.provisioner.domain.model import Pod, PodStatus
 from services.provisioner.leases import Lease, Toolbox

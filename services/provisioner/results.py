@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 
-from chassis.object_store import ObjectNotFound, ObjectStore
+from chassis.objects.store import ObjectNotFound, ObjectStore
 from contracts.envelope import Event
 from contracts.events import EvaluationGenerated, TrainingCompleted, TrainingFailed
 from contracts.registry import UnknownEventType, parse_event

@@ -15,8 +15,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
-from chassis.inbox import inbox_table
-from chassis.outbox import outbox_table
+from chassis.messaging.tables import add_messaging_tables
 
 metadata = MetaData()
 
@@ -111,5 +110,4 @@ checkpoints = Table(
     Index("checkpoints_to_purge", "deleted_at", postgresql_where=text("deleted_at IS NOT NULL AND purged_at IS NULL")),
 )
 
-outbox = outbox_table(metadata)
-inbox = inbox_table(metadata)
+add_messaging_tables(metadata)

@@ -7,7 +7,7 @@ from uuid import UUID
 import structlog
 from pydantic import ValidationError
 
-from chassis.object_store import ObjectNotFound, ObjectStore
+from chassis.objects.store import ObjectNotFound, ObjectStore
 from chassis.problems import ServiceUnavailable
 from contracts.events import CheckpointManifest, CheckpointSaved
 from services.provisioner.domain.model import Job

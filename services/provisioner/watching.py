@@ -6,8 +6,8 @@ from typing import Any
 
 import structlog
 
-from chassis.object_store import ObjectStore
-from chassis.outbox import emit
+from chassis.messaging.outbox import emit
+from chassis.objects.store import ObjectStore
 from chassis.problems import ServiceUnavailable
 from contracts.envelope import Event
 from contracts.events import TrainingCompleted, TrainingFailed

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chassis import nats_jwt
-from chassis.nats_jwt import InvalidToken, Key, Permissions
+from chassis.messaging import nats_jwt
+from chassis.messaging.nats_jwt import InvalidToken, Key, Permissions
 
 
 def test_keys_say_what_they_are():

@@ -11,8 +11,8 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
 
-from chassis import nats_jwt
-from chassis.nats_jwt import Key
+from chassis.messaging import nats_jwt
+from chassis.messaging.nats_jwt import Key
 from contracts.streams import STREAMS, consumers_of
 from services.provisioner.adapters.nats_users import pod_permissions
 from stack.nats_permissions import SERVICES, service_permissions

@@ -132,7 +132,7 @@ async def broker_with_streams(server: NatsPart, new_bench: Any) -> Bench:
 
 async def apply_topology(bench: Bench) -> None:
     """Over a connection of its own: the bench's may still be on its way back to a restarted server."""
-    from chassis import topology
+    from chassis.messaging import topology
 
     client = await nats.connect(bench.url, connect_timeout=5, max_reconnect_attempts=-1, reconnect_time_wait=0.1)
     await topology.apply(client.jetstream(timeout=10), STREAMS, CONSUMERS)

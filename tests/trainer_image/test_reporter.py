@@ -11,7 +11,7 @@ import nats
 import pytest
 import pytest_asyncio
 
-from chassis import nats_jwt, topology
+from chassis.messaging import nats_jwt, topology
 from contracts.events import PodInterrupted, PodTerminated, TrainingWarning
 from contracts.pod_environment import PodSpec
 from contracts.presets import PRESETS

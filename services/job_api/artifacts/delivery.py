@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from weakref import WeakValueDictionary
 
 from chassis.clock import Clock
-from chassis.object_store import ObjectNotFound, ObjectStore
+from chassis.objects.store import ObjectNotFound, ObjectStore
 from chassis.problems import ProblemError
 from services.job_api.artifacts import problems
 from services.job_api.artifacts.package import WEIGHTS, Package

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, Literal
 from uuid import UUID
 
-from chassis.object_store import ObjectStore
+from chassis.objects.store import ObjectStore
 from contracts.events.metrics import METRIC_NAMES
 from contracts.rpc.metrics import EXPORT, ExportQuery, RawPoint
 from services.job_api.artifacts import problems

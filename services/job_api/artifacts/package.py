@@ -9,7 +9,7 @@ from typing import Literal
 
 from sqlalchemy.engine import RowMapping
 
-from chassis.object_store import ObjectStore
+from chassis.objects.store import ObjectStore
 from services.job_api.artifacts import papers, problems
 from services.job_api.artifacts.sources import Source, StoredFile, Text, stored_file
 

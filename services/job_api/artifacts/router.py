@@ -7,7 +7,6 @@ from fastapi import APIRouter, Query, Request
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from chassis.auth import Principal
 from contracts.identifiers import uuid7
 from services.job_api import presenters
 from services.job_api.artifacts import presenter, problems, repository
@@ -17,6 +16,7 @@ from services.job_api.artifacts.package import WeightsFormat, package
 from services.job_api.artifacts.schemas import ArtifactList, DownloadList, DownloadListQuery, DownloadView
 from services.job_api.artifacts.sources import BUCKET
 from services.job_api.domain.keyset import InvalidCursor
+from services.job_api.edge.auth import Principal
 from services.job_api.problems import invalid_cursor, job_not_found
 from services.job_api.repository import accounts, jobs
 from services.job_api.wiring import Downloader, JsonResponse, Parts, Reader, WithParts

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy.engine import RowMapping
 
-from chassis.object_store import ObjectNotFound, ObjectStore
+from chassis.objects.store import ObjectNotFound, ObjectStore
 from services.job_api.artifacts import problems
 
 BUCKET = "model-artifacts"

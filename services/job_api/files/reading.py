@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
-from chassis.object_store import ObjectStore
+from chassis.objects.store import ObjectStore
 from contracts.chat import Conversation
 from contracts.training_file import read_canonical
 

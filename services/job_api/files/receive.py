@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
 from chassis.problems import ProblemError
-from chassis.problems.validation import validation_problem
+from chassis.web.problems.validation import validation_problem
 from contracts.training_file.json_source import MAX_BYTES
 from services.job_api.files import problems
 from services.job_api.files.form import FileTooLarge, UploadForm

@@ -7,9 +7,9 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from sqlalchemy.engine import RowMapping
 
-from chassis.auth import Principal
 from services.job_api import presenters
 from services.job_api.domain.keyset import InvalidCursor
+from services.job_api.edge.auth import Principal
 from services.job_api.files import presenter, problems, repository, store
 from services.job_api.files.importing import import_received
 from services.job_api.files.preview import preview

@@ -10,13 +10,13 @@ import structlog
 from sqlalchemy.engine import RowMapping
 
 from chassis.clock import Clock
-from chassis.database import Database
-from chassis.idempotency import Once
-from chassis.object_store import ObjectStore, ObjectStoreUnavailable
+from chassis.database.engine import Database
+from chassis.objects.store import ObjectStore, ObjectStoreUnavailable
 from chassis.problems import ServiceUnavailable
 from contracts.identifiers import uuid7
 from contracts.training_file import CANONICAL_MEDIA_TYPE
 from services.job_api import presenters
+from services.job_api.edge.idempotency import Once
 from services.job_api.files import presenter, problems, repository
 from services.job_api.files.importing import Imported
 from services.job_api.files.receive import Received

@@ -10,9 +10,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from chassis.auth import ApiKeyRecord, NewApiKey, Role
-from chassis.database import Database
+from chassis.database.engine import Database
 from contracts.identifiers import uuid7
+from services.job_api.edge.auth import ApiKeyRecord, NewApiKey, Role
 from services.job_api.tables import api_keys, memberships, users, workspaces
 
 _BY_PREFIX = select(api_keys, memberships.c.roles.label("member_roles")).join(
@@ -21,7 +21,7 @@ _BY_PREFIX = select(api_keys, memberships.c.roles.label("member_roles")).join(
 
 
 class ApiKeyTable:
-    """`chassis.auth.ApiKeyLookup` over our table. A key never has more roles than its user has now."""
+    """`services.job_api.edge.auth.ApiKeyLookup` over our table. A key never has more roles than its user has now."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
-from chassis.auth import Role
+from services.job_api.edge.auth import Role
 from services.job_api.schemas.fields import GivenName, Request, View
 
 Email = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, max_length=254,

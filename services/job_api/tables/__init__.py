@@ -4,21 +4,19 @@ The columns of `training_jobs`, `model_artifacts` and the file tables keep the n
 text has dollars the column says `_micro_usd`, and the API shows both.
 """
 
-from chassis.idempotency import idempotency_table
-from chassis.inbox import inbox_table
-from chassis.outbox import outbox_table
+from chassis.messaging.tables import add_messaging_tables
+from services.job_api.edge.idempotency import idempotency_table
 from services.job_api.tables.accounts import api_keys, memberships, users, workspaces
 from services.job_api.tables.artifacts import artifact_downloads, artifact_files, model_artifacts
 from services.job_api.tables.columns import metadata
 from services.job_api.tables.files import training_files
 from services.job_api.tables.jobs import job_events, reservation_intents, training_jobs
 
-outbox = outbox_table(metadata)
-inbox = inbox_table(metadata)
+add_messaging_tables(metadata)
 idempotency_keys = idempotency_table(metadata)
 
 __all__ = [
-    "api_keys", "artifact_downloads", "artifact_files", "idempotency_keys", "inbox", "job_events", "memberships",
-    "metadata", "model_artifacts", "outbox", "reservation_intents", "training_files", "training_jobs", "users",
+    "api_keys", "artifact_downloads", "artifact_files", "idempotency_keys", "job_events", "memberships",
+    "metadata", "model_artifacts", "reservation_intents", "training_files", "training_jobs", "users",
     "workspaces",
 ]

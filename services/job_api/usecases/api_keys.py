@@ -6,11 +6,11 @@ from uuid import UUID
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from chassis.auth import new_api_key
 from chassis.clock import Clock
-from chassis.database import Database
-from chassis.idempotency import Once
+from chassis.database.engine import Database
 from chassis.problems import Invalid, NotFound
+from services.job_api.edge.auth import new_api_key
+from services.job_api.edge.idempotency import Once
 from services.job_api.presenters import plain
 from services.job_api.repository import accounts
 from services.job_api.schemas.administration import CreateApiKey

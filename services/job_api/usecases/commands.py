@@ -7,10 +7,10 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chassis.clock import Clock
-from chassis.database import Database
-from chassis.idempotency import Once
+from chassis.database.engine import Database
 from contracts.rpc.costs import ReserveReply, ReserveRequest
 from services.job_api import presenters, problems
+from services.job_api.edge.idempotency import Once
 from services.job_api.ports import Asks
 from services.job_api.repository import jobs
 from services.job_api.usecases import create_job, end_job, retry_job, start_job

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from chassis.database import Database
+from chassis.database.engine import Database
 from contracts.events import JobCreated
 from contracts.hyperparameters import Hyperparameters
 from contracts.identifiers import uuid7

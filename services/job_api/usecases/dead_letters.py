@@ -3,10 +3,10 @@
 import json
 from typing import Any
 
-from chassis.auth import Principal
-from chassis.database import Database
-from chassis.deadletter import DeadLetter, DeadLetters
+from chassis.database.engine import Database
+from chassis.messaging.dead_letters import DeadLetter, DeadLetters
 from chassis.problems import NotFound, ProblemError, ServiceUnavailable
+from services.job_api.edge.auth import Principal
 from services.job_api.operator import is_operator
 
 _BATCH = 100

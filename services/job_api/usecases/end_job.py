@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chassis.clock import Clock
-from chassis.outbox import emit
+from chassis.messaging.outbox import emit
 from contracts.envelope import new_event
 from contracts.events import JobDeleted
 from contracts.job_status import JobAction

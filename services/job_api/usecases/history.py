@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from chassis.outbox import emit
+from chassis.messaging.outbox import emit
 from contracts.envelope import EventData, new_event
 from services.job_api.repository import events, jobs
 

@@ -9,10 +9,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chassis.clock import Clock
-from chassis.inbox import claim
-from chassis.outbox import emit
+from chassis.messaging.inbox import claim
+from chassis.messaging.outbox import emit
 from chassis.problems import BadRequest, Invalid, NotFound
-from chassis.problems.validation import validation_problem
+from chassis.web.problems.validation import validation_problem
 from contracts.envelope import Event, EventData, new_event
 from contracts.registry import UnknownEventType, parse_event
 from services.job_api.domain import webhook

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from chassis.retry import Permanent
+from chassis.messaging.retry import Permanent
 from contracts.envelope import Event, EventData
 from contracts.events import CostUpdated, PodRunning, TrainingCompleted, ValidationUpdated
 from contracts.job_projection import JobState, project

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from chassis.database import Database
+from chassis.database.engine import Database
 from contracts.hyperparameters import HyperparameterOverrides, Hyperparameters
 from contracts.job_status import JobAction
 from services.job_api import problems

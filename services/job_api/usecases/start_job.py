@@ -6,7 +6,7 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chassis.clock import Clock
-from chassis.database import Database
+from chassis.database.engine import Database
 from contracts.events import TrainingFileReference
 from contracts.job_status import JobAction
 from contracts.rpc import costs

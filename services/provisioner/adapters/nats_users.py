@@ -5,7 +5,7 @@ from uuid import UUID
 
 import nats
 
-from chassis.nats_jwt import (
+from chassis.messaging.nats_jwt import (
     Key,
     Permissions,
     claims_of,

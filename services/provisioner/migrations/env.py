@@ -1,4 +1,3 @@
-from chassis.migration_env import run
-from services.provisioner.tables import metadata
+from chassis.database.migration_env import run
 
-run(metadata)
+run()

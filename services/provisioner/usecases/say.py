@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from chassis.outbox import emit
+from chassis.messaging.outbox import emit
 from contracts.envelope import new_event
 from contracts.events import InterruptionSource, PodFailed, PodInterrupted, PodRequested, PodRunning, PodTerminated
 from contracts.events.pod import PodEvent

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from chassis.retry import Permanent
+from chassis.messaging.retry import Permanent
 from contracts.events import CheckpointSaved, PodInterrupted, TrainingCompleted, TrainingFailed, TrainingStarted
 from services.provisioner.domain.limits import Limits
 from services.provisioner.domain.model import Job, JobState, Pod, Result

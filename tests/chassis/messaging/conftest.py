@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest_asyncio
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from chassis.database import Database
+from chassis.database.engine import Database
 from stack.parts import NatsPart
 from tests.chassis.messaging.pipe import METADATA, Pipe, raw_jetstream
 

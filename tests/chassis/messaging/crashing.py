@@ -6,9 +6,9 @@ import signal
 import sys
 from typing import Any
 
-from chassis import relay
-from chassis.database import Database
-from chassis.settle import Settlement
+from chassis.database.engine import Database
+from chassis.messaging import relay
+from chassis.messaging.settlement import Settlement
 from tests.chassis.messaging.pipe import Pipe, job_event, record
 
 
@@ -20,7 +20,7 @@ async def _die(*_: Any, **__: Any) -> Any:
 async def main(point: str, nats_url: str, database_url: str) -> None:
     pipe = Pipe(nats_url, Database(database_url))
     if point == "between commit and publish":
-        relay.publish_in_lanes = _die
+        relay.publish_by_key = _die
     elif point == "between publish and marking":
         relay.Relay._mark = _die  # type: ignore[method-assign]
     elif point == "between effect and ack":

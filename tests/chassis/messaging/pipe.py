@@ -14,22 +14,23 @@ from nats.js import JetStreamContext
 from sqlalchemy import BigInteger, Column, Identity, MetaData, Table, Text, Uuid, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from chassis import topology
-from chassis.bus import Bus
-from chassis.consume import Handler
-from chassis.database import Database
-from chassis.inbox import inbox_table
-from chassis.outbox import OUTBOX, emit, outbox_table
-from chassis.relay import Relay
+from chassis.database.engine import Database
+from chassis.messaging import topology
+from chassis.messaging.bus import Bus
+from chassis.messaging.events import EventRouter, Tx, about
+from chassis.messaging.outbox import OUTBOX, emit
+from chassis.messaging.relay import Relay
+from chassis.messaging.tables import add_messaging_tables
 from contracts.envelope import Event, new_event
 from contracts.events import JobDeleted
 from contracts.identifiers import uuid7
 from contracts.streams import ConsumerSpec, StreamSpec
 
+Handler = Callable[[Event[Any], AsyncConnection], Awaitable[None]]
+
 WORKSPACE = UUID("00000000-0000-7000-8000-000000000001")
 METADATA = MetaData()
-outbox_table(METADATA)
-inbox_table(METADATA)
+add_messaging_tables(METADATA)
 EFFECTS = Table(
     "effects", METADATA,
     Column("id", BigInteger, Identity(), primary_key=True),
@@ -60,6 +61,17 @@ async def record(event: Event[Any], tx: AsyncConnection, worker: str = "") -> No
     await tx.execute(insert(EFFECTS).values(event_id=event.id, worker=worker))
 
 
+def events_to(handler: Handler, consumer: ConsumerSpec) -> EventRouter:
+    """A router with this one handler."""
+    router = EventRouter()
+
+    @router.durable(consumer)(filter=about(*consumer.events))
+    async def on_event(event: Event[Any], tx: Tx) -> None:
+        await handler(event, tx)
+
+    return router
+
+
 @dataclass
 class Pipe:
     """Speaker and listener share one database here; they would not in the product."""
@@ -80,7 +92,7 @@ class Pipe:
         """A started bus; with a handler it consumes the durable."""
         bus = Bus(PipeSettings("listener", self.nats_url), self.database, **options)
         if handler is not None:
-            bus.consume(self.consumer, {JobDeleted: handler})
+            bus.include(events_to(handler, self.consumer))
         await bus.start()
         self._buses.append(bus)
         return bus

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from chassis import topology
-from chassis.bus import Bus
-from chassis.database import Database
-from chassis.deadletter import DeadLetters
+from chassis.database.engine import Database
+from chassis.messaging import topology
+from chassis.messaging.bus import Bus
+from chassis.messaging.dead_letters import DeadLetters
 from contracts.envelope import Event
 from stack.parts import NatsPart, PostgresPart
 from tests.chassis.messaging.conftest import create_tables
@@ -18,6 +18,7 @@ from tests.chassis.messaging.pipe import (
     Pipe,
     PipeSettings,
     ack_pending,
+    events_to,
     eventually,
     job_event,
     raw_jetstream,
@@ -138,9 +139,9 @@ async def test_the_store_of_nats_is_set_back(own_pipe: Pipe, nats_server: NatsPa
 async def test_a_bus_started_before_nats_connects_later(own_pipe: Pipe, nats_server: NatsPart) -> None:
     await asyncio.to_thread(nats_server.stop)
     bus = Bus(PipeSettings("listener", own_pipe.nats_url), own_pipe.database)
-    bus.consume(own_pipe.consumer, dict.fromkeys(own_pipe.consumer.events, record))
+    bus.include(events_to(record, own_pipe.consumer))
     await bus.start(wait_s=0.2)
-    assert "NATS is not connected" in bus.troubles()
+    assert "NATS is not connected" in bus.health_issues()
     await own_pipe.relay(bus)
     event = job_event()
     await own_pipe.say(event)
@@ -226,11 +227,11 @@ async def test_the_topology_watcher_repairs_a_lost_stream(own_pipe: Pipe) -> Non
 
 
 async def _troubled(bus: Bus) -> bool:
-    return bool(bus.troubles())
+    return bool(bus.health_issues())
 
 
 async def _well(bus: Bus) -> bool:
-    return not bus.troubles()
+    return not bus.health_issues()
 
 
 async def _nothing_unpublished(pipe: Pipe) -> bool:

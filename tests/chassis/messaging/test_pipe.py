@@ -10,12 +10,13 @@ from opentelemetry.sdk.trace import TracerProvider
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from chassis.bus import Bus
 from chassis.cancellation import cancel_and_wait
 from chassis.checks import bus_check, drift_check, outbox_check
-from chassis.deadletter import DeadLetters
-from chassis.outbox import emit
-from chassis.retry import Permanent
+from chassis.messaging.bus import Bus
+from chassis.messaging.dead_letters import DeadLetters
+from chassis.messaging.events import EventRouter
+from chassis.messaging.outbox import emit
+from chassis.messaging.retry import Permanent
 from contracts.envelope import Event
 from contracts.events import JobDeleted
 from contracts.identifiers import uuid7
@@ -39,7 +40,7 @@ async def test_an_event_takes_effect_once(pipe: Pipe) -> None:
     await pipe.has_one_effect_each(events)
     await eventually(lambda: _settled(pipe))
     assert await pipe.unpublished() == 0
-    assert bus.troubles() == []
+    assert bus.health_issues() == []
     assert (await outbox_check(pipe.database)()).value == 0.0
 
 
@@ -102,7 +103,7 @@ async def test_a_message_redelivered_after_the_duplicate_window_has_no_second_ef
     await js._nc.close()
     await pipe.has_one_effect_each([event])
     await eventually(lambda: _settled(pipe))
-    assert bus.troubles() == []
+    assert bus.health_issues() == []
 
 
 async def test_a_failing_handler_is_retried_by_the_table_and_then_dead_lettered(pipe: Pipe) -> None:
@@ -227,7 +228,7 @@ async def test_many_dead_letters_in_a_row_stop_the_consumer(pipe: Pipe) -> None:
     await bus.stop()
     healthy = await pipe.bus(record)  # a restart begins anew; what was not dead-lettered is still there
     await eventually(lambda: _effects(pipe, 60 - len(letters)))
-    assert healthy.troubles() == []
+    assert healthy.health_issues() == []
 
 
 async def test_infrastructure_that_is_away_uses_up_no_tries(pipe: Pipe) -> None:
@@ -286,7 +287,7 @@ async def test_two_copies_at_once_have_one_effect(pipe: Pipe) -> None:
     await pipe.has_one_effect_each([event])
     await eventually(lambda: _settled(pipe))
     assert calls == ["handled"]
-    assert first.troubles() == second.troubles() == []
+    assert first.health_issues() == second.health_issues() == []
 
 
 async def test_stop_lets_running_handlers_finish(pipe: Pipe) -> None:
@@ -353,8 +354,10 @@ async def test_drift_from_the_table_is_seen(pipe: Pipe) -> None:
 
 async def test_every_event_of_the_table_needs_a_handler(pipe: Pipe) -> None:
     bus = Bus(PipeSettings("listener", pipe.nats_url), pipe.database)
+    router = EventRouter()
+    router.durable(pipe.consumer)
     with pytest.raises(ValueError, match=JobDeleted.event_type()):
-        bus.consume(pipe.consumer, {})
+        bus.include(router)
 
 
 async def _settled(pipe: Pipe) -> bool:
@@ -370,7 +373,7 @@ async def _dead(letters: DeadLetters, count: int) -> bool:
 
 
 async def _stopped(bus: Bus) -> bool:
-    return any("stopped after" in trouble for trouble in bus.troubles())
+    return any("stopped after" in trouble for trouble in bus.health_issues())
 
 
 async def _effects(pipe: Pipe, count: int) -> bool:

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from chassis.bus import Bus
-from chassis.deadletter import DeadLetters
-from chassis.raw_batches import DONE, BatchHandler, Outcome
-from chassis.raw_message import RawMessage
-from chassis.retry import Permanent
+from chassis.messaging.bus import Bus
+from chassis.messaging.dead_letters import DeadLetters
+from chassis.messaging.raw_batches import DONE, BatchHandler, Outcome
+from chassis.messaging.raw_message import RawMessage
+from chassis.messaging.retry import Permanent
 from tests.chassis.messaging.pipe import Pipe, PipeSettings, ack_pending, eventually, raw_jetstream
 
 

@@ -7,7 +7,8 @@ import pytest
 import pytest_asyncio
 from pydantic import BaseModel, Field
 
-from chassis.bus import Bus
+from chassis.messaging.bus import Bus
+from chassis.messaging.requests import PodJob, RequestRouter
 from chassis.problems import Conflict, ProblemError, ServiceUnavailable
 from contracts.rpc.spec import PodRpc, Rpc
 from stack.parts import NatsPart
@@ -36,15 +37,27 @@ async def double(question: Question) -> Answer:
 
 
 BusFactory = Callable[..., Awaitable[Bus]]
+Answering = Callable[[Question], Awaitable[Answer]]
+
+
+def answering(handler: Answering) -> RequestRouter:
+    """A router that answers DOUBLE."""
+    router = RequestRouter()
+
+    @router.rpc(DOUBLE)
+    async def answer(question: Question) -> Answer:
+        return await handler(question)
+
+    return router
 
 
 @pytest_asyncio.fixture
 async def bus(nats: NatsPart) -> AsyncIterator[BusFactory]:
     started: list[Bus] = []
 
-    async def make(service: str, register: Callable[[Bus], None] = lambda bus: None) -> Bus:
+    async def make(service: str, *routers: RequestRouter) -> Bus:
         made = Bus(PipeSettings(service, nats.url))
-        register(made)
+        made.include(*routers)
         await made.start()
         started.append(made)
         return made
@@ -55,7 +68,7 @@ async def bus(nats: NatsPart) -> AsyncIterator[BusFactory]:
 
 
 async def test_a_question_is_answered(bus: BusFactory) -> None:
-    await bus("answerer", lambda it: it.serve(DOUBLE, double))
+    await bus("answerer", answering(double))
     asker = await bus("asker")
     replies = await asyncio.gather(*(asker.request(DOUBLE, Question(amount=n)) for n in range(100)))
     assert [reply.doubled for reply in replies] == [2 * n for n in range(100)]
@@ -66,7 +79,7 @@ async def test_a_problem_is_raised_again_as_it_was(bus: BusFactory) -> None:
         raise Conflict("Not enough money: 3 USD left, 5 USD needed.", code="budget_exceeded",
                        suggested_fix="Raise the budget.", left_micro_usd=3_000_000)
 
-    await bus("answerer", lambda it: it.serve(DOUBLE, refuse))
+    await bus("answerer", answering(refuse))
     asker = await bus("asker")
     with pytest.raises(ProblemError) as caught:
         await asker.request(DOUBLE, Question(amount=1))
@@ -88,7 +101,7 @@ async def test_no_answer_in_time_is_503(bus: BusFactory) -> None:
         await asyncio.sleep(5)
         return Answer(doubled=0)
 
-    await bus("answerer", lambda it: it.serve(DOUBLE, sleep))
+    await bus("answerer", answering(sleep))
     asker = await bus("asker")
     with pytest.raises(ServiceUnavailable, match="did not answer in time"):
         await asker.request(DOUBLE, Question(amount=1), timeout_s=0.2)
@@ -98,7 +111,7 @@ async def test_a_bug_in_the_answer_shows_no_details(bus: BusFactory) -> None:
     async def broken(question: Question) -> Answer:
         raise KeyError("secret internals")
 
-    await bus("answerer", lambda it: it.serve(DOUBLE, broken))
+    await bus("answerer", answering(broken))
     asker = await bus("asker")
     with pytest.raises(ProblemError) as caught:
         await asker.request(DOUBLE, Question(amount=1))
@@ -107,7 +120,7 @@ async def test_a_bug_in_the_answer_shows_no_details(bus: BusFactory) -> None:
 
 
 async def test_an_invalid_question_names_the_field(bus: BusFactory) -> None:
-    await bus("answerer", lambda it: it.serve(DOUBLE, double))
+    await bus("answerer", answering(double))
     asker = await bus("asker")
     loose = Rpc("answerer", "double", LooseQuestion, Answer)
     with pytest.raises(ProblemError) as caught:
@@ -117,10 +130,13 @@ async def test_an_invalid_question_names_the_field(bus: BusFactory) -> None:
 
 
 async def test_the_job_of_a_pod_comes_from_the_subject(bus: BusFactory) -> None:
-    async def beat(job_id: str, question: Question) -> Answer:
+    router = RequestRouter()
+
+    @router.pod_rpc(HEARTBEAT)
+    async def beat(question: Question, job_id: PodJob) -> Answer:
         return Answer(doubled=question.amount * 2, job_id=job_id)
 
-    await bus("answerer", lambda it: it.serve_pods(HEARTBEAT, beat))
+    await bus("answerer", router)
     pod = await bus("pod")
     message = await pod.connection.client.request(HEARTBEAT.subject("job-7"), b'{"amount": 4}', timeout=5)
     assert Answer.model_validate_json(message.data) == Answer(doubled=8, job_id="job-7")
@@ -134,7 +150,7 @@ async def test_one_slow_answer_does_not_hold_up_the_others(bus: BusFactory) -> N
             await release.wait()
         return Answer(doubled=question.amount * 2)
 
-    await bus("answerer", lambda it: it.serve(DOUBLE, first_waits))
+    await bus("answerer", answering(first_waits))
     asker = await bus("asker")
     slow = asyncio.create_task(asker.request(DOUBLE, Question(amount=0), timeout_s=30))
     await asyncio.sleep(0.1)
@@ -151,7 +167,7 @@ async def test_replicas_share_the_questions(bus: BusFactory) -> None:
             answered[name] += 1
             return Answer(doubled=0)
 
-        return lambda it: it.serve(DOUBLE, count)
+        return answering(count)
 
     await bus("answerer", counting("a"))
     await bus("answerer", counting("b"))
@@ -164,7 +180,7 @@ async def test_replicas_share_the_questions(bus: BusFactory) -> None:
 
 async def test_a_closed_client_is_replaced_with_all_its_answers(bus: BusFactory) -> None:
     """Some server errors make the client close for good; the connection is then built anew."""
-    answerer = await bus("answerer", lambda it: it.serve(DOUBLE, double))
+    answerer = await bus("answerer", answering(double))
     asker = await bus("asker")
     await answerer.connection.client.close()
 
@@ -172,4 +188,4 @@ async def test_a_closed_client_is_replaced_with_all_its_answers(bus: BusFactory)
         return (await asker.request(DOUBLE, Question(amount=3), timeout_s=0.5)).doubled == 6
 
     await eventually(answered)
-    assert answerer.troubles() == []
+    assert answerer.health_issues() == []

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from chassis import topology
-from chassis.topology import Drift, TopologyError
+from chassis.messaging import topology
+from chassis.messaging.topology import Drift, TopologyError
 from contracts.streams import CONSUMERS, STREAMS
 from stack.parts import NatsPart
 from tests.chassis.messaging.pipe import eventually, raw_jetstream

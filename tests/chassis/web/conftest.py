@@ -10,9 +10,10 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import MetaData
 
-from chassis import auth, problems
-from chassis.auth import ApiKeyRecord, Authenticator, Role, new_api_key
-from chassis.database import Database
+from chassis.database.engine import Database
+from chassis.web import problems
+from services.job_api.edge import auth
+from services.job_api.edge.auth import ApiKeyRecord, Authenticator, Role, new_api_key
 
 WORKSPACE = UUID("0198a000-0000-7000-8000-000000000001")
 OTHER_WORKSPACE = UUID("0198a000-0000-7000-8000-000000000002")

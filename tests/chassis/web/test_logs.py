@@ -11,9 +11,9 @@ import structlog
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from chassis import logs, tracing
-from chassis.operations import observe
-from chassis.redaction import redact, redact_value
+from chassis.observability import logs, tracing
+from chassis.observability.redaction import redact, redact_value
+from chassis.web.operations import observe
 
 Lines = Callable[[], list[dict[str, Any]]]
 

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from chassis.object_store import PART_BYTES, ObjectNotFound, ObjectStore, ObjectStoreUnavailable
+from chassis.objects.store import PART_BYTES, ObjectNotFound, ObjectStore, ObjectStoreUnavailable
 from chassis.problems import PayloadTooLarge
 from chassis.settings import ServiceSettings
 from stack.parts import free_port

@@ -10,11 +10,11 @@ from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
-from chassis import tracing
 from chassis.background import BackgroundTasks, backoff_s
 from chassis.clock import FakeClock
-from chassis.health import CheckResult, Health
-from chassis.operations import observe, operation_routes
+from chassis.observability import tracing
+from chassis.observability.health import CheckResult, Health
+from chassis.web.operations import observe, operation_routes, probe_routes
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -82,8 +82,21 @@ async def test_each_check_has_its_line(client: httpx.AsyncClient, health: Health
     assert "20 dead letters" in document["checks"]["consumers"]["detail"]
 
 
+async def test_a_public_port_says_ready_or_not_and_nothing_about_the_parts(health: Health) -> None:
+    async def broken() -> None:
+        raise ConnectionError("db-7.internal refused")
+
+    health.started = True
+    health.add("database", broken)
+    app = Starlette(routes=probe_routes(health))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        answer = await client.get("/health/ready")
+        assert (answer.status_code, answer.json()) == (503, {"status": "unready", "service": "validator"})
+        assert (await client.get("/metrics")).status_code == 404
+
+
 async def test_a_check_that_hangs_is_a_failure(client: httpx.AsyncClient, health: Health, monkeypatch: Any) -> None:
-    monkeypatch.setattr("chassis.health._CHECK_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("chassis.observability.health._CHECK_TIMEOUT_S", 0.05)
     health.started = True
     health.add("database", lambda: asyncio.sleep(60))
     status, document = await ready(client)

@@ -8,9 +8,9 @@ import sqlalchemy.exc
 from fastapi import FastAPI, HTTPException, Response
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
-from chassis.database import DatabaseUnavailable
-from chassis.operations import observe
+from chassis.database.engine import DatabaseUnavailable
 from chassis.problems import MEDIA_TYPE, Conflict, Invalid, NotFound, ProblemError, ServiceUnavailable
+from chassis.web.operations import observe
 from contracts.problem import Problem
 
 
@@ -98,7 +98,7 @@ async def test_retry_hints(
 async def test_unexpected_error_shows_no_internals_but_a_trace_id(app: FastAPI, client: httpx.AsyncClient) -> None:
     from prometheus_client import CollectorRegistry
 
-    from chassis import tracing
+    from chassis.observability import tracing
 
     tracing.configure("test")
     observe(app, CollectorRegistry())

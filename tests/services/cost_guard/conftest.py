@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest_asyncio
 
-from chassis.bus import Bus
+from chassis.messaging.bus import Bus
 from chassis.clock import FakeClock
 from contracts.envelope import EventData, new_event
 from contracts.events import JobCompleted, PodRunning, PodTerminated

@@ -15,10 +15,11 @@ import pytest_asyncio
 import uvicorn
 from sqlalchemy import insert, select
 
-from chassis.auth import Role, new_api_key
-from chassis.bus import Bus
-from chassis.database import Database
-from chassis.settings import JwtSettings, ServiceSettings
+from services.job_api.edge.auth import Role, new_api_key
+from chassis.messaging.bus import Bus
+from chassis.database.engine import Database
+from chassis.settings import ServiceSettings
+from services.job_api.edge.auth.settings import JwtSettings
 from contracts.envelope import Event, EventData, new_event
 from contracts.gpus import PricingTier
 from contracts.identifiers import uuid7

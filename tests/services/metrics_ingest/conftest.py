@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest_asyncio
 
-from chassis.bus import Bus
+from chassis.messaging.bus import Bus
 from chassis.runtime import ServiceRuntime
 from contracts.envelope import new_event
 from contracts.events import JobDeleted, MetricsReported

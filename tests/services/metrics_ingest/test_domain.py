@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from chassis.raw_message import RawMessage, read_event
-from chassis.retry import Failure, Permanent, classify
+from chassis.messaging.raw_message import RawMessage, read_event
+from chassis.messaging.retry import Failure, Permanent, classify
 from contracts.envelope import new_event
 from contracts.events import MetricsReported
 from contracts.identifiers import uuid7

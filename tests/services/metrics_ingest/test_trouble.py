@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from chassis.migrate import upgrade
+from chassis.database.migrate import upgrade
 from services.metrics_ingest.app import build_runtime
 from services.metrics_ingest.cleaning import Cleaner
 from services.metrics_ingest.hot_window import HotWindow

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 
 from chassis.clock import FakeClock
-from chassis.object_store import ObjectStore
+from chassis.objects.store import ObjectStore
 from chassis.settings import ServiceSettings
 from tests.fixtures.databases import DatabaseFactory
 from tests.fixtures.services import SettingsFactory

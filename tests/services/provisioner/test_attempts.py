@@ -342,7 +342,7 @@ async def test_an_orderly_end_without_a_word_waits_a_moment_for_it(world: World)
 
 
 async def test_a_checkpoint_of_foreign_objects_is_refused(world: World) -> None:
-    from chassis.retry import Permanent
+    from chassis.messaging.retry import Permanent
 
     job_id = await world.started()
     for change in ({"bucket": "training-files"}, {"manifest_key": f"{WORKSPACE}/{uuid4()}/a1/step-1/manifest.json"},

@@ -12,8 +12,8 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import select
 
 from chassis.clock import FakeClock
-from chassis.database import Database
-from chassis.object_store import ObjectStore
+from chassis.database.engine import Database
+from chassis.objects.store import ObjectStore
 from contracts import events
 from contracts.envelope import Event, EventData, new_event
 from contracts.gpus import GpuType, PricingTier

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.events import ConversationLikelihood
-from services.validator.domain import judge
+from services.validator.domain.verdict import judge
 
 
 def conversation(tokens: int, base: float, trained: float, key: str = "c") -> ConversationLikelihood:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest_asyncio
 
-from chassis.bus import Bus
+from chassis.messaging.bus import Bus
 from contracts.envelope import new_event
 from contracts.events import ConversationLikelihood, EvaluationGenerated, ValidationUpdated
 from contracts.identifiers import uuid7

@@ -2,8 +2,7 @@
 
 from alembic import op
 
-from chassis.idempotency import create_idempotency_table
-from chassis.migrations import create_messaging_tables
+from chassis.database.messaging_tables import create_messaging_tables
 
 revision = "0001"
 down_revision = None
@@ -11,6 +10,27 @@ branch_labels = None
 depends_on = None
 
 SCHEMA = """
+CREATE TABLE idempotency_keys (
+    id BYTEA NOT NULL,
+    workspace_id UUID NOT NULL,
+    subject TEXT NOT NULL,
+    method TEXT NOT NULL,
+    path TEXT NOT NULL,
+    key TEXT NOT NULL,
+    lock_token UUID NOT NULL,
+    lease_until TIMESTAMP WITH TIME ZONE NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    completed_at TIMESTAMP WITH TIME ZONE,
+    fingerprint BYTEA,
+    status SMALLINT,
+    headers JSONB,
+    body BYTEA,
+    PRIMARY KEY (id)
+);
+
+CREATE INDEX idempotency_keys_expires_at ON idempotency_keys (expires_at);
+
 CREATE TABLE users (
     id UUID NOT NULL,
     email TEXT NOT NULL,
@@ -282,7 +302,6 @@ CREATE INDEX artifact_files_by_artifact ON artifact_files (model_artifact_id)
 
 def upgrade() -> None:
     create_messaging_tables(op)
-    create_idempotency_table(op)
     # The driver takes one statement at a time.
     for statement in SCHEMA.split(";\n"):
         op.execute(statement)

@@ -4,7 +4,7 @@ from alembic import op
 from sqlalchemy import Column, DateTime, Float, Integer, Text
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
-from chassis.migrations import create_messaging_tables
+from chassis.database.messaging_tables import create_messaging_tables
 
 revision = "0001"
 down_revision = None

@@ -12,8 +12,8 @@ import pytest_asyncio
 import torch
 from safetensors.torch import save
 
-from chassis.bus import Bus
-from chassis.object_store import ObjectStore
+from chassis.messaging.bus import Bus
+from chassis.objects.store import ObjectStore
 from chassis.settings import ServiceSettings
 from contracts.events import ArtifactFile, TrainingCompleted
 from contracts.rpc import metrics

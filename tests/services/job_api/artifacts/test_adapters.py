@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load
 
-from chassis.auth import Role
+from services.job_api.edge.auth import Role
 from contracts.events import ArtifactFile, ValidationUpdated
 from services.job_api.artifacts import delivery as delivery_module
 from services.job_api.artifacts.schemas import ArtifactList, DownloadList, DownloadView

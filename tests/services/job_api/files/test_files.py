@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import update
 from tokenizers import Tokenizer
 
-from chassis.auth import Role
-from chassis.object_store import ObjectStore
+from services.job_api.edge.auth import Role
+from chassis.objects.store import ObjectStore
 from contracts.chat import encode
 from contracts.training_file import read_training_file
 from services.job_api.files import store

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from tokenizers import Tokenizer
 
-from chassis.auth import Role
+from services.job_api.edge.auth import Role
 from contracts.chat import encode, rendered_text
 from contracts.training_file import CODES, Severity, read_canonical, read_training_file
 from services.job_api.files.schemas import FileView, ValidationView

@@ -1,0 +1,4 @@
+"""The numbers of PostgreSQL's advisory locks: one for each purpose, whatever the database."""
+
+MIGRATION = 7_201_340
+BOOTSTRAP = 7_201_342

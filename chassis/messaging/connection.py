@@ -1,0 +1,146 @@
+"""One FastStream broker whose client is made anew whenever it is beyond repair, and closed for certain before that."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+import structlog
+from faststream.nats import NatsCredentials
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+
+from chassis.cancellation import cancel_and_wait
+from chassis.messaging.broker import ClosingBroker
+from chassis.messaging.metrics import NATS_CONNECTED
+
+_log = structlog.get_logger(__name__)
+
+API_TIMEOUT_S = 5.0
+# nats-py's own reconnect loop can die quietly (an error callback that raises, an authorization error while the
+# server restarts); after this long without a connection a new client is made.
+_REBUILD_AFTER_S = 15.0
+
+Epoch = tuple[Client, int]
+
+
+class NotConnected(ConnectionError):
+    """NATS is not connected just now."""
+
+
+def epoch_of(client: Client) -> Epoch:
+    """Changes with each (re)connection: the server may have changed meanwhile."""
+    return client, client.stats["reconnects"]
+
+
+class NatsConnection:
+    """Keeps a broker connected for ever. Routers included in `broker` before `start` live as long as it does."""
+
+    def __init__(
+        self, url: str, *, name: str, inbox_prefix: str, creds_file: str = "", grace_s: float = 10.0,
+    ) -> None:
+        self._url = url
+        self._task: asyncio.Task[None] | None = None
+        self._connected, self._closed = asyncio.Event(), asyncio.Event()
+        options: dict[str, Any] = {"security": NatsCredentials(creds_file)} if creds_file else {}
+        self.broker = ClosingBroker(
+            url, name=name, inbox_prefix=inbox_prefix, max_reconnect_attempts=-1,
+            reconnect_time_wait=0.5,  # type: ignore[arg-type]
+            connect_timeout=2, ping_interval=10, drain_timeout=5, pending_size=16 * 1024 * 1024,
+            graceful_timeout=grace_s, reconnected_cb=self._established, disconnected_cb=self._disconnected,
+            closed_cb=self._on_closed, logger=None,
+            # Contracts are the one parser of what comes in (see `decoder=` of the subscribers).
+            serializer=None, **options,
+        )
+
+    async def start(self, wait_s: float = 10.0) -> bool:
+        """Begin to connect. Returns whether the connection stood within `wait_s`; otherwise it goes on trying."""
+        self._task = asyncio.create_task(self._keep_connected(), name="nats-connection")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await self._connected.wait()
+        return self.is_connected
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            await cancel_and_wait(self._task, again_after_s=3 * API_TIMEOUT_S)
+            self._task = None
+
+    def provide(self, values: Mapping[str, Any]) -> None:
+        """What handlers may ask for by `FromContext(name)`."""
+        for name, value in values.items():
+            self.broker.context.set_global(name, value)
+
+    @property
+    def is_connected(self) -> bool:
+        return self.broker.client is not None and self.broker.client.is_connected
+
+    @property
+    def client(self) -> Client:
+        """The connected client. Raises NotConnected."""
+        client = self.broker.client
+        if client is None or not client.is_connected:
+            raise NotConnected("NATS is not connected")
+        return client
+
+    @property
+    def epoch(self) -> Epoch | None:
+        """Of the present connection; None while there is none."""
+        return epoch_of(self.client) if self.is_connected else None
+
+    @property
+    def jetstream(self) -> JetStreamContext:
+        return self.client.jetstream(timeout=API_TIMEOUT_S)
+
+    async def wait_connected(self) -> None:
+        await self._connected.wait()
+
+    async def _keep_connected(self) -> None:
+        while True:
+            try:
+                await self._serve()
+            except Exception as error:
+                _log.warning("nats_connection_failed", url=self._url, error=repr(error))
+            finally:
+                self._lost()
+                await _quietly(self.broker.stop)
+            await asyncio.sleep(0.5)
+
+    async def _serve(self) -> None:
+        """Connect, then watch until this client is beyond repair."""
+        self._closed.clear()
+        await self.broker.start()
+        await self._established()
+        last_seen = time.monotonic()
+        while not self._closed.is_set() and time.monotonic() - last_seen < _REBUILD_AFTER_S:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await self._closed.wait()
+            if self.is_connected:
+                last_seen = time.monotonic()
+
+    async def _established(self) -> None:
+        self._connected.set()
+        NATS_CONNECTED.set(1)
+        _log.info("nats_connected", url=self._url)
+
+    async def _disconnected(self) -> None:
+        self._lost()
+        _log.warning("nats_disconnected", url=self._url)
+
+    async def _on_closed(self) -> None:
+        self._lost()
+        self._closed.set()
+
+    def _lost(self) -> None:
+        self._connected.clear()
+        NATS_CONNECTED.set(0)
+
+
+async def _quietly(stop: Callable[[], Awaitable[None]]) -> None:
+    """A broker that fails to stop was being thrown away anyway."""
+    try:
+        await stop()
+    except Exception as error:
+        _log.debug("nats_broker_stop_failed", error=repr(error))

@@ -1,0 +1,155 @@
+"""Dead letters: messages no consumer could take, kept with the reason, to be looked at and replayed.
+
+They lie in the stream DLQ under `dlq.<original subject>`, byte for byte as they came.
+"""
+
+import builtins
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+import structlog
+from nats.js import JetStreamContext
+from nats.js.api import RawStreamMsg
+from nats.js.errors import APIError, NotFoundError
+
+from chassis.messaging.raw_message import MESSAGE_ID_HEADER, RawMessage
+from chassis.problems import NotFound
+from contracts.streams import DEAD_LETTER_PREFIX, DEAD_LETTER_STREAM
+
+# A replayed message is for the consumer that could not take it; the others acknowledge it unseen.
+REPLAY_FOR_HEADER = "x-replay-for"
+_log = structlog.get_logger(__name__)
+
+PUBLISH_TIMEOUT_S = 5.0
+# "maximum messages per subject exceeded", nats-server's errors.json
+_ENOUGH_OF_THIS_SUBJECT = 10077
+_HEADER_LIMIT = 1_000  # characters of an error message; headers count towards the server's max_payload
+
+
+class HasJetStream(Protocol):
+    """The bus, or its connection."""
+
+    @property
+    def jetstream(self) -> JetStreamContext: ...
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """`sequence` is the address for `show` and `replay`."""
+
+    sequence: int
+    subject: str
+    consumer: str
+    error_type: str
+    error: str
+    deliveries: int
+    message_id: str
+    traceparent: str | None
+    dead_lettered_at: datetime | None
+    data: bytes
+
+
+async def dead_letter(source: HasJetStream, raw: RawMessage, *, consumer: str, error: BaseException | str) -> None:
+    """Put a message into the dead-letter stream and wait until it is stored. Raises when that is not certain.
+
+    The same message of the same consumer is stored once, however often this is repeated.
+    """
+    error_type = type(error).__name__ if isinstance(error, BaseException) else "Refused"
+    headers = {
+        MESSAGE_ID_HEADER: f"{consumer}:{raw.stream}:{raw.stream_sequence}:{raw.headers.get(MESSAGE_ID_HEADER, '')}",
+        "x-error": _one_line(str(error)),
+        "x-error-type": error_type,
+        "x-consumer": consumer,
+        "x-deliveries": str(raw.deliveries),
+        "x-message-id": raw.headers.get(MESSAGE_ID_HEADER, ""),
+    }
+    if traceparent := raw.headers.get("traceparent"):
+        headers["traceparent"] = traceparent
+    try:
+        await source.jetstream.publish(
+            f"{DEAD_LETTER_PREFIX}.{raw.subject}", raw.data, timeout=PUBLISH_TIMEOUT_S, headers=headers,
+            stream=DEAD_LETTER_STREAM,
+        )
+    except APIError as error:
+        if error.err_code != _ENOUGH_OF_THIS_SUBJECT:
+            raise
+        # One job has as many dead letters as are kept: what floods is counted, not stored without end.
+        _log.warning("dead_letter_dropped", subject=raw.subject, consumer=consumer)
+
+
+class DeadLetters:
+    """Look at and replay dead letters."""
+
+    def __init__(self, bus: HasJetStream) -> None:
+        self._bus = bus
+
+    async def list(self, *, limit: int = 50, after: int = 0) -> builtins.list[DeadLetter]:
+        """Oldest first, from the one after sequence `after`; the last one's sequence is the next page's `after`."""
+        jetstream, sequence = self._bus.jetstream, after + 1
+        letters: builtins.list[DeadLetter] = []
+        while len(letters) < limit:
+            try:
+                message = await jetstream.get_msg(
+                    DEAD_LETTER_STREAM, seq=sequence, next=True, subject=f"{DEAD_LETTER_PREFIX}.>"
+                )
+            except NotFoundError:
+                break
+            letters.append(_letter(message))
+            sequence = letters[-1].sequence + 1
+        return letters
+
+    async def show(self, sequence: int) -> DeadLetter:
+        """One dead letter with its original bytes. Raises NotFound."""
+        try:
+            return _letter(await self._bus.jetstream.get_msg(DEAD_LETTER_STREAM, seq=sequence))
+        except NotFoundError:
+            raise NotFound(
+                f"There is no dead letter {sequence}.", code="dead_letter_not_found",
+                suggested_fix="List the dead letters again: it may have been replayed already.",
+            ) from None
+
+    async def replay(self, sequence: int) -> DeadLetter:
+        """Publish the original bytes on the original subject again, then remove the dead letter.
+
+        Only the consumer that had dead-lettered it handles it: the others' inboxes may have forgotten the event.
+        Repeated after a crash in between, the stream recognises the message id. Raises NotFound.
+        """
+        letter = await self.show(sequence)
+        headers = {
+            MESSAGE_ID_HEADER: f"{letter.message_id or letter.consumer}.replay.{sequence}",
+            "x-replay": str(sequence),
+            REPLAY_FOR_HEADER: letter.consumer,
+        }
+        if letter.traceparent:
+            headers["traceparent"] = letter.traceparent
+        await self._bus.jetstream.publish(
+            letter.subject, letter.data, timeout=PUBLISH_TIMEOUT_S, headers=headers
+        )
+        await self._bus.jetstream.delete_msg(DEAD_LETTER_STREAM, sequence)
+        return letter
+
+
+def _letter(message: RawStreamMsg) -> DeadLetter:
+    headers = message.headers or {}
+    return DeadLetter(
+        sequence=message.seq or 0,
+        subject=(message.subject or "").removeprefix(f"{DEAD_LETTER_PREFIX}."),
+        consumer=headers.get("x-consumer", ""),
+        error_type=headers.get("x-error-type", ""),
+        error=headers.get("x-error", ""),
+        deliveries=int(headers.get("x-deliveries", "0")),
+        message_id=headers.get("x-message-id", ""),
+        traceparent=headers.get("traceparent"),
+        dead_lettered_at=_time(message),
+        data=message.data or b"",
+    )
+
+
+def _time(message: RawStreamMsg) -> datetime | None:
+    return message.time.astimezone(UTC) if message.time else None
+
+
+def _one_line(text: str) -> str:
+    """NATS headers are lines of ASCII."""
+    return " ".join(text.split())[:_HEADER_LIMIT].encode("ascii", "replace").decode()

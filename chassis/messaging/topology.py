@@ -1,0 +1,109 @@
+"""The one place that creates and changes streams and consumers: `python -m chassis.topology [--watch]`.
+
+Reads BRIGHTRUN_NATS_URL and BRIGHTRUN_NATS_CREDS_FILE. With --watch it stays and applies again within about a
+second when a stream or consumer is missing (the store of NATS was lost) or was changed by hand.
+"""
+
+import argparse
+import asyncio
+import os
+import time
+from collections.abc import Sequence
+
+import structlog
+from nats.js import JetStreamContext
+
+from chassis.messaging.connection import Epoch, NatsConnection
+from chassis.messaging.drift import Drift, consumer_config, drift, stream_config
+from contracts.streams import CONSUMERS, STREAMS, ConsumerSpec, StreamSpec
+
+_log = structlog.get_logger(__name__)
+
+# The server refuses to change these on an existing consumer or stream.
+_IMMUTABLE = {"deliver_policy", "ack_policy", "retention", "storage"}
+_WATCH_INTERVAL_S = 1.0
+_FULL_CHECK_INTERVAL_S = 20.0
+
+
+class TopologyError(RuntimeError):
+    """The server has something that cannot be changed in place into what the table says."""
+
+
+async def apply(
+    js: JetStreamContext, streams: Sequence[StreamSpec] = STREAMS, consumers: Sequence[ConsumerSpec] = CONSUMERS
+) -> list[Drift]:
+    """Make the server match the tables; what was different before. Idempotent; deletes nothing.
+
+    Raises TopologyError for a difference that only deleting and making anew could remove.
+    """
+    found = await drift(js, streams, consumers)
+    if fixed := [item for item in found if item.field in _IMMUTABLE]:
+        raise TopologyError(
+            "; ".join(map(str, fixed)) + ". NATS cannot change this in place: delete it with the nats CLI at a "
+            "quiet moment and apply again."
+        )
+    wrong = {(item.kind, item.name) for item in found}
+    missing = {(item.kind, item.name) for item in found if not item.field}
+    for stream in streams:
+        if ("stream", stream.name) in missing:
+            await js.add_stream(stream_config(stream))
+        elif ("stream", stream.name) in wrong:
+            await js.update_stream(stream_config(stream))
+    for consumer in consumers:
+        if ("consumer", consumer.durable) in wrong:
+            await js.add_consumer(consumer.stream, consumer_config(consumer))  # creates or updates
+    return found
+
+
+async def watch(
+    connection: NatsConnection, streams: Sequence[StreamSpec] = STREAMS,
+    consumers: Sequence[ConsumerSpec] = CONSUMERS,
+) -> None:
+    """Apply, then look every second whether something is missing and every 20 s whether something changed."""
+    checked_at = float("-inf")
+    epoch: Epoch | None = None
+    while True:
+        await connection.wait_connected()
+        try:
+            due = time.monotonic() - checked_at > _FULL_CHECK_INTERVAL_S or connection.epoch != epoch
+            if due or await _something_is_missing(connection.jetstream, streams, consumers):
+                epoch, changed = connection.epoch, await apply(connection.jetstream, streams, consumers)
+                checked_at = time.monotonic()
+                if changed:
+                    _log.warning("topology_applied", differences=[str(item) for item in changed])
+        except Exception as error:
+            _log.warning("topology_not_applied", error=repr(error))
+        await asyncio.sleep(_WATCH_INTERVAL_S)
+
+
+async def _something_is_missing(
+    js: JetStreamContext, streams: Sequence[StreamSpec], consumers: Sequence[ConsumerSpec]
+) -> bool:
+    """One request instead of one for each stream and consumer: counts are enough to see a lost store."""
+    counts = {info.config.name: info.state.consumer_count for info in await js.streams_info()}
+    wanted = {spec.name: sum(consumer.stream == spec.name for consumer in consumers) for spec in streams}
+    return any(counts.get(name, -1) < count for name, count in wanted.items())
+
+
+async def _main(keep_watching: bool) -> None:
+    connection = NatsConnection(
+        os.environ.get("BRIGHTRUN_NATS_URL", "nats://127.0.0.1:4222"), name="topology",
+        inbox_prefix="_INBOX_topology", creds_file=os.environ.get("BRIGHTRUN_NATS_CREDS_FILE", ""),
+    )
+    if not await connection.start() and not keep_watching:
+        await connection.stop()
+        raise SystemExit("NATS does not answer at BRIGHTRUN_NATS_URL; start it and try again.")
+    try:
+        if keep_watching:
+            await watch(connection)
+        else:
+            for difference in await apply(connection.jetstream):
+                print(f"applied: {difference}")
+    finally:
+        await connection.stop()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m chassis.topology", description=__doc__)
+    parser.add_argument("--watch", action="store_true", help="stay, and repair what goes missing")
+    asyncio.run(_main(parser.parse_args().watch))

@@ -1,0 +1,18 @@
+"""W3C trace context through events: `traceparent` rides in the envelope and in a message header."""
+
+from opentelemetry.context import Context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+_PROPAGATOR = TraceContextTextMapPropagator()
+
+
+def current_traceparent() -> str | None:
+    """The running span as a `traceparent`, or None outside of any trace."""
+    carrier: dict[str, str] = {}
+    _PROPAGATOR.inject(carrier)
+    return carrier.get("traceparent")
+
+
+def remote_context(traceparent: str | None) -> Context:
+    """The context of a remote parent; an empty context when there is none or it is malformed."""
+    return _PROPAGATOR.extract({"traceparent": traceparent} if traceparent else {}, context=Context())

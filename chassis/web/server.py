@@ -1,0 +1,105 @@
+"""uvicorn with uvloop, our logging, and a shutdown that loses no request."""
+
+import asyncio
+import socket
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chassis.observability import logs
+from chassis.settings import ServiceSettings
+
+
+class DrainingServer(uvicorn.Server):
+    """On the first signal it goes on serving for `drain_s`, not ready and closing each connection with its answer;
+    then uvicorn's own shutdown. A second signal ends at once.
+
+    Callers keep connections alive. Closed at once, a connection is cut while its caller is writing the next request
+    (6 of 1,600 requests were lost that way), and balancers learn of the end only after a moment.
+    """
+
+    def __init__(self, config: uvicorn.Config, drain_s: float = 0.0) -> None:
+        super().__init__(config)
+        self._drain_s = drain_s
+        self._runtime = getattr(getattr(config.app, "state", None), "runtime", None)
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._runtime is None or self._loop is None or self._runtime.health.draining or not self._drain_s:
+            super().handle_exit(sig, frame)
+            return
+        self._runtime.begin_drain()
+        # From a signal's handler the loop must be woken, or it notices the timer late.
+        self._loop.call_soon_threadsafe(self._loop.call_later, self._drain_s, super().handle_exit, sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Endless answers (SSE) must end by themselves before connections are closed."""
+        if self._runtime is not None:
+            self._runtime.begin_drain()
+            self._runtime.stopping.set()
+        await super().shutdown(sockets)
+
+
+class CloseWhileDraining:
+    """Outermost layer: tells every caller to open a new connection, which a balancer then leads elsewhere."""
+
+    def __init__(self, app: ASGIApp, health: Any) -> None:
+        self.app, self.health = app, health
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not self.health.draining:
+            await self.app(scope, receive, send)
+            return
+
+        async def respond(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
+            await send(message)
+
+        await self.app(scope, receive, respond)
+
+
+def serve(app: ASGIApp, settings: ServiceSettings, *, operations: ASGIApp | None = None) -> None:
+    """Runs until SIGTERM or SIGINT; requests in progress get `shutdown_grace_s` seconds to finish.
+
+    `operations` is the app of the operators' port, where the main port is not theirs.
+    """
+    logs.configure(settings.service_name, settings.log_level)
+    main = DrainingServer(_config(app, settings, settings.http_port), settings.drain_s)
+    if operations is None or not settings.operations_port:
+        main.run()
+        return
+    beside = uvicorn.Server(_config(operations, settings, settings.operations_port, lifespan="off"))
+    with asyncio.Runner(loop_factory=main.config.get_loop_factory()) as runner:
+        runner.run(_serve_both(main, beside))
+
+
+async def _serve_both(main: uvicorn.Server, operations: uvicorn.Server) -> None:
+    """The operators' port is there as long as the process is, also while it starts and drains."""
+    beside = asyncio.create_task(operations._serve())  # `serve` would take over the signals of the main one
+    try:
+        await main.serve()
+    finally:
+        operations.should_exit = True
+        await beside
+
+
+def _config(app: ASGIApp, settings: ServiceSettings, port: int, **more: Any) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        host=settings.http_host,
+        port=port,
+        **more,
+        loop="uvloop",
+        http="httptools",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=settings.shutdown_grace_s,
+    )

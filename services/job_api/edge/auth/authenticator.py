@@ -1,0 +1,84 @@
+"""From a request's headers to a `Principal`, and the dependency routes use to ask for one."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Request, Security
+from fastapi.security import APIKeyHeader, HTTPBearer
+from structlog.contextvars import bind_contextvars
+
+from chassis.clock import Clock, SystemClock
+from chassis.problems import Forbidden, Unauthenticated
+from services.job_api.edge.auth.api_keys import KEY_START, ApiKeyLookup, ApiKeys
+from services.job_api.edge.auth.principal import Principal, Role
+from services.job_api.edge.auth.tokens import TokenVerifier
+
+# Only documentation: the Authenticator reads the headers itself, once per request.
+_BEARER = HTTPBearer(auto_error=False, scheme_name="bearer", description="An API key (br_...) or a JSON Web Token")
+_API_KEY = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="api_key", description="An API key (br_...)")
+
+
+class Authenticator:
+    """Tries the credential that was sent; every failure is the same 401."""
+
+    def __init__(
+        self,
+        *,
+        api_keys: ApiKeyLookup | None = None,
+        tokens: TokenVerifier | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._api_keys = ApiKeys(api_keys, clock or SystemClock()) if api_keys else None
+        self._tokens = tokens
+
+    async def authenticate(self, request: Request) -> Principal:
+        """The caller; raises Unauthenticated (401). Asked twice in one request it answers from the first time."""
+        known = getattr(request.state, "principal", None)
+        if isinstance(known, Principal):
+            return known
+        credential = _credential(request)
+        if credential is None:
+            raise Unauthenticated("The request carries no credentials.")
+        principal = await self._principal(credential)
+        if principal is None:
+            raise Unauthenticated(
+                "The credentials are not valid.", code="invalid_credentials", title="Authentication failed"
+            )
+        request.state.principal = principal
+        bind_contextvars(workspace_id=str(principal.workspace_id), subject=principal.subject)
+        return principal
+
+    async def _principal(self, credential: str) -> Principal | None:
+        if credential.startswith(KEY_START):
+            return await self._api_keys.principal(credential) if self._api_keys else None
+        return await self._tokens.principal(credential) if self._tokens else None
+
+
+def install(app: FastAPI, authenticator: Authenticator) -> None:
+    """Makes `require(...)` and the idempotency middleware of this app use `authenticator`."""
+    app.state.authenticator = authenticator
+
+
+def require(*roles: Role) -> Callable[..., Awaitable[Principal]]:
+    """Dependency: `principal: Annotated[Principal, Depends(require(Role.ENGINEER))]`. No role: any valid caller."""
+
+    async def authorized(
+        request: Request,
+        bearer: Annotated[Any, Security(_BEARER)] = None,
+        api_key: Annotated[Any, Security(_API_KEY)] = None,
+    ) -> Principal:
+        authenticator: Authenticator = request.app.state.authenticator
+        principal = await authenticator.authenticate(request)
+        if not principal.has_any(*roles):
+            names = " or ".join(f"'{role}'" for role in roles)
+            raise Forbidden(f"This needs the role {names} in your workspace.")
+        return principal
+
+    return authorized
+
+
+def _credential(request: Request) -> str | None:
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and value.strip():
+        return value.strip()
+    return request.headers.get("x-api-key", "").strip() or None

@@ -1,0 +1,1 @@
+"""Use cases: what the validator does and what it answers."""

@@ -1,0 +1,1 @@
+"""Pure rules: likelihoods in, a verdict out."""
