@@ -1,13 +1,13 @@
 """What the trainer says while it works."""
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from contracts.envelope import AttemptEventData
 from contracts.error_taxonomy import TrainingErrorType
-from contracts.job_status import JobStatus
+from contracts.job_status import STAGES, JobStatus
 
 
 class TrainingEvent(AttemptEventData):
@@ -35,12 +35,19 @@ class TrainingStarted(TrainingEvent):
     started_at: datetime
 
 
+def _is_stage(status: JobStatus) -> JobStatus:
+    # The released schema lists every status; only these ever had a meaning here.
+    if status not in STAGES:
+        raise ValueError(f"'{status.value}' is no stage of a training; stages are {', '.join(STAGES)}")
+    return status
+
+
 class TrainingStageChanged(TrainingEvent):
-    """The trainer entered another stage."""
+    """The trainer entered another stage. Its end is no stage: `training.completed` brings the adapter."""
 
     event: ClassVar[str] = "stage_changed"
 
-    stage: JobStatus
+    stage: Annotated[JobStatus, AfterValidator(_is_stage)]
     message: str = ""
     details: dict[str, Any] = Field(default_factory=dict)
 

@@ -31,7 +31,7 @@ RPCS: tuple[RpcRow, ...] = tuple(
         pods.JOB_PODS,
         pods.POD_LOG,
     )
-)
+) + (RpcRow(pods.MACHINES, ("cost_guard",)),)
 
 POD_RPCS: tuple[PodRpc[Any, Any], ...] = (
     pods.HEARTBEAT,

@@ -71,12 +71,17 @@ class Estimate(Model):
 
 
 class ReserveRequest(Model):
-    """Reserve the upper end of the estimate before a start. The same job_id twice is the same reservation."""
+    """Reserve the upper end of the estimate before a start.
+
+    `reservation_id` is the caller's name for this try: asked again it is the same reservation, another id for a job
+    that does not run yet replaces it, and only who knows the id can release it.
+    """
 
     job_id: UUID
     job_name: str
     requested_by: str
     estimate: EstimateRequest
+    reservation_id: UUID | None = None
 
 
 class ReserveReply(Model):
@@ -90,8 +95,12 @@ class ReserveReply(Model):
 
 
 class ReleaseRequest(Model):
+    """Give back what was reserved for a start that did not happen: only the reservation of this id, and never the
+    money of a job that runs."""
+
     job_id: UUID
     workspace_id: UUID
+    reservation_id: UUID | None = None
 
 
 class Released(Model):

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from contracts.gpus import GpuType, PricingTier
 from contracts.rpc.spec import PodRpc, Rpc
 
 
@@ -133,5 +134,34 @@ class LogPage(Model):
     details: dict[str, Any] = Field(default_factory=dict)
 
 
+class MachinesQuery(Model):
+    """Every machine that existed at or after `since`, in pages: the money side compares its bills with this list."""
+
+    since: datetime
+    after: str = ""
+    limit: int = Field(ge=1, le=1000, default=500)
+
+
+class Machine(Model):
+    """Times are the provider's. `running_since` is null while it was never seen running."""
+
+    job_id: UUID
+    workspace_id: UUID
+    attempt: int
+    provider: str
+    gpu_type: GpuType
+    pricing_tier: PricingTier
+    running_since: datetime | None = None
+    terminated_at: datetime | None = None
+
+
+class Machines(Model):
+    """`next_after` is the next page's `after`; null on the last page."""
+
+    machines: tuple[Machine, ...]
+    next_after: str | None = None
+
+
 JOB_PODS = Rpc("provisioner", "job_pods", JobPodsQuery, JobPods)
 POD_LOG = Rpc("provisioner", "pod_log", LogQuery, LogPage)
+MACHINES = Rpc("provisioner", "machines", MachinesQuery, Machines)
