@@ -20,13 +20,18 @@ class EvaluationQuery(Model):
 class ConversationResult(Model):
     conversation_key: str
     group: str | None
+    source_conversation: str | None = None
     tokens: int
     base_perplexity: float
     trained_perplexity: float
 
 
 class EvaluationView(Model):
-    """`found` is false until the trainer's evaluation has arrived."""
+    """`found` is false until the trainer's evaluation has arrived.
+
+    Without at least 5 independent conversations there is no interval, and without 10 the verdict is `too_few`.
+    `conversations` lists the held-out samples, those that lost most first, at most 5,000 of `samples`.
+    """
 
     found: bool
     attempt: int | None = None
@@ -37,7 +42,12 @@ class EvaluationView(Model):
     improvement_high_pct: float | None = None
     confidence: float | None = None
     verdict: str | None = None
+    method: str | None = None
+    independent_conversations: int | None = None
+    missing_conversations: int | None = None
+    worse_conversations: int | None = None
     tokens: int | None = None
+    samples: int = 0
     conversations: tuple[ConversationResult, ...] = ()
     updated_at: datetime | None = None
 

@@ -1,13 +1,18 @@
 """Answers for job_api."""
 
-import math
 from typing import Any
 
 from sqlalchemy import Row
 
 from chassis.database import Database
+from contracts.events import ConversationLikelihood
+from contracts.evidence import missing_for_verdict
 from contracts.rpc.validation import ConversationResult, EvaluationQuery, EvaluationView
+from services.validator.clusters import perplexity, worst_first
 from services.validator.repository import newest_evaluation
+
+# A reply of this many stays well below the broker's largest message.
+_LISTED = 5_000
 
 
 class EvaluationQueries:
@@ -22,6 +27,7 @@ class EvaluationQueries:
 
 
 def _view(row: Row[Any]) -> EvaluationView:
+    samples = [ConversationLikelihood.model_validate(item) for item in row.conversations]
     return EvaluationView(
         found=True,
         attempt=row.attempt,
@@ -32,17 +38,23 @@ def _view(row: Row[Any]) -> EvaluationView:
         improvement_high_pct=row.high_pct,
         confidence=row.confidence,
         verdict=row.verdict,
+        method=row.method,
+        independent_conversations=row.independent,
+        missing_conversations=None if row.independent is None else missing_for_verdict(row.independent),
+        worse_conversations=row.worse,
         tokens=row.tokens,
+        samples=len(samples),
         updated_at=row.updated_at,
-        conversations=tuple(_conversation(item) for item in row.conversations),
+        conversations=tuple(_conversation(item) for item in worst_first(samples)[:_LISTED]),
     )
 
 
-def _conversation(item: dict[str, Any]) -> ConversationResult:
+def _conversation(item: ConversationLikelihood) -> ConversationResult:
     return ConversationResult(
-        conversation_key=item["conversation_key"],
-        group=item.get("group"),
-        tokens=item["tokens"],
-        base_perplexity=math.exp(item["base_nll"] / item["tokens"]),
-        trained_perplexity=math.exp(item["trained_nll"] / item["tokens"]),
+        conversation_key=item.conversation_key,
+        group=item.group,
+        source_conversation=item.source_conversation,
+        tokens=item.tokens,
+        base_perplexity=perplexity(item.base_nll, item.tokens),
+        trained_perplexity=perplexity(item.trained_nll, item.tokens),
     )
