@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.rpc.spec import Rpc
 
@@ -13,8 +13,11 @@ class Model(BaseModel):
 
 
 class EvaluationQuery(Model):
+    """The newest attempt's evaluation, with at most `limit` of its samples, those that lost most first."""
+
     job_id: UUID
     workspace_id: UUID
+    limit: int = Field(default=5_000, ge=1, le=5_000)
 
 
 class ConversationResult(Model):
@@ -30,7 +33,7 @@ class EvaluationView(Model):
     """`found` is false until the trainer's evaluation has arrived.
 
     Without at least 5 independent conversations there is no interval, and without 10 the verdict is `too_few`.
-    `conversations` lists the held-out samples, those that lost most first, at most 5,000 of `samples`.
+    `samples` counts what was held out; `conversations` lists those that lost most first.
     """
 
     found: bool

@@ -11,9 +11,6 @@ from contracts.rpc.validation import ConversationResult, EvaluationQuery, Evalua
 from services.validator.clusters import perplexity, worst_first
 from services.validator.repository import newest_evaluation
 
-# A reply of this many stays well below the broker's largest message.
-_LISTED = 5_000
-
 
 class EvaluationQueries:
     def __init__(self, database: Database) -> None:
@@ -23,10 +20,10 @@ class EvaluationQueries:
         """The newest attempt's evaluation; `found=False` when there is none in this workspace."""
         async with self._database.read() as connection:
             row = await newest_evaluation(connection, query.job_id, query.workspace_id)
-        return EvaluationView(found=False) if row is None else _view(row)
+        return EvaluationView(found=False) if row is None else _view(row, query.limit)
 
 
-def _view(row: Row[Any]) -> EvaluationView:
+def _view(row: Row[Any], limit: int) -> EvaluationView:
     samples = [ConversationLikelihood.model_validate(item) for item in row.conversations]
     return EvaluationView(
         found=True,
@@ -45,7 +42,7 @@ def _view(row: Row[Any]) -> EvaluationView:
         tokens=row.tokens,
         samples=len(samples),
         updated_at=row.updated_at,
-        conversations=tuple(_conversation(item) for item in worst_first(samples)[:_LISTED]),
+        conversations=tuple(_conversation(item) for item in worst_first(samples)[:limit]),
     )
 
 
