@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.validator.cr2 import estimate, interval
@@ -25,6 +25,7 @@ def exactly(tokens: list[int], gains: list[int]) -> tuple[Fraction, Fraction]:
     return variance, s**2 / spread
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 5_000), st.integers(-5_000, 5_000)), min_size=2, max_size=12))
 def test_it_is_the_double_sum_of_its_definition(rows) -> None:
     tokens, gains = [row[0] for row in rows], [row[1] for row in rows]

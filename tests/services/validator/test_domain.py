@@ -2,7 +2,7 @@ import math
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.validator.domain import METHOD, judge
@@ -71,6 +71,7 @@ def test_the_order_of_the_conversations_does_not_matter() -> None:
     assert judge(shuffled).low_pct == pytest.approx(judge(samples(GAINS)).low_pct, rel=1e-12)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 5_000), st.floats(0.1, 8), st.floats(0.1, 8)), min_size=5, max_size=30))
 def test_the_interval_holds_the_improvement_and_equal_models_show_no_gain(rows) -> None:
     verdict = judge([sample(*row, key=str(n)) for n, row in enumerate(rows)])

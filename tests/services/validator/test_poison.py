@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.events import ConversationLikelihood
@@ -67,6 +67,7 @@ likelihoods = st.tuples(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(likelihoods, min_size=1, max_size=15))
 def test_whatever_is_accepted_has_finite_figures(rows) -> None:
     found = [sample(tokens, base, trained, str(n)) for n, (tokens, base, trained) in enumerate(rows)]
