@@ -35,9 +35,10 @@ def test_it_is_the_double_sum_of_its_definition(rows) -> None:
     assert float(found.degrees_of_freedom) == pytest.approx(float(freedom), rel=1e-6)
 
 
-@pytest.mark.parametrize("longest", [10**5, 10**7, 10**9])
+@pytest.mark.parametrize("longest", [10**5, 10**6, 10**7, 10**9])
 def test_it_stays_exact_where_one_conversation_holds_nearly_everything(longest: int) -> None:
-    tokens, gains = [longest, *range(1, 12)], [longest // 2, *range(11)]
+    """Multiplied out at one go, the second of these gives two degrees of freedom in place of one."""
+    tokens, gains = [longest, 17, 3, 5, 19, 16, 8, 19, 19, 10, 18, 16], [longest // 2, *range(11)]
     variance, freedom = exactly(tokens, gains)
     found = estimate(np.array(tokens, float), np.array(gains, float))
     assert float(found.degrees_of_freedom) == pytest.approx(float(freedom), rel=1e-3)
