@@ -11,6 +11,8 @@ _MARKS = {"error": "error  ", "warning": "warning", "info": "note   "}
 def show_report(report: dict[str, Any]) -> None:
     """The one line, then what was found, the worst first."""
     out.say(report.get("one_line", ""))
+    if evidence := report.get("evidence"):
+        out.say(evidence)
     issues = sorted(report.get("issues", []), key=lambda issue: list(_MARKS).index(issue["severity"]))
     for issue in issues[:_SHOWN]:
         out.say(f"  {_MARKS[issue['severity']]} {issue['code']}: {issue['message']}")

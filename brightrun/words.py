@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from contracts.evidence import in_words
 from contracts.money import format_usd
 
 
@@ -27,10 +28,20 @@ def verdict(validation: dict[str, Any] | None) -> str:
         return ""
     low, high = validation.get("improvement_low_pct"), validation.get("improvement_high_pct")
     span = f", 95 % interval {low:.1f} to {high:.1f} %" if low is not None and high is not None else ""
-    words = {"proven": "proven", "worse": "worse than the base model", "not_proven": "not proven"}
     return (
         f"Perplexity on the hold-out: {validation['perplexity_baseline']:.2f} -> "
         f"{validation['perplexity_trained']:.2f} "
         f"({validation['perplexity_improvement_pct']:.1f} % better{span}): "
-        f"{words.get(validation.get('verdict', ''), validation.get('verdict', ''))}"
+        f"{in_words(validation.get('verdict', ''), validation.get('missing_conversations') or 0)}"
+    )
+
+
+def losses(validation: dict[str, Any] | None, job_id: str) -> str:
+    """How many held-out conversations got worse, and where they are listed."""
+    worse = (validation or {}).get("worse_conversations")
+    if not validation or not worse:
+        return ""
+    return (
+        f"{worse} of the {validation['conversations']} held-out conversations got worse: "
+        f"GET /api/training/jobs/{job_id}/evaluation lists them"
     )

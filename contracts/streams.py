@@ -55,12 +55,12 @@ class ConsumerSpec:
 
 STREAMS: tuple[StreamSpec, ...] = (
     StreamSpec("JOBS", ("job.>",), "What job_api decided about jobs"),
-    # Pods publish to the next three. A pod that floods pushes out its own oldest messages, never another job's, and
-    # never gets others refused: the limits of a subject times the size of a message stay below the stream's bytes.
+    # Pods publish to the next three. A pod that floods pushes out its own oldest messages first, and never gets the
+    # messages of others refused.
     StreamSpec("PODS", ("pod.>",), "The life of the machines", max_msgs_per_subject=1_000, refuse_new=False),
     StreamSpec(
         "TRAINING", ("training.>", "checkpoint.>", "evaluation.>"), "What trainers report",
-        max_msgs_per_subject=100_000, refuse_new=False,
+        max_msg_size=8 * 1024**2, max_msgs_per_subject=100_000, refuse_new=False,  # an evaluation of 50,000 conversations
     ),
     StreamSpec(
         "METRICS", ("metrics.>",), "Training metrics in batches", max_age_s=3 * DAY_S, max_bytes=8 * 1024**3,

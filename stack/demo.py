@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from contracts.evidence import in_words
 from stack import commands
 from stack.layout import Layout
 from stack.problems import StackError
@@ -47,7 +48,8 @@ def _summary(layout: Layout, url: str, job_id: str, archive: Path, seconds: floa
     if verdict := job.get("validation"):
         print(
             f"Proof     perplexity {verdict['perplexity_baseline']:.2f} -> {verdict['perplexity_trained']:.2f} "
-            f"({verdict['perplexity_improvement_pct']:.1f} % better, {verdict['verdict'].replace('_', ' ')})"
+            f"({verdict['perplexity_improvement_pct']:.1f} % better): "
+            f"{in_words(verdict['verdict'], verdict['missing_conversations'])}"
         )
     print(f"Adapter   {archive}")
     print(f"Job       {url}/api/training/jobs/{job_id}")

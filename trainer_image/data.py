@@ -20,7 +20,10 @@ _FILE = "conversations.jsonl"
 
 @dataclass(frozen=True)
 class Sample:
-    """One conversation. `labels` are the ids, -100 where nothing is learnt (PyTorch's ignored index)."""
+    """One conversation. `labels` are the ids, -100 where nothing is learnt (PyTorch's ignored index).
+
+    Samples with the same `source` are answers of one conversation and share its history.
+    """
 
     key: str
     group: str | None
@@ -28,6 +31,7 @@ class Sample:
     input_ids: list[int]
     labels: list[int]
     truncated: bool = False
+    source: str | None = None
 
     @property
     def learnt_tokens(self) -> int:
@@ -114,5 +118,5 @@ def _sample(conversation: Conversation, tokenizer: TokenizerLike, max_length: in
     return Sample(
         key=conversation.key, group=conversation.metadata.get("emotional_arc"),
         prompt=tuple(encoded.input_ids[:first_learnt]), input_ids=encoded.input_ids, labels=encoded.labels,
-        truncated=encoded.truncated,
+        truncated=encoded.truncated, source=conversation.metadata.get("source_conversation"),
     )

@@ -66,6 +66,6 @@ def compare(model: Any, held_out: Sequence[Sample]) -> tuple[ConversationLikelih
             base = [negative_log_likelihood(model, sample) for sample in held_out]
     return tuple(
         ConversationLikelihood(conversation_key=sample.key, tokens=sample.learnt_tokens, base_nll=before,
-                               trained_nll=after, group=sample.group)
+                               trained_nll=after, group=sample.group, source_conversation=sample.source)
         for sample, before, after in zip(held_out, base, trained, strict=True)
     )

@@ -9,7 +9,7 @@ from brightrun.models import Job
 from brightrun.output import out
 from brightrun.session import Json, plainly, session
 from brightrun.watching import exit_for, figures, show_end, watch
-from brightrun.words import duration, money, verdict
+from brightrun.words import duration, losses, money, verdict
 
 app = typer.Typer(no_args_is_help=True, help="Training jobs.")
 JobId = Annotated[str, typer.Argument(metavar="JOB_ID", help="See `brightrun jobs list`.")]
@@ -66,7 +66,7 @@ def show(job_id: JobId, as_json: Json = False) -> None:
     out.say(f"Cost      {money(job.actual_cost_micro_usd)} (estimated {money(job.cost_estimate_micro_usd)})")
     if job.estimated_time_remaining_seconds and not job.has_ended:
         out.say(f"Time left {duration(job.estimated_time_remaining_seconds)}")
-    if line := verdict(job.validation):
+    for line in filter(None, (verdict(job.validation), losses(job.validation, job.id))):
         out.say(line)
     out.say(f"Possible  {', '.join(job.allowed_actions) or 'nothing'}")
 

@@ -18,6 +18,8 @@ class ConversationLikelihood(BaseModel):
     base_nll: float
     trained_nll: float
     group: str | None = None
+    # Samples with the same source share their history: for an interval they are one conversation.
+    source_conversation: str | None = None
 
 
 class EvaluationGenerated(AttemptEventData):

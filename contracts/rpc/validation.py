@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.rpc.spec import Rpc
 
@@ -13,20 +13,28 @@ class Model(BaseModel):
 
 
 class EvaluationQuery(Model):
+    """The newest attempt's evaluation, with at most `limit` of its samples, those that lost most first."""
+
     job_id: UUID
     workspace_id: UUID
+    limit: int = Field(default=5_000, ge=1, le=5_000)
 
 
 class ConversationResult(Model):
     conversation_key: str
     group: str | None
+    source_conversation: str | None = None
     tokens: int
     base_perplexity: float
     trained_perplexity: float
 
 
 class EvaluationView(Model):
-    """`found` is false until the trainer's evaluation has arrived."""
+    """`found` is false until the trainer's evaluation has arrived.
+
+    Without at least 5 independent conversations there is no interval, and without 10 the verdict is `too_few`.
+    `samples` counts what was held out; `conversations` lists those that lost most first.
+    """
 
     found: bool
     attempt: int | None = None
@@ -37,7 +45,12 @@ class EvaluationView(Model):
     improvement_high_pct: float | None = None
     confidence: float | None = None
     verdict: str | None = None
+    method: str | None = None
+    independent_conversations: int | None = None
+    missing_conversations: int | None = None
+    worse_conversations: int | None = None
     tokens: int | None = None
+    samples: int = 0
     conversations: tuple[ConversationResult, ...] = ()
     updated_at: datetime | None = None
 

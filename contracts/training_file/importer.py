@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ConfigDict
 
 from contracts.chat import Conversation, rendered_text
+from contracts.evidence import held_out_count
 from contracts.training_file.brightrun import BrightRunReader
 from contracts.training_file.chat_records import read_chat_record
 from contracts.training_file.content_checks import ContentChecks
@@ -18,7 +19,7 @@ from contracts.training_file.issues import IssueLog, Severity
 from contracts.training_file.json_source import MAX_BYTES, JsonSource
 from contracts.training_file.layout import Entry, Format, entries, format_of, unknown_format
 from contracts.training_file.refusals import TrainingFileTooLarge
-from contracts.training_file.report import ImportReport
+from contracts.training_file.report import ImportReport, evidence_of
 
 MAX_RECORDS = 100_000
 REVIEW_KEYS_SHOWN = 1000
@@ -100,6 +101,7 @@ class ImportRun:
         self.records = self.unanswered = self.sound = 0
         self.conversations = self.answers = self.tokens = self.longest = 0
         self.needs_review: list[str] = []
+        self._groups: set[str] = set()
 
     def read(self, form: Format | None, found: Iterator[Entry]) -> None:
         if form is None:
@@ -160,6 +162,7 @@ class ImportRun:
         self._checks.note_answers(conversation)
         self._measure(conversation, place)
         self.conversations += 1
+        self._groups.add(conversation.group)
         self.answers += len(conversation.answers)
         self._sink(conversation)
 
@@ -209,6 +212,8 @@ class ImportRun:
             issue_counts=dict(sorted(self.log.counts.items())),
             errors=self.log.total(Severity.ERROR),
             warnings=self.log.total(Severity.WARNING),
+            held_out=held_out_count(len(self._groups)),
+            evidence=evidence_of(len(self._groups)),
         )
 
 

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
+from contracts.evidence import (
+    MINIMUM_FOR_VERDICT,
+    RECOMMENDED,
+    conversations_needed,
+    fraction_that_holds_out,
+    held_out_count,
+    missing_for_verdict,
+)
 from contracts.training_file.issues import Issue, Severity
 from contracts.training_file.layout import FORMAT_NAMES, Format
 
@@ -42,6 +50,10 @@ class ImportReport(BaseModel):
     issue_counts: dict[str, int] = Field(default_factory=dict)
     errors: int = 0
     warnings: int = 0
+    held_out: int | None = Field(
+        default=None, description="Conversations the default share holds out; samples of one source count once."
+    )
+    evidence: str = Field(default="", description="What so many held-out conversations can prove.")
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -72,6 +84,26 @@ class ImportReport(BaseModel):
 
     def found(self, severity: Severity) -> tuple[Issue, ...]:
         return tuple(issue for issue in self.issues if issue.severity is severity)
+
+
+def evidence_of(conversations: int) -> str:
+    """What the hold-out of a file with so many independent conversations can prove, and what to do about it."""
+    held_out = held_out_count(conversations)
+    if not held_out:
+        return "Holds out no conversation: the improvement will not be measured."
+    begin = f"Holds out {held_out} of {counted(conversations, 'conversation')}"
+    if missing := missing_for_verdict(held_out):
+        needed = f"{missing} more {'is' if missing == 1 else 'are'} needed"
+        share = fraction_that_holds_out(MINIMUM_FOR_VERDICT, conversations)
+        way = f"{_share(share)} holds out" if share else f"a file of {conversations_needed()} conversations has"
+        return f"{begin}: too few to prove an improvement; {needed}, which {way}."
+    share = fraction_that_holds_out(RECOMMENDED, conversations)
+    surer = f"; {RECOMMENDED} make it surer" + (f" ({_share(share)})" if share else "")
+    return f"{begin}: enough for a verdict{surer if held_out < RECOMMENDED else ''}."
+
+
+def _share(share: float) -> str:
+    return f"validation_fraction {share:g}"
 
 
 def counted(number: int, noun: str) -> str:

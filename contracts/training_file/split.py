@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from contracts.chat import Conversation
+from contracts.evidence import HOLD_OUT_FRACTION, held_out_count
 
 ARC = "emotional_arc"
 
@@ -19,7 +20,9 @@ class Split(NamedTuple):
     held_out: tuple[Conversation, ...]
 
 
-def hold_out(conversations: Iterable[Conversation], fraction: float = 0.2, seed: int = 42) -> Split:
+def hold_out(
+    conversations: Iterable[Conversation], fraction: float = HOLD_OUT_FRACTION, seed: int = 42
+) -> Split:
     """Hold out whole conversations, each emotional arc in proportion.
 
     Never by pair: pairs share their history, so a split by pair leaks. Samples of one source conversation
@@ -49,10 +52,9 @@ def groups_by_arc(conversations: Sequence[Conversation], seed: int) -> dict[str,
 
 def shares(sizes: dict[str, int], fraction: float) -> dict[str, int]:
     """How many groups of each arc are held out: largest remainders, total rounded, at least one each side."""
-    total = sum(sizes.values())
-    if total < 2:
+    wanted = held_out_count(sum(sizes.values()), fraction)
+    if not wanted:
         return dict.fromkeys(sizes, 0)
-    wanted = min(max(1, round(total * fraction)), total - 1)
     share = {arc: int(size * fraction) for arc, size in sizes.items()}
     by_remainder = sorted(sizes, key=lambda arc: (share[arc] - sizes[arc] * fraction, -sizes[arc], arc))
     for arc in by_remainder:

@@ -5,11 +5,13 @@ from typing import Any
 from chassis.messaging.context import WithClock, WithDatabase
 from chassis.messaging.events import EventRouter, Tx, about
 from chassis.messaging.requests import RequestRouter
+from chassis.messaging.retry import Permanent
 from contracts.envelope import Event
 from contracts.events import EvaluationGenerated
 from contracts.rpc.validation import EVALUATION, EvaluationQuery, EvaluationView
 from contracts.streams import consumer
 from services.validator.application import commands, queries
+from services.validator.domain.clusters import UnusableEvaluation
 
 events = EventRouter()
 training = events.durable(consumer("validator_training"))
@@ -18,7 +20,10 @@ requests = RequestRouter()
 
 @training(filter=about(EvaluationGenerated))
 async def on_evaluation_generated(event: Event[Any], tx: Tx, clock: WithClock) -> None:
-    await commands.record_evaluation(tx, event, clock.now())
+    try:
+        await commands.record_evaluation(tx, event, clock.now())
+    except UnusableEvaluation as error:
+        raise Permanent(str(error)) from error
 
 
 @requests.rpc(EVALUATION)

@@ -72,8 +72,24 @@ def test_show_says_status_cost_and_proof(as_user, faulty_api) -> None:
     faulty_api.answers = [body(JOB)]
     text = run("jobs", "show", "j-1").stdout
     assert "$0.0012" in text
-    assert "20.00 -> 15.00 (25.0 % better, 95 % interval 20.1 to 30.2 %): proven" in text
+    assert "20.00 -> 15.00 (25.0 % better, 95 % interval 20.1 to 30.2 %): proven for conversations of the kind" in text
     assert json.loads(run("jobs", "show", "j-1", "--json").stdout)["id"] == "j-1"
+
+
+def test_too_few_conversations_show_no_interval_and_no_badge(as_user, faulty_api) -> None:
+    few = {"verdict": "too_few", "missing_conversations": 8, "improvement_low_pct": None, "improvement_high_pct": None}
+    faulty_api.answers = [body(JOB | {"validation": JOB["validation"] | few})]
+    text = run("jobs", "show", "j-1").stdout
+    assert "20.00 -> 15.00 (25.0 % better): too few to prove; 8 more held-out conversations are needed" in text
+    assert "interval" not in text
+    assert "proven" not in text
+
+
+def test_what_got_worse_is_pointed_to(as_user, faulty_api) -> None:
+    some = {"conversations": 24, "worse_conversations": 2}
+    faulty_api.answers = [body(JOB | {"validation": JOB["validation"] | some})]
+    text = run("jobs", "show", "j-1").stdout
+    assert "2 of the 24 held-out conversations got worse: GET /api/training/jobs/j-1/evaluation" in text
 
 
 @pytest.mark.parametrize(

@@ -117,3 +117,16 @@ def test_conversations_that_do_not_fit_are_named(tokenizer: Any) -> None:
     assert data.left_out == ("long",)
     assert "long" not in {sample.key for sample in data.samples}
     assert not {sample.key for sample in data.train} & {sample.key for sample in data.held_out}
+
+
+def test_samples_of_one_conversation_name_their_source(trainer: Any, tokenizer: Any) -> None:
+    """Otherwise the validator would take them as independent conversations and claim more than they show."""
+    from trainer_image.evaluation import compare
+
+    pairs = [KNOWN.model_copy(update={"key": f"talk-{number}/pair-{pair}",
+                                      "metadata": {"source_conversation": f"talk-{number}"}})
+             for number in range(6) for pair in range(2)]
+    data = prepare((*CONVERSATIONS, *pairs), tokenizer.backend_tokenizer, PRESETS["balanced"].hyperparameters, 512)
+    found = {item.conversation_key: item.source_conversation for item in compare(trainer.model, data.held_out)}
+    assert found == {key: key.split("/")[0] if "/" in key else None for key in found}
+    assert set(found.values()) > {None}

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from services.job_api.schemas.fields import PlainText, Request, View
+from services.job_api.schemas.fields import VALIDATION, PlainText, Request, View
 
 
 class ArtifactFileView(View):
@@ -29,8 +29,9 @@ class ArtifactView(View):
     perplexity_baseline: float | None
     perplexity_trained: float | None
     perplexity_improvement_pct: float | None
-    verdict: Literal["proven", "not_proven", "worse"] | None = Field(description="null until it is validated")
-    validation: dict[str, Any] | None
+    verdict: Literal["proven", "not_proven", "worse", "too_few"] | None = Field(
+        description="null until it is validated; too_few: fewer than 10 held-out conversations prove nothing")
+    validation: dict[str, Any] | None = Field(description=VALIDATION)
     download_count: int
     last_downloaded_at: datetime | None
     last_downloaded_by: str | None

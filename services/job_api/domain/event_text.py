@@ -6,6 +6,7 @@ from typing import Any
 
 from contracts import events
 from contracts.envelope import EventData
+from contracts.evidence import in_words
 from contracts.money import format_usd
 
 
@@ -156,5 +157,11 @@ def _(data: events.CostOverrun) -> Line:
 
 @describe.register
 def _(data: events.ValidationUpdated) -> Line:
-    return Line(f"Perplexity improved by {data.perplexity_improvement_pct:.1f} % "
-                f"({data.improvement_low_pct:.1f} to {data.improvement_high_pct:.1f}): {data.verdict}.")
+    return Line(f"Perplexity improvement {data.perplexity_improvement_pct:.1f} %{_interval(data)} on "
+                f"{data.conversations} held-out conversations: {in_words(data.verdict, data.missing_conversations)}.")
+
+
+def _interval(data: events.ValidationUpdated) -> str:
+    if data.improvement_low_pct is None or data.improvement_high_pct is None:
+        return ""
+    return f" (95 % interval {data.improvement_low_pct:.1f} to {data.improvement_high_pct:.1f})"

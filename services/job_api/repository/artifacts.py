@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import DateTime, func, insert, literal, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.events import ArtifactFile, TrainingCompleted, ValidationUpdated
@@ -24,11 +24,16 @@ async def record(tx: AsyncConnection, completed: TrainingCompleted) -> UUID:
 
 
 async def record_validation(tx: AsyncConnection, verdict: ValidationUpdated) -> None:
-    """On the job and on its artifact, where there is one already. A newer attempt's verdict stays."""
+    """On the job and on its artifact, where there is one already.
+
+    A newer attempt's verdict stays, and so does one of this attempt that was reached later.
+    """
     values = verdict.model_dump(mode="json", exclude={"job_id", "workspace_id"})
     jobs = training_jobs.c
-    newest = func.coalesce(jobs.validation["attempt"].as_integer(), 0)
-    statement = update(training_jobs).where(jobs.id == verdict.job_id, newest <= verdict.attempt)
+    attempt = func.coalesce(jobs.validation["attempt"].as_integer(), 0)
+    reached_at = jobs.validation["updated_at"].astext.cast(DateTime(timezone=True))
+    no_newer = tuple_(attempt, reached_at) <= tuple_(literal(verdict.attempt), literal(verdict.updated_at))
+    statement = update(training_jobs).where(jobs.id == verdict.job_id, no_newer)
     if (await tx.execute(statement.values(validation=values))).rowcount:
         await _set_validation(tx, verdict.job_id, values)
 

@@ -6,10 +6,18 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from contracts.rpc import metrics, pods
+from contracts.rpc import metrics, pods, validation
 from services.job_api import presenters, problems
 from services.job_api.repository import jobs
-from services.job_api.schemas.history import LogQuery, LogView, MetricsQuery, MetricsView, PodList
+from services.job_api.schemas.history import (
+    EvaluationListQuery,
+    EvaluationOfJob,
+    LogQuery,
+    LogView,
+    MetricsQuery,
+    MetricsView,
+    PodList,
+)
 from services.job_api.wiring import JsonResponse, Parts, Reader, WithParts
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["history"])
@@ -30,6 +38,18 @@ async def read_metrics(
     )
     return JsonResponse({"object": "training_job.metrics", "job_id": job_id, "latest": latest.model_dump(
         mode="json")["metrics"], **series.model_dump(mode="json")})
+
+
+@router.get("/evaluation", response_model=EvaluationOfJob)
+async def read_evaluation(
+    job_id: UUID, query: Annotated[EvaluationListQuery, Query()], principal: Reader, parts: WithParts
+) -> JsonResponse:
+    """The verdict and the held-out conversations behind it, those that got worse first."""
+    await _must_exist(parts, principal.workspace_id, job_id)
+    found = await parts.bus.request(validation.EVALUATION, validation.EvaluationQuery(
+        job_id=job_id, workspace_id=principal.workspace_id, **query.model_dump()))
+    return JsonResponse({"object": "training_job.evaluation", "job_id": job_id,
+                         **found.model_dump(mode="json", exclude={"found"})})
 
 
 @router.get("/pods", response_model=PodList)

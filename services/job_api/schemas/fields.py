@@ -34,6 +34,9 @@ Tag = Annotated[
 Tags = Annotated[list[Tag], Field(max_length=20), AfterValidator(_distinct)]
 PresetName = Literal["conservative", "balanced", "aggressive"]
 CommaSeparated = BeforeValidator(_split)
+VALIDATION = ("The validator's verdict: both perplexities, the improvement with its 95 % interval (null below 5 "
+              "held-out conversations), `verdict` (too_few below 10; `missing_conversations` says how many more are "
+              "needed) and the `method` that reached it")
 
 
 class Request(BaseModel):

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from contracts.rpc.metrics import AttemptBoundary, LatestValue, Series
 from contracts.rpc.pods import PodView
+from contracts.rpc.validation import ConversationResult
 from services.job_api.schemas.fields import CommaSeparated, PlainText, Request, View
 
 _LARGEST_SEQ = 2**63 - 1
@@ -68,6 +69,33 @@ class PodList(View):
     data: list[PodView]
     has_more: Literal[False]
     next_cursor: None
+
+
+class EvaluationListQuery(Request):
+    limit: int = Field(default=100, ge=1, le=5_000, description="Conversations listed.")
+
+
+class EvaluationOfJob(View):
+    """All null and no conversations until the job was evaluated."""
+
+    object: Literal["training_job.evaluation"]
+    job_id: UUID
+    attempt: int | None
+    perplexity_baseline: float | None
+    perplexity_trained: float | None
+    perplexity_improvement_pct: float | None
+    improvement_low_pct: float | None = Field(description="null below 5 independent conversations")
+    improvement_high_pct: float | None
+    confidence: float | None
+    verdict: Literal["proven", "not_proven", "worse", "too_few"] | None
+    method: str | None
+    independent_conversations: int | None = Field(description="Samples of one source conversation are one")
+    missing_conversations: int | None = Field(description="How many more of them a verdict needs")
+    worse_conversations: int | None = Field(description="How many of them lost likelihood by the training")
+    tokens: int | None
+    samples: int = Field(description="Held out in all")
+    conversations: list[ConversationResult] = Field(description="Those that lost most first")
+    updated_at: datetime | None
 
 
 class LogQuery(Request):

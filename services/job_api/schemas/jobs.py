@@ -11,6 +11,7 @@ from contracts.hyperparameters import HyperparameterOverrides
 from contracts.job_status import JobAction, JobStatus
 from contracts.presets import ConfigurationDifference
 from services.job_api.schemas.fields import (
+    VALIDATION,
     CommaSeparated,
     Description,
     GivenName,
@@ -157,7 +158,7 @@ class JobView(View):
     provider: str | None
     runpod_job_id: str | None = Field(description="Name of the newest attempt's machine, whatever the provider")
     runpod_instance_id: str | None = Field(description="The provider's id of that machine")
-    validation: dict[str, Any] | None
+    validation: dict[str, Any] | None = Field(description=VALIDATION)
     retry_of: UUID | None
     adjustments: list[AdjustmentView]
     last_event_seq: int

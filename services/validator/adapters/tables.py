@@ -1,4 +1,4 @@
-from sqlalchemy import Column, DateTime, Float, Index, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, DateTime, Float, Index, Integer, MetaData, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 from chassis.messaging.tables import add_messaging_tables
@@ -6,7 +6,8 @@ from chassis.messaging.tables import add_messaging_tables
 metadata = MetaData()
 add_messaging_tables(metadata)
 
-# One row per attempt that was evaluated; append-only. The newest attempt is the job's.
+# One row per attempt that was evaluated. The evaluation stays as it came; its verdict is replaced when a newer method
+# judges it. The newest attempt is the job's.
 evaluations = Table(
     "evaluations",
     metadata,
@@ -19,12 +20,16 @@ evaluations = Table(
     Column("perplexity_baseline", Float, nullable=False),
     Column("perplexity_trained", Float, nullable=False),
     Column("improvement_pct", Float, nullable=False),
-    Column("low_pct", Float, nullable=False),
-    Column("high_pct", Float, nullable=False),
+    Column("low_pct", Float),
+    Column("high_pct", Float),
     Column("confidence", Float, nullable=False),
     Column("verdict", Text, nullable=False),
-    Column("tokens", Integer, nullable=False),
+    Column("method", Text, nullable=False, server_default="bootstrap/1"),
+    Column("independent", Integer),  # conversations without a common source
+    Column("worse", Integer),
+    Column("tokens", BigInteger, nullable=False),
     Column("generated_at", DateTime(timezone=True), nullable=False),
     Column("updated_at", DateTime(timezone=True), nullable=False),
     Index("evaluations_workspace", "workspace_id"),
+    Index("evaluations_method", "method"),
 )

@@ -1,82 +1,81 @@
 """Perplexity, its improvement, and how sure the data lets one be."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
 from contracts.events import ConversationLikelihood
+from contracts.evidence import has_interval, missing_for_verdict
+from services.validator.domain import cr2
+from services.validator.domain.clusters import MOST_NATS, Clusters, clusters, perplexity
 
-RESAMPLES = 10_000
-CONFIDENCE = 0.95
-# The interval must come out the same whenever the same evaluation is looked at.
-_SEED = 20_240_501
-
-Floats = npt.NDArray[np.float64]
+# Stands beside every verdict: it says by which rule it was reached. Count it up with each change of the rule.
+METHOD = "cr2-t/1"
+# Verdicts of these are reached again. Never the present one, so that replicas of two versions cannot fight.
+SUPERSEDED_METHODS = ("bootstrap/1",)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Perplexities over all hold-out tokens; improvement in percent of the base's, with a bootstrap interval."""
+    """Perplexities over all hold-out tokens; improvement in percent of the base's, with a 95 % interval.
+
+    `conversations` counts independent ones: samples of one source conversation are one. Without at least five of
+    them there is no interval, and without ten the verdict is `too_few`. `worse` of them lost by the training.
+    """
 
     perplexity_baseline: float
     perplexity_trained: float
     improvement_pct: float
-    low_pct: float
-    high_pct: float
+    low_pct: float | None
+    high_pct: float | None
     verdict: str
     conversations: int
+    worse: int
     tokens: int
-    confidence: float = CONFIDENCE
+    confidence: float = cr2.CONFIDENCE
+    method: str = METHOD
+
+    @property
+    def missing(self) -> int:
+        """How many more conversations a verdict needs."""
+        return missing_for_verdict(self.conversations)
 
 
-def judge(conversations: Sequence[ConversationLikelihood]) -> Verdict:
-    """Verdict over the hold-out.
+def judge(samples: Sequence[ConversationLikelihood]) -> Verdict:
+    """Verdict over the hold-out. Raises UnusableEvaluation.
 
-    The conversation is the unit that is resampled: tokens of one conversation are not independent, so an interval
-    over tokens would be far too narrow (Miller 2024, "Adding Error Bars to Evals": clustered, paired errors).
-    Both models are scored on the same resample, which is what makes the comparison paired.
-
-    Raises ValueError for an empty hold-out.
+    The conversation is the unit: tokens of one conversation are not independent, and neither are samples that share
+    their history, so an interval over those would be far too narrow. Each conversation is its own control.
     """
-    if not conversations:
-        raise ValueError("an evaluation without conversations proves nothing")
-    tokens = np.array([item.tokens for item in conversations], dtype=np.float64)
-    base = np.array([item.base_nll for item in conversations])
-    trained = np.array([item.trained_nll for item in conversations])
-    low, high = _interval(tokens, base, trained)
-    improvement = float(_improvement(base.sum() / tokens.sum(), trained.sum() / tokens.sum()))
+    found = clusters(samples)
+    tokens = float(found.tokens.sum())
+    low, high = _interval(found)
     return Verdict(
-        perplexity_baseline=float(np.exp(base.sum() / tokens.sum())),
-        perplexity_trained=float(np.exp(trained.sum() / tokens.sum())),
-        improvement_pct=improvement,
+        perplexity_baseline=perplexity(float(found.base.sum()), tokens),
+        perplexity_trained=perplexity(float(found.trained.sum()), tokens),
+        improvement_pct=_percent(float(found.gains.sum()) / tokens),
         low_pct=low,
         high_pct=high,
-        verdict=_verdict(low, high, len(conversations)),
-        conversations=len(conversations),
-        tokens=int(tokens.sum()),
+        verdict=_verdict(low, high, len(found.tokens)),
+        conversations=len(found.tokens),
+        worse=int((found.gains < 0).sum()),
+        tokens=int(tokens),
     )
 
 
-def _improvement(base_nll_per_token: Floats, trained_nll_per_token: Floats) -> Floats:
-    """Percent by which perplexity fell: (base - trained) / base, written so that large losses do not overflow."""
-    return np.asarray(100.0 * -np.expm1(trained_nll_per_token - base_nll_per_token))
+def _interval(found: Clusters) -> tuple[float, float] | tuple[None, None]:
+    if not has_interval(len(found.tokens)):
+        return None, None
+    low, high = cr2.interval(found.tokens, found.gains)
+    return _percent(low), _percent(high)
 
 
-def _interval(tokens: Floats, base: Floats, trained: Floats) -> tuple[float, float]:
-    """Percentile interval of the improvement over resampled conversations, in percent."""
-    generator = np.random.default_rng(_SEED)
-    drawn = generator.integers(0, len(tokens), size=(RESAMPLES, len(tokens)))
-    drawn_tokens = tokens[drawn].sum(axis=1)
-    improvements = _improvement(base[drawn].sum(axis=1) / drawn_tokens, trained[drawn].sum(axis=1) / drawn_tokens)
-    tail = 100 * (1 - CONFIDENCE) / 2
-    low, high = np.percentile(improvements, [tail, 100 - tail])
-    return float(low), float(high)
+def _percent(gain: float) -> float:
+    """Percent by which perplexity falls for a gain in nats per token; monotone, so it carries bounds over too."""
+    return -100.0 * math.expm1(min(-gain, MOST_NATS))
 
 
-def _verdict(low: float, high: float, conversations: int) -> str:
-    # One conversation resamples to itself: an interval of no width is no evidence.
-    if conversations < 2:
-        return "not_proven"
+def _verdict(low: float | None, high: float | None, conversations: int) -> str:
+    if low is None or high is None or missing_for_verdict(conversations):
+        return "too_few"
     return "proven" if low > 0 else "worse" if high < 0 else "not_proven"

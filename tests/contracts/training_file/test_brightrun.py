@@ -106,6 +106,7 @@ def test_pairs_without_a_shared_prefix_become_one_sample_each(read, file, conver
     result = read(file(talk))
     assert [c.key for c in result.conversations] == ["one/pair-2", "one/pair-4"]
     assert {c.group for c in result.conversations} == {"one"}
+    assert result.report.held_out == 0  # one conversation, whatever its samples
     assert [len(c.answers) for c in result.conversations] == [1, 1]
     assert "TF208_no_shared_prefix" in codes(result)
 

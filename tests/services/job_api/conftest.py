@@ -24,7 +24,7 @@ from contracts.envelope import Event, EventData, new_event
 from contracts.gpus import PricingTier
 from contracts.identifiers import uuid7
 from contracts.registry import parse_event
-from contracts.rpc import costs, metrics, pods
+from contracts.rpc import costs, metrics, pods, validation
 from services.job_api.app import create_app
 from services.job_api.bootstrap import bootstrap
 from services.job_api.repository import accounts
@@ -100,7 +100,7 @@ class CostGuard:
 
 
 def serve_insight(bus: Bus) -> None:
-    """metrics_ingest and the provisioner, as far as job_api asks them."""
+    """metrics_ingest, the provisioner and the validator, as far as job_api asks them."""
 
     async def latest(request: metrics.LatestQuery) -> metrics.Latest:
         value = metrics.LatestValue(value=float("nan"), step=2, attempt=1, time=1.0)
@@ -120,8 +120,17 @@ def serve_insight(bus: Bus) -> None:
         text = "step 1\nstep 2\n"[request.offset :][: request.max_bytes]
         return pods.LogPage(attempt=1, text=text, next_offset=request.offset + len(text), end=False)
 
+    async def evaluation(request: validation.EvaluationQuery) -> validation.EvaluationView:
+        lost = [validation.ConversationResult(conversation_key=f"c-{n}", group="calm", tokens=100,
+                                              base_perplexity=20.0, trained_perplexity=30.0 - 10 * n) for n in range(2)]
+        return validation.EvaluationView(
+            found=True, attempt=1, perplexity_baseline=20.0, perplexity_trained=24.5, perplexity_improvement_pct=-22.5,
+            confidence=0.95, verdict="too_few", method="cr2-t/1", independent_conversations=2,
+            missing_conversations=8, worse_conversations=1, tokens=200, samples=2,
+            conversations=tuple(lost[: request.limit]), updated_at=datetime.now(UTC))
+
     for rpc, answer in ((metrics.LATEST, latest), (metrics.RANGE, series), (pods.JOB_PODS, job_pods),
-                        (pods.POD_LOG, log)):
+                        (pods.POD_LOG, log), (validation.EVALUATION, evaluation)):
         bus.serve(rpc, answer)
 
 

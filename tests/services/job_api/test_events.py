@@ -29,9 +29,9 @@ def completion(api, job, attempt=1):
 
 def verdict(api, job, attempt=1, **values):
     figures = {"perplexity_baseline": 30.0, "perplexity_trained": 20.0, "perplexity_improvement_pct": 33.3}
+    interval = {"improvement_low_pct": 20.0, "improvement_high_pct": 40.0, "verdict": "proven", "updated_at": NOW}
     return events.ValidationUpdated(
-        **api.about(job, attempt), **(figures | values), improvement_low_pct=20.0, improvement_high_pct=40.0,
-        conversations=3, tokens=900, verdict="proven", updated_at=NOW)
+        **api.about(job, attempt), **(figures | interval | {"conversations": 12, "tokens": 900} | values))
 
 
 async def test_a_whole_run_moves_the_job_and_says_so(api):
@@ -82,6 +82,30 @@ async def test_a_newer_attempts_verdict_stays(api):
     await api.tell(verdict(api, job, attempt=1))
     await api.until(job["id"], lambda job: job["last_event_seq"] == 5)
     assert (await api.job(job["id"]))["validation"]["perplexity_trained"] == 15.0
+
+
+async def test_a_verdict_that_was_reached_again_replaces_the_first_whatever_the_order(api):
+    job = await api.running_job()
+    again = {"verdict": "too_few", "conversations": 2, "missing_conversations": 8, "method": "cr2-t/1",
+             "improvement_low_pct": None, "improvement_high_pct": None, "updated_at": NOW + timedelta(days=1)}
+    await api.tell(verdict(api, job, **again))
+    await api.until(job["id"], lambda job: job["validation"])
+    await api.tell(verdict(api, job, conversations=2))  # the first one, delivered late
+    shown = await api.until(job["id"], lambda job: job["last_event_seq"] == 5)
+    found = shown["validation"]
+    assert (found["verdict"], found["missing_conversations"], found["improvement_low_pct"]) == ("too_few", 8, None)
+    assert [row["message"] for row in await api.log(job["id"])][3] == (
+        "Perplexity improvement 33.3 % on 2 held-out conversations: too few to prove; 8 more held-out conversations "
+        "are needed.")
+
+
+async def test_a_verdict_is_told_with_its_interval(api):
+    job = await api.running_job()
+    await api.tell(verdict(api, job))
+    await api.until(job["id"], lambda job: job["validation"])
+    assert (await api.log(job["id"]))[-1]["message"] == (
+        "Perplexity improvement 33.3 % (95 % interval 20.0 to 40.0) on 12 held-out conversations: proven for "
+        "conversations of the kind held out.")
 
 
 async def test_the_cost_is_current_and_settles(api):

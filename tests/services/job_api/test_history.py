@@ -4,12 +4,14 @@ import asyncio
 import csv
 import io
 import json
+from uuid import uuid4
 
 import httpx
 import pytest
 
+from chassis.auth import Role
 from contracts import events
-from services.job_api.schemas.history import EventView, LogView, MetricsView
+from services.job_api.schemas.history import EvaluationOfJob, EventView, LogView, MetricsView
 from services.job_api.streaming import PAGE
 from tests.services.job_api.waiting import eventually
 
@@ -195,7 +197,17 @@ async def test_machines_and_their_output(api):
     assert (log["text"], log["next_offset"]) == ("step", 11)
 
 
-@pytest.mark.parametrize("path", ["metrics", "pods", "logs"])
+async def test_the_conversations_behind_a_verdict(api):
+    job = await api.new_job()
+    found = (await api.client.get(f"/jobs/{job['id']}/evaluation", params={"limit": 1})).json()
+    EvaluationOfJob.model_validate(found)
+    assert (found["verdict"], found["missing_conversations"], found["improvement_low_pct"]) == ("too_few", 8, None)
+    assert (found["samples"], [item["conversation_key"] for item in found["conversations"]]) == (2, ["c-0"])
+    stranger = await api.member(Role.ANALYST, workspace_id=uuid4())
+    assert (await stranger.get(f"/jobs/{job['id']}/evaluation")).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["metrics", "pods", "logs", "evaluation"])
 async def test_a_service_that_is_away_is_a_503_with_a_hint_to_repeat(alone, path):
     job = await alone.new_job()
     response = await alone.client.get(f"/jobs/{job['id']}/{path}")
