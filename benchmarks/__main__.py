@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-NAMES = ("job_api", "metrics_ingest", "metrics_chart", "local_run", "trainer_overhead")
+NAMES = ("job_api", "durables", "metrics_ingest", "metrics_chart", "local_run", "trainer_overhead")
 # What is promised: name of the figure, the most (or least) it may be, and its unit.
 TARGETS: dict[str, tuple[str, float, str]] = {
     "create_job_p99_ms": ("<=", 100.0, "ms, job creation, p99 at 50 requests/s"),

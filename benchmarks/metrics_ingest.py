@@ -35,8 +35,8 @@ import nats
 import numpy as np
 from nats.js import JetStreamContext
 
-from chassis.messaging import topology
 from chassis.database.migrate import upgrade
+from chassis.messaging import topology
 from contracts.envelope import new_event
 from contracts.events import MetricsReported
 from contracts.identifiers import uuid7

@@ -37,6 +37,7 @@ class ServiceSettings(BaseSettings):
     # After SIGTERM it serves on for so long, closing connections: set it where a balancer must learn of the end.
     drain_s: float = Field(default=0.0, ge=0)
     shutdown_grace_s: int = Field(default=20, ge=1)  # k8s terminationGracePeriodSeconds must exceed drain_s + this
-    # Connections of one process: pool_size kept open, max_overflow more under load, one for LISTEN beside them.
+    # Connections of one process, for transactions and again for reads: pool_size kept open, max_overflow more under
+    # load; one or two for LISTEN beside them.
     database_pool_size: int = Field(default=10, ge=1)
     database_max_overflow: int = Field(default=10, ge=0)

@@ -1,10 +1,11 @@
 """One service's PostgreSQL database: short transactions over SQLAlchemy Core, nothing else."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -30,8 +31,11 @@ class DatabaseUnavailable(ConnectionError):
 
 
 class Database:
-    """The connection pool of one service. Connections are checked before use, so a restart of PostgreSQL
-    costs at most the transactions that were open."""
+    """The connections of one service: a pool for transactions, and one for reads outside of any.
+
+    A connection that its server has closed is noticed before use and replaced, so a restart of PostgreSQL costs at
+    most the statements that were running.
+    """
 
     def __init__(
         self,
@@ -44,18 +48,12 @@ class Database:
         application_name: str = "brightrun",
     ) -> None:
         self.url = url
-        self.engine: AsyncEngine = create_async_engine(
-            url,
-            pool_size=pool_size,
-            max_overflow=max_overflow,
-            pool_timeout=pool_timeout_s,
-            pool_pre_ping=True,
-            connect_args={
-                "timeout": connect_timeout_s,
-                "command_timeout": _COMMAND_TIMEOUT_S,
-                "server_settings": {**_SERVER_SETTINGS, "application_name": application_name},
-            },
-        )
+        pool = {"pool_size": pool_size, "max_overflow": max_overflow, "pool_timeout": pool_timeout_s}
+        own = {"application_name": application_name}
+        self._writes = _engine(url, pool, connect_timeout_s, own)
+        # Without BEGIN and COMMIT around it a read is one round trip instead of three; the server refuses writes.
+        self._reads = _engine(url, pool, connect_timeout_s, own | {"default_transaction_read_only": "on"})
+        self._reads = self._reads.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -63,13 +61,13 @@ class Database:
 
         Raises DatabaseUnavailable when no connection could be opened.
         """
-        async with self._connection(read_only=False) as connection, connection.begin():
+        async with _connected(self._writes) as connection, connection.begin():
             yield connection
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A read-only transaction; PostgreSQL refuses every write in it."""
-        async with self._connection(read_only=True) as connection, connection.begin():
+        """For reading: PostgreSQL refuses every write. Each statement sees what was committed before it."""
+        async with _connected(self._reads) as connection:
             yield connection
 
     async def ping(self) -> None:
@@ -77,23 +75,45 @@ class Database:
             await connection.execute(text("SELECT 1"))
 
     async def dispose(self) -> None:
-        await self.engine.dispose()
+        await self._writes.dispose()
+        await self._reads.dispose()
 
-    @asynccontextmanager
-    async def _connection(self, *, read_only: bool) -> AsyncIterator[AsyncConnection]:
-        connection = self.engine.connect()
-        try:
-            await connection.start()
-        except Exception as error:
-            if isinstance(error, OSError) or is_transient(error):
-                raise DatabaseUnavailable(f"PostgreSQL is not available: {error}") from error
-            raise
-        try:
-            if read_only:
-                await connection.execution_options(postgresql_readonly=True)
-            yield connection
-        finally:
-            await connection.close()
+
+def _engine(
+    url: str, pool: Mapping[str, Any], connect_timeout_s: float, server_settings: Mapping[str, str]
+) -> AsyncEngine:
+    engine = create_async_engine(
+        url,
+        connect_args={
+            "timeout": connect_timeout_s,
+            "command_timeout": _COMMAND_TIMEOUT_S,
+            "server_settings": {**_SERVER_SETTINGS, **server_settings},
+        },
+        **pool,
+    )
+    event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    return engine
+
+
+def _refuse_closed(dbapi_connection: Any, *_: Any) -> None:
+    """The driver knows when the server hung up: a look instead of the pool's ping, which is a round trip."""
+    if dbapi_connection.driver_connection.is_closed():
+        raise DisconnectionError
+
+
+@asynccontextmanager
+async def _connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    connection = engine.connect()
+    try:
+        await connection.start()
+    except Exception as error:
+        if isinstance(error, OSError) or is_transient(error):
+            raise DatabaseUnavailable(f"PostgreSQL is not available: {error}") from error
+        raise
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 def is_transient(error: BaseException) -> bool:

@@ -101,7 +101,8 @@ async def test_an_exhausted_pool_is_a_transient_error(pipe: Pipe) -> None:
     small = Database(pipe.database.url, pool_size=1, max_overflow=0, pool_timeout_s=0.1)
     async with small.transaction():
         with pytest.raises(DatabaseUnavailable) as caught:
-            await small.ping()
+            async with small.transaction():
+                pass
     assert is_transient(caught.value)
     await small.dispose()
 
