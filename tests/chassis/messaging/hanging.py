@@ -14,7 +14,7 @@ async def main(nats_url: str, database_url: str) -> None:
 
     async def slowly(*arguments: Any) -> Any:
         print("publishing", flush=True)
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(5)  # long enough to be stopped in it on a busy machine
         return await publishing.publish_by_key(*arguments)
 
     relay.publish_by_key = slowly
