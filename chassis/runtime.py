@@ -28,7 +28,7 @@ from chassis.observability import logs, tracing
 from chassis.observability.health import Health
 from chassis.settings import ServiceSettings
 from chassis.web.operations import observe, operation_routes, probe_routes
-from chassis.web.server import CloseWhileDraining, serve
+from chassis.web.server import serve
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -68,6 +68,7 @@ class ServiceRuntime:
         self._redis = _redis(settings.redis_url) if with_redis else None
         self._objects = ObjectStore(settings) if with_objects else None
         self._background = BackgroundTasks(SystemClock())
+        self._last_actions: list[Callable[[], None]] = []
         self._add_upkeep(publishes="outbox" in metadata.tables)
         self._add_checks(publishes="outbox" in metadata.tables)
 
@@ -120,6 +121,10 @@ class ServiceRuntime:
         # Checks set the gauges that alerts read, whether or not anybody asks for health.
         self.periodic("health", _WATCH_INTERVAL_S, self.health.ready)
 
+    def at_the_end(self, action: Callable[[], None]) -> None:
+        """Something short to do when everything has stopped."""
+        self._last_actions.append(action)
+
     def begin_drain(self) -> None:
         """First step of a shutdown: readiness says no, and connections are closed with their answers."""
         self.health.draining = True
@@ -171,15 +176,16 @@ class ServiceRuntime:
             await self._redis.aclose()
         await self.database.dispose()
         tracing.flush()
+        for action in self._last_actions:
+            action()
         log.info("stopped")
 
 
 def mount_operations(app: FastAPI, runtime: ServiceRuntime) -> None:
-    """/health/live and /health/ready, access log, HTTP metrics and traces for a FastAPI app with a public port."""
+    """/health/live and /health/ready, access log, HTTP metrics and trace ids for a FastAPI app with a public port."""
     app.state.runtime = runtime
     app.router.routes.extend(probe_routes(runtime.health))
-    observe(app, runtime.registry)
-    app.add_middleware(CloseWhileDraining, health=runtime.health)
+    runtime.at_the_end(observe(app, runtime.health, runtime.registry).flush)
 
 
 def operations_app(runtime: ServiceRuntime) -> Starlette:
@@ -197,7 +203,6 @@ def worker_app(runtime: ServiceRuntime) -> Starlette:
 
     app = Starlette(routes=operation_routes(runtime.health, runtime.registry), lifespan=lifespan)
     app.state.runtime = runtime
-    observe(app, runtime.registry)
     return app
 
 

@@ -1,33 +1,30 @@
 """Spans, exported by OTLP only where an endpoint is set."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from opentelemetry import trace
-from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.sampling import Decision, ParentBased, Sampler, SamplingResult
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased
 from opentelemetry.trace import SpanKind
-from opentelemetry.util.types import Attributes
 
 from chassis.observability.propagation import current_traceparent, remote_context
 
 __all__ = ["configure", "current_ids", "current_trace_id", "current_traceparent", "span", "span_from", "tracer"]
 
-PATH_ATTRIBUTE = "url.path"
-
 
 def configure(service: str, otlp_endpoint: str = "") -> None:
     """Makes trace ids exist in this process; exports spans to `<otlp_endpoint>/v1/traces` when one is given.
 
-    OpenTelemetry allows one provider per process: later calls change nothing.
+    Without an endpoint spans have ids and nothing else: nobody would read what they record. OpenTelemetry allows one
+    provider per process: later calls change nothing.
     """
     if isinstance(trace.get_tracer_provider(), TracerProvider):
         return
     resource = Resource.create({"service.name": service, "service.namespace": "brightrun"})
-    provider = TracerProvider(sampler=ParentBased(NoProbes()), resource=resource)
+    provider = TracerProvider(sampler=ParentBased(ALWAYS_ON) if otlp_endpoint else ALWAYS_OFF, resource=resource)
     if otlp_endpoint:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -84,23 +81,3 @@ def _clean(attributes: dict[str, Any]) -> dict[str, Any]:
         for key, value in attributes.items()
         if value is not None
     }
-
-
-class NoProbes(Sampler):
-    """Keeps every trace except those of health checks and scrapes, which would drown the others."""
-
-    def should_sample(
-        self,
-        parent_context: Context | None,
-        trace_id: int,
-        name: str,
-        kind: SpanKind | None = None,
-        attributes: Attributes = None,
-        links: Sequence[trace.Link] | None = None,
-        trace_state: trace.TraceState | None = None,
-    ) -> SamplingResult:
-        probe = str((attributes or {}).get(PATH_ATTRIBUTE, "")).startswith(("/health/", "/metrics"))
-        return SamplingResult(Decision.DROP if probe else Decision.RECORD_AND_SAMPLE, attributes)
-
-    def get_description(self) -> str:
-        return "NoProbes"

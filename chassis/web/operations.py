@@ -1,7 +1,6 @@
 """The routes every process has for its operators: /health/live, /health/ready, /metrics."""
 
 import orjson
-from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -10,9 +9,8 @@ from starlette.routing import Route
 
 from chassis.observability.health import Health
 from chassis.observability.metrics import exposition
-from chassis.web.access_log import AccessLogMiddleware
-from chassis.web.metrics import HttpMetrics, MetricsMiddleware
-from chassis.web.tracing import TracingMiddleware
+from chassis.web.access_log import AccessLog
+from chassis.web.observe import HttpMetrics, ObserveMiddleware
 
 LIVE, READY, METRICS = "/health/live", "/health/ready", "/metrics"
 
@@ -44,11 +42,11 @@ def operation_routes(health: Health, registry: CollectorRegistry) -> list[Route]
     return [probe_routes(health)[0], Route(READY, ready), Route(METRICS, metrics)]
 
 
-def observe(app: Starlette | FastAPI, registry: CollectorRegistry) -> None:
-    """Access log, HTTP metrics and server spans; the last one added is the outermost."""
-    app.add_middleware(AccessLogMiddleware)
-    app.add_middleware(MetricsMiddleware, metrics=HttpMetrics(registry))
-    app.add_middleware(TracingMiddleware)
+def observe(app: Starlette, health: Health, registry: CollectorRegistry) -> AccessLog:
+    """Metrics, access log and trace ids around every request; give a FastAPI app `telemetry=TELEMETRY`, too."""
+    access = AccessLog(health.service)
+    app.add_middleware(ObserveMiddleware, metrics=HttpMetrics(registry), access=access, health=health)
+    return access
 
 
 def _json(status: int, document: object) -> Response:

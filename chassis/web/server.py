@@ -6,7 +6,7 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from chassis.observability import logs
 from chassis.settings import ServiceSettings
@@ -44,25 +44,6 @@ class DrainingServer(uvicorn.Server):
             self._runtime.begin_drain()
             self._runtime.stopping.set()
         await super().shutdown(sockets)
-
-
-class CloseWhileDraining:
-    """Outermost layer: tells every caller to open a new connection, which a balancer then leads elsewhere."""
-
-    def __init__(self, app: ASGIApp, health: Any) -> None:
-        self.app, self.health = app, health
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not self.health.draining:
-            await self.app(scope, receive, send)
-            return
-
-        async def respond(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
-            await send(message)
-
-        await self.app(scope, receive, respond)
 
 
 def serve(app: ASGIApp, settings: ServiceSettings, *, operations: ASGIApp | None = None) -> None:

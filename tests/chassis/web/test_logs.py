@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from chassis.observability import logs, tracing
+from chassis.observability.health import Health
 from chassis.observability.redaction import redact, redact_value
 from chassis.web.operations import observe
 
@@ -98,7 +99,7 @@ def test_library_loggers_and_exceptions_go_the_same_way(lines: Lines) -> None:
 
 
 async def test_request_line(app: FastAPI, client: httpx.AsyncClient, lines: Lines) -> None:
-    observe(app, CollectorRegistry())
+    access = observe(app, Health("cost_guard"), CollectorRegistry())
 
     @app.get("/jobs/{job_id}")
     async def get(job_id: str) -> str:
@@ -107,6 +108,7 @@ async def test_request_line(app: FastAPI, client: httpx.AsyncClient, lines: Line
 
     await client.get("/jobs/j-7?token=abcdefgh")
     await client.get("/elsewhere")
+    access.flush()
     first, second = [line for line in lines() if line["event"] == "request"]
     assert (first["route"], first["path"], first["status"]) == ("/jobs/{job_id}", "/jobs/j-7", 200)
     assert first["job_id"] == "j-7"

@@ -99,9 +99,10 @@ async def test_unexpected_error_shows_no_internals_but_a_trace_id(app: FastAPI, 
     from prometheus_client import CollectorRegistry
 
     from chassis.observability import tracing
+    from chassis.observability.health import Health
 
     tracing.configure("test")
-    observe(app, CollectorRegistry())
+    observe(app, Health("test"), CollectorRegistry())
     response = await client.get("/raise/bug")
     assert "hunter2" not in response.text
     assert "app.py" not in response.text
