@@ -65,11 +65,21 @@ def load_base_model(base_model: str) -> Any:
         config = AutoConfig.from_pretrained(base_model)
         # A base that is stored in 4 bits already (37 GB to download instead of 141) keeps its own settings.
         quantized = getattr(config, "quantization_config", None) is not None
-        return AutoModelForCausalLM.from_pretrained(
+        model = AutoModelForCausalLM.from_pretrained(
             base_model, dtype=compute_dtype(), attn_implementation="sdpa",
             device_map={"": 0} if on_gpu() else None,
             **({} if quantized else {"quantization_config": quantization()}),
         )
+    keep_gradients_after_inference(model)
+    return model
+
+
+def keep_gradients_after_inference(model: Any) -> None:
+    """On a CPU with AVX512-BF16, bitsandbytes repacks a 4-bit weight at its first inference for a kernel that has no
+    gradient and computes in bfloat16: after the first evaluation the layers below would learn nothing any more."""
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
 
 
 def lora_config(hyperparameters: Hyperparameters) -> LoraConfig:
