@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from contracts.hyperparameters import HyperparameterOverrides
+from contracts.local_base_model import SHIPPED_BASE_MODEL
 from contracts.presets import resolve
 from contracts.streams import CONSUMERS, STREAMS
 from contracts.training_file import read_training_file
@@ -28,7 +29,7 @@ from tests.trainer_image.provisioner import BUCKETS, Provisioner
 from trainer_image.train_lora import prepare_libraries
 
 ROOT = Path(__file__).parents[1]
-BASE_MODEL, SAMPLE = ROOT / ".data/models/base", ROOT / "examples/sample.json"
+SAMPLE = ROOT / "examples/sample.json"
 MAX_TOKENS = 1024
 HYPERPARAMETERS = resolve("balanced", HyperparameterOverrides(num_epochs=3, max_seq_length=MAX_TOKENS))
 
@@ -47,7 +48,7 @@ def main() -> dict[str, float]:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--rounds", type=int, default=4)
-    parser.add_argument("--base-model", type=Path, default=BASE_MODEL)
+    parser.add_argument("--base-model", type=Path, default=SHIPPED_BASE_MODEL)
     options = parser.parse_args()
     prepare_libraries()
     with ExitStack() as cleanup:

@@ -95,10 +95,11 @@ def portable_name(base_model: str) -> str:
     folder = Path(base_model)
     if not folder.is_dir():
         return base_model
-    manifest = folder / "manifest.json"
-    content = json.loads(manifest.read_text()).get("content_hash") if manifest.is_file() else None
-    content = content or sha256((folder / "config.json").read_bytes()).hexdigest()
-    return f"local/{folder.name}-{content[:12]}"
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text()) if path.is_file() else {}
+    content = (manifest.get("weights_sha256") or manifest.get("content_hash")
+               or sha256((folder / "config.json").read_bytes()).hexdigest())
+    return f"local/{manifest.get('name') or folder.name}-{content[:12]}"
 
 
 def stay_offline_for_folders(base_model: str) -> None:
