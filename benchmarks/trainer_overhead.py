@@ -145,7 +145,7 @@ class Arms:
         trainer = LoraTrainer(
             load_base_model(self.base_model), self.tokenizer, self.data, HYPERPARAMETERS, folder, metrics=metrics,
             checkpoints=checkpoints, recipe={}, evaluate_first=False)
-        trainer.add_callback(Progress(reporter, metrics, checkpoints, GpuReadings(), trainer.record))
+        trainer.add_callback(Progress(reporter, metrics, checkpoints, GpuReadings(), trainer.record, trainer.clock))
         reporter.every_second(metrics.flush)
         seconds = timed(trainer.train)
         checkpoints.finish(30)

@@ -18,6 +18,7 @@ from trainer_image.metric_series import MetricSeries
 from trainer_image.model import lora_config, on_gpu
 from trainer_image.sampling import COLUMN, SampleRecord
 from trainer_image.snapshot import take_snapshot
+from trainer_image.training_clock import TrainingClock
 
 
 def micro_batches(hyperparameters: Hyperparameters) -> tuple[int, int]:
@@ -74,6 +75,7 @@ class LoraTrainer(SFTTrainer):
     ) -> None:
         self.metrics_series, self.checkpoints, self.recipe = metrics, checkpoints, recipe
         self.record = SampleRecord(data.train, folder / "samples.jsonl")
+        self.clock = TrainingClock()
         self.held_out: Sequence[Sample] = for_training(data.held_out)
         super().__init__(
             model=base, processing_class=tokenizer, peft_config=lora_config(hyperparameters),
@@ -99,13 +101,15 @@ class LoraTrainer(SFTTrainer):
         """Loss per learnt token of the hold-out, in place of the mean of batch means."""
         if not self.held_out:
             return {}
-        metrics = {"eval_loss": validation_loss(self.model, self.held_out)}
+        with self.clock.paused():
+            metrics = {"eval_loss": validation_loss(self.model, self.held_out)}
         self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)  # type: ignore[has-type]
         return metrics
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        folder = self.checkpoints.folder_for(self.state.global_step)
-        self.checkpoints.save(take_snapshot(self, folder, self.metrics_series.rows(), self.recipe))
+        with self.clock.paused():
+            folder = self.checkpoints.folder_for(self.state.global_step)
+            self.checkpoints.save(take_snapshot(self, folder, self.metrics_series.rows(), self.recipe))
 
 
 def _without_padding_mask(module: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

@@ -14,6 +14,7 @@ from trainer_image.machine import GpuReadings
 from trainer_image.metric_series import MetricSeries, perplexity
 from trainer_image.reporter import Reporter
 from trainer_image.sampling import SampleRecord
+from trainer_image.training_clock import TrainingClock
 
 _log = logging.getLogger(__name__)
 
@@ -26,23 +27,21 @@ class Progress(TrainerCallback):
 
     def __init__(
         self, reporter: Reporter, metrics: MetricSeries, checkpoints: Checkpoints, gpu: GpuReadings,
-        record: SampleRecord,
+        record: SampleRecord, clock: TrainingClock,
     ) -> None:
         self._reporter, self._metrics, self._checkpoints = reporter, metrics, checkpoints
-        self._gpu, self._record = gpu, record
+        self._gpu, self._record, self._clock = gpu, record, clock
         self.last_loss: float | None = None
         self.validation_loss: float | None = None
-        self._step_began = time.monotonic()
         self._step_seconds: list[float] = []
         self._tokens_seen = 0.0
         self._said_at = 0.0
         self._finite = True
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self._step_began = time.monotonic()
+        self._clock.start()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self._step_seconds = [*self._step_seconds[-_STEPS_FOR_ETA:], time.monotonic() - self._step_began]
         self._reporter.step = state.global_step
         control.should_save = self._checkpoints.due(state.global_step, state.max_steps)
 
@@ -50,7 +49,8 @@ class Progress(TrainerCallback):
         if "loss" not in logs:
             return
         conversations = self._record.finish(state.global_step)
-        seconds = max(self._step_seconds[-1], 1e-9)
+        seconds = self._clock.lap()
+        self._step_seconds = [*self._step_seconds, seconds][-_STEPS_FOR_ETA:]
         tokens, self._tokens_seen = logs["num_tokens"] - self._tokens_seen, logs["num_tokens"]
         self.last_loss = float(logs["loss"])
         values = {
@@ -77,7 +77,7 @@ class Progress(TrainerCallback):
         """From the median of this process's own latest steps: earlier attempts ran on another machine."""
         if not self._step_seconds:
             return 0.0
-        return (state.max_steps - state.global_step) * median(self._step_seconds[-_STEPS_FOR_ETA:])
+        return (state.max_steps - state.global_step) * median(self._step_seconds)
 
     def _say(self, state: Any, values: dict[str, Any], *, at_once: bool) -> None:
         now = time.monotonic()

@@ -133,7 +133,7 @@ class Attempt:
             base, tokenizer, data, hyperparameters, self.folder, metrics=self.metrics, checkpoints=self.checkpoints,
             recipe=this_recipe, evaluate_first=checkpoint is None)
         verify_loss_mask(trainer, data)
-        progress = Progress(reporter, self.metrics, self.checkpoints, gpu, trainer.record)
+        progress = Progress(reporter, self.metrics, self.checkpoints, gpu, trainer.record, trainer.clock)
         trainer.add_callback(progress)
         reporter.every_second(self.metrics.flush)
 
