@@ -28,6 +28,13 @@ class ModelAccessError(TrainerError):
     error_type = TrainingErrorType.MODEL_ACCESS
 
 
+class HubUnavailable(TrainerError):
+    """The model hub does not answer, or not now."""
+
+    error_type = TrainingErrorType.NETWORK
+    suggested_fix = "Nothing to do: the training is tried again. If it stays so, look at the hub's status page."
+
+
 class NetworkLost(TrainerError):
     error_type = TrainingErrorType.NETWORK
 

@@ -13,9 +13,10 @@ from trl import SFTConfig, SFTTrainer
 from contracts.hyperparameters import Hyperparameters
 from trainer_image.checkpoints import Checkpoints
 from trainer_image.data import Sample, TrainingData
+from trainer_image.device import on_gpu
 from trainer_image.evaluation import for_training, validation_loss
 from trainer_image.metric_series import MetricSeries
-from trainer_image.model import lora_config, on_gpu
+from trainer_image.model import lora_config
 from trainer_image.sampling import COLUMN, SampleRecord
 from trainer_image.snapshot import take_snapshot
 from trainer_image.training_clock import TrainingClock

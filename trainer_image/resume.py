@@ -13,6 +13,7 @@ from contracts.pod_environment import PodSpec
 from contracts.rpc.pods import LIST_CHECKPOINTS, CheckpointOffer, ListCheckpoints
 from trainer_image.broker import Refused
 from trainer_image.checkpoints import MANIFEST, checkpoint_prefix
+from trainer_image.hub import BaseModelFiles
 from trainer_image.objects import ObjectDamaged, ObjectMissing, Objects
 from trainer_image.reporter import Reporter
 
@@ -36,13 +37,13 @@ class Unusable(Exception):
     """This checkpoint cannot be used; the text says why."""
 
 
-def recipe(spec: PodSpec, base_model: str) -> dict[str, Any]:
+def recipe(spec: PodSpec, base: BaseModelFiles) -> dict[str, Any]:
     """What must be equal for a checkpoint to fit: the samples of a step and their order, not how a step is cut
     into micro-batches (a retry after lack of memory halves the batch and doubles the accumulation)."""
     values = spec.hyperparameters.model_dump(mode="json")
     batch, accumulation = values.pop("per_device_train_batch_size"), values.pop("gradient_accumulation_steps")
-    return {**values, "samples_per_step": batch * accumulation, "base_model": base_model,
-            "training_file_sha256": spec.training_file_sha256}
+    return {**values, "samples_per_step": batch * accumulation, "base_model": base.name,
+            "base_model_revision": base.revision, "training_file_sha256": spec.training_file_sha256}
 
 
 def newest_usable_checkpoint(
@@ -58,7 +59,7 @@ def newest_usable_checkpoint(
         target = folder / f"resume-a{offer.attempt}-step-{offer.step}"
         try:
             _download(objects, offer, target, str(reporter.spec.job_id))
-            _check_recipe(target, wanted)
+            check_recipe(target, wanted)
             metrics = [row for row in json.loads((target / _METRICS_FILE).read_text()) if row["step"] <= offer.step]
             return ResumePoint(offer.attempt, offer.step, target, metrics, kept)
         except Unusable as error:
@@ -89,12 +90,13 @@ def _download(objects: Objects, offer: CheckpointOffer, target: Path, job_id: st
         raise Unusable(f"the provisioner gives no access: {error}") from error
 
 
-def _check_recipe(target: Path, wanted: dict[str, Any]) -> None:
+def check_recipe(target: Path, wanted: dict[str, Any]) -> None:
     try:
         found = json.loads((target / _RECIPE_FILE).read_text())
         json.loads((target / _STATE_FILE).read_text())["global_step"]
     except (OSError, ValueError, KeyError) as error:
         raise Unusable(f"it is incomplete ({type(error).__name__})") from error
+    found = {"base_model_revision": wanted["base_model_revision"], **found}  # older checkpoints do not say
     changed = sorted(name for name in wanted if found.get(name) != json.loads(json.dumps(wanted[name])))
     if changed:
         raise Unusable(f"it was made with other settings ({', '.join(changed)})")

@@ -8,6 +8,7 @@ import torch
 
 from contracts.presets import PRESETS
 from trainer_image.evaluation import evaluating
+from trainer_image.hub import find_base_model
 from trainer_image.model import load_base_model, lora_config
 
 IDS = torch.arange(10, 60)[None]
@@ -19,7 +20,7 @@ def model(base_model: Path) -> Any:
     from peft import get_peft_model
 
     torch.manual_seed(0)
-    adapted = get_peft_model(load_base_model(str(base_model)), lora_config(HYPERPARAMETERS))
+    adapted = get_peft_model(load_base_model(find_base_model(str(base_model))).model, lora_config(HYPERPARAMETERS))
     for name, parameter in adapted.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(parameter, std=0.02)
