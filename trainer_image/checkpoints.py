@@ -86,6 +86,8 @@ class Checkpoints:
     def _run(self, snapshot: Snapshot) -> None:
         began = time.monotonic()
         try:
+            if not snapshot.finite:
+                return self._not_finite(snapshot.step)
             snapshot.write()
             self._check_first(snapshot)
             saved = self._upload(snapshot)
@@ -103,6 +105,11 @@ class Checkpoints:
         finally:
             shutil.rmtree(snapshot.folder, ignore_errors=True)
             self._idle.set()
+
+    def _not_finite(self, step: int) -> None:
+        """Nothing goes on from there: what was saved before stays."""
+        self._reporter.warn("checkpoint_not_finite", f"After step {step} weights or optimizer hold values that are no "
+                            "numbers; this checkpoint is not kept.", step)
 
     def _check_first(self, snapshot: Snapshot) -> None:
         if self._first and not snapshot.readable():

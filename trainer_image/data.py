@@ -28,6 +28,12 @@ class Sample:
     input_ids: list[int]
     labels: list[int]
     truncated: bool = False
+    number: int | None = None
+
+    @property
+    def name(self) -> str:
+        """As the file's check names it: by its number there, where that is known."""
+        return f"conversation {self.key}" if self.number is None else f"conversation {self.number} (id {self.key})"
 
     @property
     def learnt_tokens(self) -> int:
@@ -41,7 +47,7 @@ class TrainingData:
 
     train: tuple[Sample, ...]
     held_out: tuple[Sample, ...]
-    left_out: tuple[str, ...]
+    left_out: tuple[Sample, ...]
 
     @property
     def samples(self) -> tuple[Sample, ...]:
@@ -57,8 +63,8 @@ class TrainingData:
         return sum(len(sample.input_ids) for sample in self.train)
 
     @property
-    def truncated(self) -> tuple[str, ...]:
-        return tuple(sample.key for sample in self.samples if sample.truncated)
+    def truncated(self) -> tuple[Sample, ...]:
+        return tuple(sample for sample in self.samples if sample.truncated)
 
 
 def fetch_conversations(objects: Objects, folder: Path, sha256: str) -> list[Conversation]:
@@ -100,11 +106,11 @@ def prepare(
     split = hold_out(conversations, hyperparameters.validation_fraction, hyperparameters.seed)
     sides = [[_sample(conversation, tokenizer, max_length) for conversation in side] for side in split]
     train, held_out = (tuple(sample for sample in side if sample.learnt_tokens) for side in sides)
-    left_out = tuple(sample.key for side in sides for sample in side if not sample.learnt_tokens)
+    left_out = tuple(sample for side in sides for sample in side if not sample.learnt_tokens)
     if not train:
         raise DatasetError(
             f"None of the {len(conversations)} conversations has an answer within the first {max_length:,} tokens.",
-            conversations=len(conversations), left_out=list(left_out[:20]))
+            conversations=len(conversations), left_out=[sample.name for sample in left_out[:20]])
     return TrainingData(train, held_out, left_out)
 
 
@@ -114,5 +120,5 @@ def _sample(conversation: Conversation, tokenizer: TokenizerLike, max_length: in
     return Sample(
         key=conversation.key, group=conversation.metadata.get("emotional_arc"),
         prompt=tuple(encoded.input_ids[:first_learnt]), input_ids=encoded.input_ids, labels=encoded.labels,
-        truncated=encoded.truncated,
+        truncated=encoded.truncated, number=conversation.number,
     )

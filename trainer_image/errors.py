@@ -54,8 +54,13 @@ class DeliveryError(TrainerError):
 class Diverged(TrainerError):
     """The weights are no numbers any more; the same settings would end there again."""
 
-    retryable = False
-    suggested_fix = "Lower the learning_rate or use the conservative preset, then start again."
+    error_type = TrainingErrorType.DIVERGED
+
+
+class StorageFailed(TrainerError):
+    """The disk or the object storage does not take what has to be kept, and will not by itself."""
+
+    error_type = TrainingErrorType.STORAGE
 
 
 # PyTorch and the operating system say it in these ways; the list is tested.
@@ -92,8 +97,8 @@ def _memory_message(situation: dict[str, Any]) -> str:
         message += (f": batch size {situation['per_device_train_batch_size']}, up to "
                     f"{situation['max_seq_length']:,} tokens a conversation")
     if "longest_conversation_tokens" in situation:
-        message += (f", the longest has {situation['longest_conversation_tokens']:,} "
-                    f"(conversation {situation['longest_conversation']})")
+        message += (f"; the longest, {situation['longest_conversation']}, has "
+                    f"{situation['longest_conversation_tokens']:,}")
     if "memory_total_gb" in situation:
         message += f"; {situation['memory_used_gb']:.1f} of {situation['memory_total_gb']:.1f} GB were in use"
     return message + "."

@@ -10,6 +10,7 @@ from transformers import TrainerCallback
 
 from contracts.events import TrainingProgressed
 from trainer_image.checkpoints import Checkpoints
+from trainer_image.divergence import LossGuard
 from trainer_image.machine import GpuReadings
 from trainer_image.metric_series import MetricSeries, perplexity
 from trainer_image.reporter import Reporter
@@ -36,7 +37,7 @@ class Progress(TrainerCallback):
         self._step_seconds: list[float] = []
         self._tokens_seen = 0.0
         self._said_at = 0.0
-        self._finite = True
+        self._loss_guard = LossGuard(reporter)
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._clock.start()
@@ -61,10 +62,10 @@ class Progress(TrainerCallback):
         if "grad_norm" in logs:
             values["gradient_norm"] = float(logs["grad_norm"])
         self._metrics.add(state.global_step, **values)
-        self._warn_of_loss(state.global_step, conversations)
         self._say(state, values, at_once=state.global_step in (1, state.max_steps))
         _log.info("step %d/%d loss %.4f, %.0f tokens/s, %.0f s left", state.global_step, state.max_steps,
                   self.last_loss, values["tokens_per_second"], values["eta_s"])
+        self._loss_guard.check(state.global_step, self.last_loss, conversations)
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, float], **_: Any) -> None:
         self.validation_loss = metrics["eval_loss"]
@@ -91,14 +92,6 @@ class Progress(TrainerCallback):
             perplexity=None if self.validation_loss is None else _number(perplexity(self.validation_loss)),
             eta_s=values["eta_s"] if self._step_seconds else None,
         )
-
-    def _warn_of_loss(self, step: int, conversations: list[str]) -> None:
-        finite = math.isfinite(self.last_loss or 0.0)
-        if self._finite and not finite:
-            self._reporter.warn(
-                "loss_not_finite", f"The loss of step {step} is {self.last_loss}; the step held the conversations "
-                f"{', '.join(conversations)}. A lower learning rate or the conservative preset usually helps.", step)
-        self._finite = finite
 
 
 def _number(value: float | None) -> float | None:

@@ -112,7 +112,7 @@ class Attempt:
         data = prepare(conversations, tokenizer.backend_tokenizer, hyperparameters, max_length)
         self.situation.update(
             per_device_train_batch_size=hyperparameters.per_device_train_batch_size, max_seq_length=max_length,
-            longest_conversation_tokens=len(data.longest.input_ids), longest_conversation=data.longest.key)
+            longest_conversation_tokens=len(data.longest.input_ids), longest_conversation=data.longest.name)
         warn_about_data(reporter, data, max_length)
 
         # 2. The base in 4 bits, an adapter on all its linear layers, and the newest checkpoint, if there is one.
@@ -217,6 +217,11 @@ class Attempt:
         leave(ExitCode.INTERRUPTED)
 
 
+def names(samples: Any) -> str:
+    shown = ", ".join(sample.name for sample in samples[:5])
+    return shown if len(samples) <= 5 else f"{shown} and {len(samples) - 5} more"
+
+
 def stop_without_a_word(reason: str) -> None:
     """The attempt no longer counts: whatever it would say now could only confuse."""
     _log.warning("told to stop: %s", reason)
@@ -226,10 +231,10 @@ def stop_without_a_word(reason: str) -> None:
 def warn_about_data(reporter: Reporter, data: Any, max_length: int) -> None:
     if data.truncated:
         reporter.warn("conversations_truncated", f"{len(data.truncated)} conversations are longer than {max_length:,} "
-                      f"tokens; their end is not trained: {', '.join(data.truncated[:5])}")
+                      f"tokens; their end is not trained: {names(data.truncated)}")
     if data.left_out:
         reporter.warn("conversations_left_out", f"{len(data.left_out)} conversations have no answer within "
-                      f"{max_length:,} tokens and are left out: {', '.join(data.left_out[:5])}")
+                      f"{max_length:,} tokens and are left out: {names(data.left_out)}")
     if not data.held_out:
         reporter.warn("nothing_held_out", "The file is too small to hold out a conversation: the adapter is trained "
                       "but not measured.")

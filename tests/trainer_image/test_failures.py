@@ -1,6 +1,7 @@
 """What a person reads when a training fails."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ from tests.trainer_image.conftest import Bench
 from trainer_image.errors import DatasetError, NetworkLost, OutOfMemory, classify
 
 SITUATION = {"stage": "training", "step": 12, "per_device_train_batch_size": 4, "max_seq_length": 4096,
-             "longest_conversation_tokens": 3888, "longest_conversation": "c-7", "memory_used_gb": 79.1,
-             "memory_total_gb": 79.6}
+             "longest_conversation_tokens": 3888, "longest_conversation": "conversation 7 (id c-7)",
+             "memory_used_gb": 79.1, "memory_total_gb": 79.6}
 
 
 def torch_error(text: str) -> BaseException:
@@ -34,8 +35,8 @@ def test_lack_of_memory_is_told_with_its_figures(error: BaseException) -> None:
     failure = classify(error, SITUATION)
     assert isinstance(failure, OutOfMemory)
     assert str(failure) == (
-        "Out of memory during training at step 12: batch size 4, up to 4,096 tokens a conversation, the longest has "
-        "3,888 (conversation c-7); 79.1 of 79.6 GB were in use.")
+        "Out of memory during training at step 12: batch size 4, up to 4,096 tokens a conversation; the longest, "
+        "conversation 7 (id c-7), has 3,888; 79.1 of 79.6 GB were in use.")
     assert failure.context == SITUATION
 
 
@@ -107,7 +108,9 @@ async def test_a_model_of_another_family(bench: Bench, tmp_path: Path) -> None:
     assert "its tokenizer lacks <|start_header_id|>" in failed["message"]
 
 
-async def test_a_loss_that_is_no_number_is_kept_told_and_ends_badly(bench: Bench, tmp_path: Path) -> None:
+@pytest.fixture
+def broken_base(bench: Bench, tmp_path: Path) -> Path:
+    """A base whose every loss is no number."""
     from safetensors.torch import load_file, save_file
 
     folder = tmp_path / "broken"
@@ -115,14 +118,28 @@ async def test_a_loss_that_is_no_number_is_kept_told_and_ends_badly(bench: Bench
     weights = load_file(folder / "model.safetensors")
     weights["model.norm.weight"][0] = float("nan")
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    run = bench.run(base_model=str(folder)).start()
+    return folder
+
+
+async def test_a_diverged_training_stops_after_three_losses(bench: Bench, broken_base: Path) -> None:
+    run = bench.run(base_model=str(broken_base)).start()
     assert await run.finished() == 1
-    warnings = run.said("training.warning")
-    assert [(warning["code"], warning["step"]) for warning in warnings] == [("loss_not_finite", 1)]
-    assert "conversation-" in warnings[0]["message"]
+    warnings = [warning for warning in run.said("training.warning") if warning["code"] == "loss_not_finite"]
+    assert [warning["step"] for warning in warnings] == [1]
     losses = [value for batch in run.said("metrics.reported") for value in batch["values"].get("loss", [])]
-    assert losses.count("NaN") == 15
+    assert losses.count("NaN") == 3, "fifteen steps were ordered"
     failed = run.said("training.failed")[0]
-    assert failed["retryable"] is False
-    assert "diverged" in failed["message"]
+    assert (failed["error_type"], failed["retryable"]) == ("diverged", False)
+    assert "from step 1 on" in failed["message"]
+    assert failed["context"]["conversations"].keys() == {"1", "2", "3"}
+    for told in (warnings[0]["message"], failed["message"]):
+        assert re.search(r"conversation \d+ \(id conversation-\d+\)", told), "as the file's check names it"
     assert "learning_rate" in failed["suggested_fix"]
+
+
+async def test_no_checkpoint_of_a_diverged_training_is_kept(bench: Bench, broken_base: Path) -> None:
+    run = bench.run(base_model=str(broken_base), checkpoint_every_steps=1, checkpoint_every_s=0.0).start()
+    assert await run.finished() == 1
+    assert run.said("checkpoint.saved") == []
+    assert bench.provisioner.offers == bench.provisioner.deleted == []
+    assert "checkpoint_not_finite" in {warning["code"] for warning in run.said("training.warning")}

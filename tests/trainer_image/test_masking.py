@@ -116,6 +116,6 @@ def test_conversations_that_do_not_fit_are_named(tokenizer: Any) -> None:
     long = KNOWN.model_copy(update={"key": "long", "turns": (
         Turn(role="user", content="word " * 400), Turn(role="assistant", content="Yes.", learn=True))})
     data = prepare((*CONVERSATIONS, long), tokenizer.backend_tokenizer, hyperparameters, 300)
-    assert data.left_out == ("long",)
+    assert [sample.key for sample in data.left_out] == ["long"]
     assert "long" not in {sample.key for sample in data.samples}
     assert not {sample.key for sample in data.train} & {sample.key for sample in data.held_out}

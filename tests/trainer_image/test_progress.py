@@ -19,6 +19,7 @@ from trainer_image.training_clock import TrainingClock
 
 TOKENS, STEPS = 3000, 10
 QUEUEING_S, COMPUTING_S = 1.0, 2.0
+SAMPLE = Sample("c", None, (), [1], [1])
 
 
 @pytest.fixture
@@ -38,14 +39,14 @@ class Gpu:
         self.now = 100.0
         self.clock = TrainingClock(lambda: self.now)
         self.metrics = MetricSeries(reporter)
-        self.record = SampleRecord([Sample("c", None, (), [1], [1])], folder / "samples.jsonl")
+        self.record = SampleRecord([SAMPLE], folder / "samples.jsonl")
         self.progress = Progress(reporter, self.metrics, SimpleNamespace(due=lambda *_: False),  # type: ignore[arg-type]
                                  GpuReadings(), self.record, self.clock)
         self.state, self.control = TrainerState(max_steps=STEPS), TrainerControl()
 
     def step(self) -> None:
         self.progress.on_step_begin(None, self.state, self.control)
-        self.record.current = ["c", "c"]
+        self.record.current = [SAMPLE, SAMPLE]
         self.now += QUEUEING_S
         self.state.global_step += 1
         self.progress.on_step_end(None, self.state, self.control)
