@@ -3,6 +3,7 @@
 from typing import Any
 
 from contracts.error_taxonomy import TrainingErrorType
+from trainer_image.disk import is_full
 
 
 class TrainerError(Exception):
@@ -84,6 +85,9 @@ def classify(error: BaseException, situation: dict[str, Any]) -> TrainerError:
         return error
     if is_out_of_memory(error):
         return OutOfMemory(_memory_message(situation), **situation)
+    if is_full(error):
+        return StorageFailed(f"No space is left on the machine's disk during {situation.get('stage') or 'start'}: "
+                             f"{_one_line(error)}", **situation)
     if type(error).__module__.split(".")[0] in _NETWORK_MODULES or isinstance(error, ConnectionError):
         return NetworkLost(f"The connection was lost during {situation.get('stage') or 'start'}: "
                            f"{type(error).__name__}.", **situation)

@@ -45,6 +45,7 @@ def deliver(
     Raises Diverged, DeliveryError, NetworkLost. `seconds`: how long the attempt has taken.
     """
     spec = reporter.spec
+    checkpoints.drop_local(finished.trainer.state.global_step)
     likelihoods = compare(finished.trainer.model, finished.data.held_out)
     results = _results(finished, likelihoods, spec.hyperparameters.num_epochs, seconds)
     files = package(

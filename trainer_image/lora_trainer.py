@@ -14,6 +14,7 @@ from contracts.hyperparameters import Hyperparameters
 from trainer_image.checkpoints import Checkpoints
 from trainer_image.data import Sample, TrainingData
 from trainer_image.device import on_gpu
+from trainer_image.errors import is_out_of_memory
 from trainer_image.evaluation import for_training, validation_loss
 from trainer_image.metric_series import MetricSeries
 from trainer_image.model import lora_config
@@ -108,9 +109,17 @@ class LoraTrainer(SFTTrainer):
         return metrics
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        step = self.state.global_step
         with self.clock.paused():
-            folder = self.checkpoints.folder_for(self.state.global_step)
-            self.checkpoints.save(take_snapshot(self, folder, self.metrics_series.rows(), self.recipe))
+            try:
+                snapshot = take_snapshot(
+                    self, self.checkpoints.folder_for(step), self.metrics_series.rows(), self.recipe)
+            except (OSError, RuntimeError) as error:  # torch.save on a full disk raises the latter
+                if is_out_of_memory(error):
+                    raise
+                self.checkpoints.not_taken(step, error)
+            else:
+                self.checkpoints.save(snapshot)
 
 
 def _without_padding_mask(module: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

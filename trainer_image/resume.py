@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from contracts.events import CheckpointManifest
 from contracts.pod_environment import PodSpec
 from contracts.rpc.pods import LIST_CHECKPOINTS, CheckpointOffer, ListCheckpoints
 from trainer_image.broker import Refused
+from trainer_image.checkpoint_files import download
 from trainer_image.checkpoints import MANIFEST, checkpoint_prefix
+from trainer_image.errors import StorageFailed
 from trainer_image.hub import BaseModelFiles
 from trainer_image.objects import ObjectDamaged, ObjectMissing, Objects
 from trainer_image.reporter import Reporter
@@ -63,6 +66,7 @@ def newest_usable_checkpoint(
             metrics = [row for row in json.loads((target / _METRICS_FILE).read_text()) if row["step"] <= offer.step]
             return ResumePoint(offer.attempt, offer.step, target, metrics, kept)
         except Unusable as error:
+            shutil.rmtree(target, ignore_errors=True)
             reporter.warn("checkpoint_skipped", f"The checkpoint of step {offer.step} (attempt {offer.attempt}) "
                           f"is not used: {error}", offer.step)
     return None
@@ -76,18 +80,20 @@ def _download(objects: Objects, offer: CheckpointOffer, target: Path, job_id: st
             objects.get_bytes("checkpoints", f"{prefix}/{MANIFEST}", offer.manifest_sha256))
         if (manifest.job_id, manifest.attempt, manifest.step) != (job_id, offer.attempt, offer.step):
             raise Unusable("its manifest belongs to another checkpoint")
-        for file in manifest.files:
-            if Path(file.path).name != file.path:
-                raise Unusable(f"its manifest names a file outside of its folder: {file.path!r}")
-            objects.get_file("checkpoints", f"{prefix}/{file.path}", target / file.path, file.sha256)
+        download(objects, prefix, manifest, target)
     except ObjectMissing as error:
         raise Unusable(f"{error} is missing") from error
     except ObjectDamaged as error:
         raise Unusable(f"damaged: {error}") from error
     except ValidationError as error:
         raise Unusable("its manifest cannot be read") from error
+    except ValueError as error:
+        raise Unusable(str(error)) from error
     except Refused as error:
         raise Unusable(f"the provisioner gives no access: {error}") from error
+    except StorageFailed as error:
+        # Some storages say 403 for an object that is gone.
+        raise Unusable(str(error)) from error
 
 
 def check_recipe(target: Path, wanted: dict[str, Any]) -> None:

@@ -36,6 +36,10 @@ class Snapshot:
         """Whether every weight and every moment of the optimizer is a number: one that is not spoils all that come."""
         return all(bool(torch.isfinite(tensor).all()) for tensor in self.tensors())
 
+    @property
+    def size_bytes(self) -> int:
+        return sum(tensor.nbytes for tensor in self.tensors())
+
     def write(self) -> None:
         save_file(self.adapter, self.folder / ADAPTER_FILE, metadata={"format": "pt"})
         torch.save(self.optimizer, self.folder / OPTIMIZER_FILE)

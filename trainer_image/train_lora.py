@@ -118,12 +118,13 @@ class Attempt:
         # 2. The base in 4 bits, an adapter on all its linear layers, and the newest checkpoint, if there is one.
         reporter.enter(JobStatus.MODEL_LOADING, f"{len(data.train)} conversations to train, "
                        f"{len(data.held_out)} held out", base_model=base.given, revision=base.revision)
+        from trainer_image.delivery.size import verify_adapter_size
         from trainer_image.finalization import Finished
         from trainer_image.lora_trainer import LoraTrainer, verify_loss_mask
         from trainer_image.progress import Progress
 
         this_recipe = recipe(spec, base)
-        checkpoint = newest_usable_checkpoint(reporter, objects, self.folder, this_recipe)
+        checkpoint = newest_usable_checkpoint(reporter, objects, self.folder / "checkpoints", this_recipe)
         fetch_weights(base)
         loaded = models.load_base_model(base)
         self.metrics = MetricSeries(reporter)
@@ -132,6 +133,7 @@ class Attempt:
             loaded.model, tokenizer, data, hyperparameters, self.folder, metrics=self.metrics,
             checkpoints=self.checkpoints, recipe=this_recipe, evaluate_first=checkpoint is None)
         verify_loss_mask(trainer, data)
+        verify_adapter_size(trainer.model, hyperparameters.lora_rank)
         trainer.add_callback(
             Progress(reporter, self.metrics, self.checkpoints, GpuReadings(), trainer.record, trainer.clock))
         reporter.every_second(self.metrics.flush)

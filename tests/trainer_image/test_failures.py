@@ -1,5 +1,6 @@
 """What a person reads when a training fails."""
 
+import errno
 import json
 import re
 import shutil
@@ -11,7 +12,8 @@ import pytest
 from contracts.error_taxonomy import TrainingErrorType
 from contracts.registry import parse_event
 from tests.trainer_image.conftest import Bench
-from trainer_image.errors import DatasetError, NetworkLost, OutOfMemory, classify
+from trainer_image.delivery.size import verify_adapter_size
+from trainer_image.errors import DatasetError, NetworkLost, OutOfMemory, StorageFailed, classify
 
 SITUATION = {"stage": "training", "step": 12, "per_device_train_batch_size": 4, "max_seq_length": 4096,
              "longest_conversation_tokens": 3888, "longest_conversation": "conversation 7 (id c-7)",
@@ -106,6 +108,36 @@ async def test_a_model_of_another_family(bench: Bench, tmp_path: Path) -> None:
     failed = await failure_of(bench, base_model=str(folder))
     assert failed["error_type"] == "model_access"
     assert "its tokenizer lacks <|start_header_id|>" in failed["message"]
+
+
+async def test_a_run_that_cannot_save_fails_after_its_first_steps(bench: Bench) -> None:
+    signed = bench.provisioner.sign
+
+    def refused(method: Any, area: str, key: str) -> Any:
+        url = signed(method, area, key)
+        return url.model_copy(update={"url": url.url[:-4] + "0000"}) if area == "checkpoints" else url
+
+    bench.provisioner.sign = refused  # type: ignore[method-assign]
+    failed = await failure_of(bench, overrides={"num_epochs": 50})
+    assert (failed["error_type"], failed["retryable"]) == ("storage", False)
+    assert "upload of a1/step-1/" in failed["message"]
+    assert "the storage answered 403" in failed["message"]
+
+
+def test_an_adapter_that_no_storage_takes_is_known_before_the_training() -> None:
+    import torch
+
+    adapter = torch.nn.Linear(1024, 6 * 1024)  # 25.2 MB
+    verify_adapter_size(adapter, 52, largest=64 * 1024**2)
+    with pytest.raises(StorageFailed, match="An adapter of rank 52") as caught:
+        verify_adapter_size(adapter, 52, largest=36 * 1024**2)
+    assert caught.value.suggested_fix == "Choose a lora_rank of at most 43, then start again."
+
+
+def test_a_full_disk_is_no_unexpected_error() -> None:
+    failure = classify(OSError(errno.ENOSPC, "No space left on device"), {"stage": "finalization"})
+    assert isinstance(failure, StorageFailed)
+    assert "No space is left on the machine's disk during finalization" in str(failure)
 
 
 @pytest.fixture

@@ -29,16 +29,20 @@ def last_line_of_each_step(*runs: Run) -> dict[int, list[str]]:
 
 
 async def test_a_killed_run_resumes_to_the_same_result(bench: Bench, new_bench: Any) -> None:
-    whole = bench.run(overrides=LONG, checkpoint_every_steps=3).start()
+    """With an optimizer that is stored in parts."""
+    often = {"overrides": LONG, "checkpoint_every_steps": 3, "checkpoint_part_bytes": 40_000}
+    whole = bench.run(**often).start()
     other = await new_bench(bench.url)
-    first = other.run(overrides=LONG, checkpoint_every_steps=3).start()
+    first = other.run(**often).start()
     await first.until(lambda: len(first.steps()) > 14 and len(other.provisioner.offers) > 1)
     first.kill(signal.SIGKILL)
     assert await first.finished() == 137
 
     newest, before = other.provisioner.offers[:2]
     damage(other, newest.step)
-    second = other.run(attempt=2, overrides=LONG, checkpoint_every_steps=3).start()
+    assert {"optimizer.pt/part-0001", "optimizer.pt/part-0002"} <= {
+        file["path"] for file in first.said("checkpoint.saved")[-1]["files"]}
+    second = other.run(attempt=2, **often).start()
     assert await second.finished() == 0, second.log()
     assert await whole.finished() == 0, whole.log()
 
