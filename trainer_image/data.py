@@ -1,6 +1,7 @@
 """The training file as token sequences: what is trained, what is held out."""
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ class Sample:
     labels: list[int]
     truncated: bool = False
     number: int | None = None
+    system_prompt: str | None = None
 
     @property
     def name(self) -> str:
@@ -61,6 +63,11 @@ class TrainingData:
     def train_tokens(self) -> int:
         """Tokens of one pass over the training side, context included."""
         return sum(len(sample.input_ids) for sample in self.train)
+
+    @property
+    def usual_system_prompt(self) -> str | None:
+        """The one that most trained conversations begin with; None when most have none."""
+        return Counter(sample.system_prompt for sample in self.train).most_common(1)[0][0]
 
     @property
     def truncated(self) -> tuple[Sample, ...]:
@@ -121,4 +128,5 @@ def _sample(conversation: Conversation, tokenizer: TokenizerLike, max_length: in
         key=conversation.key, group=conversation.metadata.get("emotional_arc"),
         prompt=tuple(encoded.input_ids[:first_learnt]), input_ids=encoded.input_ids, labels=encoded.labels,
         truncated=encoded.truncated, number=conversation.number,
+        system_prompt=conversation.system_prompt,
     )

@@ -43,6 +43,7 @@ def summarize(
         "data": {
             "training_file_sha256": spec.training_file_sha256,
             "train_conversations": len(data.train), "held_out_conversations": len(data.held_out),
+            "system_prompt": data.usual_system_prompt,
             "held_out": [sample.key for sample in data.held_out],
             "tokens_per_epoch": data.train_tokens,
             "learnt_tokens_per_epoch": sum(sample.learnt_tokens for sample in data.train),
