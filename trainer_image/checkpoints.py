@@ -115,7 +115,7 @@ class Checkpoints:
             saved = self._upload(snapshot)
             _log.info("checkpoint of step %d: %.1f MB in %.1f s", snapshot.step, saved["size_bytes"] / 1e6,
                       time.monotonic() - began)
-            self._reporter.say(CheckpointSaved, **saved)
+            self._reporter.publish(CheckpointSaved, **saved)
             self._proven = True
             self._schedule.succeeded()
             self._drop_oldest(snapshot.step)

@@ -1,4 +1,4 @@
-"""After the last step: measure, write, verify, upload; then the words that end the attempt."""
+"""After the last step: measure, write, verify, upload; then the events that end the attempt."""
 
 import logging
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class Finished:
 def deliver(
     finished: Finished, reporter: Reporter, objects: Objects, checkpoints: Checkpoints, folder: Path, *, seconds: float
 ) -> list[Event[Any]]:
-    """Write the delivery into `folder`, check and upload it. Returns the last words, not yet said.
+    """Write the delivery into `folder`, check and upload it. Returns the final events, not yet published.
 
     Raises Diverged, DeliveryError, NetworkLost. `seconds`: how long the attempt has taken.
     """
@@ -54,15 +54,15 @@ def deliver(
     stored = [(path, objects.put_file("artifacts", f"a{spec.attempt}/{path.name}", path)) for path in files]
     checkpoints.finish(_SECONDS_TO_FINISH_CHECKPOINT)
     now = datetime.now(UTC)
-    words = [_evaluation(reporter, finished, likelihoods, now)] if likelihoods else []
-    words.append(reporter.prepare(
+    events = [_evaluation(reporter, finished, likelihoods, now)] if likelihoods else []
+    events.append(reporter.prepare(
         TrainingCompleted, bucket=stored[0][1].bucket, base_model=finished.base.name, versions=library_versions(),
         artifacts=tuple(ArtifactFile(path=path.name, key=one.key, size_bytes=one.size_bytes, sha256=one.sha256)
                         for path, one in stored),
         total_steps=results["steps"], epochs=results["epochs"], trained_tokens=results["trained_tokens"],
         final_loss=finite(results["final_loss"]), final_validation_loss=finite(results["final_validation_loss"]),
         training_seconds=seconds, completed_at=now))
-    return words
+    return events
 
 
 def _evaluation(

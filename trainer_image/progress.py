@@ -36,7 +36,7 @@ class Progress(TrainerCallback):
         self.validation_loss: float | None = None
         self._step_seconds: list[float] = []
         self._tokens_seen = 0.0
-        self._said_at = 0.0
+        self._published_at = 0.0
         self._loss_guard = LossGuard(reporter)
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -62,7 +62,7 @@ class Progress(TrainerCallback):
         if "grad_norm" in logs:
             values["gradient_norm"] = float(logs["grad_norm"])
         self._metrics.add(state.global_step, **values)
-        self._say(state, values, at_once=state.global_step in (1, state.max_steps))
+        self._publish_progress(state, values, at_once=state.global_step in (1, state.max_steps))
         _log.info("step %d/%d loss %.4f, %.0f tokens/s, %.0f s left", state.global_step, state.max_steps,
                   self.last_loss, values["tokens_per_second"], values["eta_s"])
         self._loss_guard.check(state.global_step, self.last_loss, conversations)
@@ -71,7 +71,7 @@ class Progress(TrainerCallback):
         self.validation_loss = metrics["eval_loss"]
         self._metrics.add(state.global_step, validation_loss=self.validation_loss,
                           perplexity=perplexity(self.validation_loss))
-        self._say(state, {"loss": self.last_loss, "eta_s": self._eta(state)}, at_once=True)
+        self._publish_progress(state, {"loss": self.last_loss, "eta_s": self._eta(state)}, at_once=True)
         _log.info("step %d/%d validation loss %.4f", state.global_step, state.max_steps, self.validation_loss)
 
     def _eta(self, state: Any) -> float:
@@ -80,12 +80,12 @@ class Progress(TrainerCallback):
             return 0.0
         return (state.max_steps - state.global_step) * median(self._step_seconds)
 
-    def _say(self, state: Any, values: dict[str, Any], *, at_once: bool) -> None:
+    def _publish_progress(self, state: Any, values: dict[str, Any], *, at_once: bool) -> None:
         now = time.monotonic()
-        if not at_once and now - self._said_at < _PROGRESS_EVERY_S:
+        if not at_once and now - self._published_at < _PROGRESS_EVERY_S:
             return
-        self._said_at = now
-        self._reporter.say(
+        self._published_at = now
+        self._reporter.publish(
             TrainingProgressed, step=state.global_step, total_steps=state.max_steps, epoch=state.epoch or 0.0,
             loss=_number(values.get("loss")), validation_loss=_number(self.validation_loss),
             learning_rate=values.get("learning_rate"), tokens_per_second=values.get("tokens_per_second"),

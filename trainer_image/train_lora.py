@@ -4,7 +4,7 @@
 
 Four stages: preprocessing, model_loading, training, finalization. Everything that is told goes through the
 `Reporter`, a thread of its own with a journal on disk, so that nothing here ever waits for the network but
-the files themselves. Heavy libraries are imported where they are first needed: `training.started` is said
+the files themselves. Heavy libraries are imported where they are first needed: `training.started` is published
 before, within a second of the process's start.
 """
 
@@ -69,13 +69,13 @@ class Attempt:
         self.situation: dict[str, Any] = {}
         self.metrics: Any = None
         self.checkpoints: Any = None
-        self._last_word = threading.Lock()
+        self._final_event = threading.Lock()
         self._ends_with: int | None = None
         interruption.watch(lambda received: self.interrupted(received.name))
-        self.reporter = Reporter(self.spec, environment.nats_credentials, self.folder, on_stop=stop_without_a_word)
+        self.reporter = Reporter(self.spec, environment.nats_credentials, self.folder, on_stop=stop_silently)
 
     def run(self) -> int:
-        self.reporter.say(TrainingStarted, pid=os.getpid(), host=socket.gethostname(), started_at=datetime.now(UTC))
+        self.reporter.publish(TrainingStarted, pid=os.getpid(), host=socket.gethostname(), started_at=datetime.now(UTC))
         self.reporter.start()
         watchdog = threading.Timer(self.spec.max_duration_s, self.out_of_time)
         watchdog.daemon = True
@@ -85,7 +85,7 @@ class Attempt:
         except BaseException as error:
             return self.failed(error)
         if not self.reporter.drain(_SECONDS_TO_DRAIN):
-            _log.warning("the broker is still away; result.json beside the artifacts holds the last words")
+            _log.warning("the broker is still away; result.json beside the artifacts holds the final events")
         return ExitCode.COMPLETED
 
     def train(self) -> None:
@@ -143,7 +143,7 @@ class Attempt:
         if checkpoint is not None:
             self.metrics.restore(checkpoint.metrics, checkpoint.step)
             self.checkpoints.resumed(checkpoint.step, checkpoint.kept)
-            reporter.say(TrainingResumed, resumed_from_step=checkpoint.step, checkpoint_attempt=checkpoint.attempt)
+            reporter.publish(TrainingResumed, resumed_from_step=checkpoint.step, checkpoint_attempt=checkpoint.attempt)
         trainer.train(resume_from_checkpoint=str(checkpoint.folder) if checkpoint else None)
         self.metrics.flush()
 
@@ -155,17 +155,17 @@ class Attempt:
         from trainer_image.finalization import deliver
         from trainer_image.result import upload_result
 
-        last_words = deliver(finished, self.reporter, objects, self.checkpoints, self.folder / "delivery",
+        final_events = deliver(finished, self.reporter, objects, self.checkpoints, self.folder / "delivery",
                              seconds=time.monotonic() - self.began)
-        upload_result(objects, self.spec.attempt, last_words)
-        with self._last_word:
-            for event in last_words:
+        upload_result(objects, self.spec.attempt, final_events)
+        with self._final_event:
+            for event in final_events:
                 self.reporter.send(event)
             self._ends_with = ExitCode.COMPLETED
 
     def failed(self, error: BaseException) -> int:
-        """Say why, in words and figures; the stack trace goes to the log only."""
-        if not self._last_word.acquire(blocking=False):
+        """Publish why, in words and figures; the stack trace goes to the log only."""
+        if not self._final_event.acquire(blocking=False):
             time.sleep(_SECONDS_TO_DRAIN)  # the other thread that failed ends the process
         _log.error("the training failed", exc_info=error)
         self.situation.update(stage=self.reporter.stage, step=self.reporter.step, **GpuReadings().memory())
@@ -202,12 +202,12 @@ class Attempt:
     def interrupted(self, reason: str) -> None:
         """First the event, then whatever still fits before SIGKILL: metrics, a checkpoint, the spool.
 
-        A run that has said its last words was not interrupted: it is told to end, as it would have.
+        A run that has published its end was not interrupted: it is told to end, as it would have.
         """
         if self._ends_with is not None:
             self.reporter.drain(_SECONDS_TO_FINISH_CHECKPOINT)
             leave(self._ends_with)
-        self.reporter.say_at_once(
+        self.reporter.publish_at_once(
             PodInterrupted, pod_name=self.spec.pod_name, detected_by=InterruptionSource.SIGTERM, reason=reason,
             last_step=self.reporter.step, interrupted_at=datetime.now(UTC))
         if self.metrics is not None:
@@ -224,8 +224,8 @@ def names(samples: Any) -> str:
     return shown if len(samples) <= 5 else f"{shown} and {len(samples) - 5} more"
 
 
-def stop_without_a_word(reason: str) -> None:
-    """The attempt no longer counts: whatever it would say now could only confuse."""
+def stop_silently(reason: str) -> None:
+    """The attempt no longer counts: whatever it would publish now could only confuse."""
     _log.warning("told to stop: %s", reason)
     leave(ExitCode.STOPPED)
 

@@ -60,7 +60,7 @@ class Place:
         assert await asyncio.to_thread(self.checkpoints.finish, 30.0)
         assert await asyncio.to_thread(self.reporter.drain, 10.0)
 
-    def said(self, kind: str) -> list[dict[str, Any]]:
+    def published(self, kind: str) -> list[dict[str, Any]]:
         entries = [json.loads(entry.payload) for entry in Journal(self.folder / "events.journal").read(0, 1000)]
         return [entry["data"] for entry in entries if entry["type"] == f"brightrun.{kind}.v1"]
 
@@ -104,7 +104,7 @@ async def test_large_files_go_in_parts_and_come_back_whole(place: Place) -> None
     await place.save(snapshot)
     assert {f"{ADAPTER_FILE}/part-0001", f"{ADAPTER_FILE}/part-0003", f"{OPTIMIZER_FILE}/part-0003",
             "recipe.json"} <= place.keys(7)
-    saved = place.said("checkpoint.saved")[0]
+    saved = place.published("checkpoint.saved")[0]
     assert max(file["size_bytes"] for file in saved["files"]) == PART_BYTES
     assert saved["size_bytes"] == sum(map(len, written.values()))
     found = await place.resume()
@@ -118,7 +118,7 @@ async def test_a_damaged_part_spoils_its_checkpoint_only(place: Place) -> None:
     key = f"a1/step-2/{OPTIMIZER_FILE}/part-0002"
     place.provisioner.put("checkpoints", key, place.provisioner.get("checkpoints", key)[::-1])
     assert (await place.resume()).step == 1
-    assert [warning["code"] for warning in place.said("training.warning")] == ["checkpoint_skipped"]
+    assert [warning["code"] for warning in place.published("training.warning")] == ["checkpoint_skipped"]
 
 
 async def test_parts_that_are_swapped_do_not_pass(place: Place) -> None:
@@ -148,9 +148,9 @@ async def test_what_is_no_number_displaces_no_good_checkpoint(place: Place, spoi
         await place.save(place.snapshot(step))
     for step in (4, 5, 6):
         await place.save(place.snapshot(step, **spoilt))
-    assert [saved["step"] for saved in place.said("checkpoint.saved")] == [1, 2, 3]
+    assert [saved["step"] for saved in place.published("checkpoint.saved")] == [1, 2, 3]
     assert place.provisioner.deleted == []
-    assert {warning["code"] for warning in place.said("training.warning")} == {"checkpoint_not_finite"}
+    assert {warning["code"] for warning in place.published("training.warning")} == {"checkpoint_not_finite"}
     assert (await place.resume()).step == 3
 
 
@@ -172,7 +172,7 @@ async def test_a_later_full_disk_is_told_and_tried_again_later(new_place: Any) -
     await place.save(place.snapshot(2, kind=OnAFullDisk))
     assert not any(place.checkpoints.due(step, TOTAL) for step in range(3, 200))
     assert place.checkpoints.due(TOTAL, TOTAL)
-    warning = place.said("training.warning")[0]
+    warning = place.published("training.warning")[0]
     assert (warning["code"], warning["step"]) == ("checkpoint_not_saved", 2)
     assert "the next try is 60 s away" in warning["message"]
     assert not (place.folder / "checkpoints" / "step-2").exists(), "half a checkpoint takes no space"
@@ -185,7 +185,7 @@ async def test_older_folders_go_before_a_checkpoint_is_given_up(place: Place, mo
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage(1, 1, 0 if old.exists() else 10**12))
     await place.save(place.snapshot(6))
     assert not old.exists()
-    assert [saved["step"] for saved in place.said("checkpoint.saved")] == [6]
+    assert [saved["step"] for saved in place.published("checkpoint.saved")] == [6]
 
 
 class WrongKeys(Provisioner):

@@ -145,3 +145,12 @@ def test_what_was_recorded_can_be_read_by_any_json_reader(delivery: Path) -> Non
     outputs = json.loads((delivery / "golden_outputs.json").read_text())["outputs"]
     assert len(outputs) == 3
     assert all(item["answer_nll"] != item["base_answer_nll"] for item in outputs)
+
+
+def test_both_formats_hold_the_same_adapter(delivery: Path) -> None:
+    from safetensors.torch import load_file
+
+    weights = load_file(delivery / "adapter_model.safetensors")
+    other = torch.load(delivery / "adapter_model.bin", weights_only=True)
+    assert weights.keys() == other.keys()
+    assert all(torch.equal(weights[name], other[name]) for name in weights)

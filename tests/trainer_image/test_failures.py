@@ -61,7 +61,7 @@ def test_lost_connections_and_the_unexpected() -> None:
 async def failure_of(bench: Bench, **values: Any) -> dict[str, Any]:
     run = bench.run(**values).start()
     assert await run.finished() == 1
-    failed = run.said("training.failed")
+    failed = run.published("training.failed")
     assert len(failed) == 1
     assert "Traceback" not in failed[0]["message"]
     told = [parse_event_of(item) for item in bench.provisioner.result()]
@@ -156,11 +156,11 @@ def broken_base(bench: Bench, tmp_path: Path) -> Path:
 async def test_a_diverged_training_stops_after_three_losses(bench: Bench, broken_base: Path) -> None:
     run = bench.run(base_model=str(broken_base)).start()
     assert await run.finished() == 1
-    warnings = [warning for warning in run.said("training.warning") if warning["code"] == "loss_not_finite"]
+    warnings = [warning for warning in run.published("training.warning") if warning["code"] == "loss_not_finite"]
     assert [warning["step"] for warning in warnings] == [1]
-    losses = [value for batch in run.said("metrics.reported") for value in batch["values"].get("loss", [])]
+    losses = [value for batch in run.published("metrics.reported") for value in batch["values"].get("loss", [])]
     assert losses.count("NaN") == 3, "fifteen steps were ordered"
-    failed = run.said("training.failed")[0]
+    failed = run.published("training.failed")[0]
     assert (failed["error_type"], failed["retryable"]) == ("diverged", False)
     assert "from step 1 on" in failed["message"]
     assert failed["context"]["conversations"].keys() == {"1", "2", "3"}
@@ -172,6 +172,6 @@ async def test_a_diverged_training_stops_after_three_losses(bench: Bench, broken
 async def test_no_checkpoint_of_a_diverged_training_is_kept(bench: Bench, broken_base: Path) -> None:
     run = bench.run(base_model=str(broken_base), checkpoint_every_steps=1, checkpoint_every_s=0.0).start()
     assert await run.finished() == 1
-    assert run.said("checkpoint.saved") == []
+    assert run.published("checkpoint.saved") == []
     assert bench.provisioner.offers == bench.provisioner.deleted == []
-    assert "checkpoint_not_finite" in {warning["code"] for warning in run.said("training.warning")}
+    assert "checkpoint_not_finite" in {warning["code"] for warning in run.published("training.warning")}

@@ -63,7 +63,7 @@ async def every_step_is_stored_once(run: Run, bench: Bench) -> None:
 
 def checkpoints_keep_to_the_rules(run: Run, bench: Bench) -> None:
     """After the first step, every four, after the last; the newest three stay."""
-    saved = [event["step"] for event in run.said("checkpoint.saved")]
+    saved = [event["step"] for event in run.published("checkpoint.saved")]
     assert saved[0] == 1
     assert saved[-1] == STEPS
     assert bench.provisioner.deleted == [(1, step) for step in saved[:-3]]
