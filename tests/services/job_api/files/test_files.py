@@ -88,6 +88,15 @@ def test_no_other_model_s_tokenizer_is_taken(tmp_path, base_model):
     assert isinstance(find_tokenizer(str(base_model)), BaseTokenizer)
 
 
+def test_a_cached_hub_model_is_found_at_its_revision(tmp_path, base_model, monkeypatch):
+    snapshot = tmp_path / "models--acme--tiny" / "snapshots" / ("c0ffee" * 6 + "c0de")
+    snapshot.mkdir(parents=True)
+    (snapshot / "tokenizer.json").write_bytes((base_model / "tokenizer.json").read_bytes())
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    assert find_tokenizer(f"acme/tiny@{snapshot.name}") is not None
+    assert find_tokenizer(f"acme/tiny@{'0' * 40}") is None
+
+
 async def test_files_are_listed_newest_first_by_pages(alone, uploads):
     made = [(await uploads.example("sample-chat.jsonl", name=f"File {n}"))["id"] for n in range(3)]
     broken = await uploads.example("broken/chat-tool-role.jsonl")
