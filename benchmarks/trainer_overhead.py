@@ -20,15 +20,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from contracts.hyperparameters import HyperparameterOverrides
+from contracts.local_base_model import SHIPPED_BASE_MODEL
 from contracts.presets import resolve
 from contracts.streams import CONSUMERS, STREAMS
 from contracts.training_file import read_training_file
 from stack.parts import NatsPart, S3Part
 from tests.trainer_image.provisioner import BUCKETS, Provisioner
-from trainer_image.train_lora import prepare_libraries
+from trainer_image.libraries import prepare_libraries
 
 ROOT = Path(__file__).parents[1]
-BASE_MODEL, SAMPLE = ROOT / ".data/models/base", ROOT / "examples/sample.json"
+SAMPLE = ROOT / "examples/sample.json"
 MAX_TOKENS = 1024
 HYPERPARAMETERS = resolve("balanced", HyperparameterOverrides(num_epochs=3, max_seq_length=MAX_TOKENS))
 
@@ -47,9 +48,9 @@ def main() -> dict[str, float]:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--rounds", type=int, default=4)
-    parser.add_argument("--base-model", type=Path, default=BASE_MODEL)
+    parser.add_argument("--base-model", type=Path, default=SHIPPED_BASE_MODEL)
     options = parser.parse_args()
-    prepare_libraries()
+    prepare_libraries(str(options.base_model))
     with ExitStack() as cleanup:
         folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory()))
         figures = compare(Arms(folder, options.base_model, cleanup), options.rounds)
@@ -79,10 +80,11 @@ class Arms:
     def __init__(self, folder: Path, base_model: Path, cleanup: ExitStack) -> None:
         from trainer_image import model
         from trainer_image.data import prepare
+        from trainer_image.hub import find_base_model
 
-        self.folder, self.base_model, self.runs = folder, str(base_model), 0
-        model.stay_offline_for_folders(self.base_model)
-        self.tokenizer = model.load_tokenizer(self.base_model)
+        self.folder, self.runs = folder, 0
+        self.base = find_base_model(str(base_model))
+        self.tokenizer = model.load_tokenizer(self.base)
         with SAMPLE.open("rb") as file:
             conversations = read_training_file(file, file_name=SAMPLE.name).conversations
         prepared = prepare(conversations, self.tokenizer.backend_tokenizer, HYPERPARAMETERS, MAX_TOKENS)
@@ -112,7 +114,7 @@ class Arms:
                                evaluate_first=False)
         args.eval_strategy = "no"
         trainer = SFTTrainer(
-            model=load_base_model(self.base_model), args=args, processing_class=self.tokenizer,
+            model=load_base_model(self.base).model, args=args, processing_class=self.tokenizer,
             peft_config=lora_config(HYPERPARAMETERS), train_dataset=Dataset.from_list(
                 [{"input_ids": sample.input_ids, "labels": sample.labels} for sample in self.data.train]))
         trainer.remove_callback(PrinterCallback)
@@ -135,16 +137,16 @@ class Arms:
         folder = self.folder / f"run-{self.runs}"
         provisioner = Provisioner(self.s3)
         self.wait(provisioner.start(self.nats.url))
-        spec = provisioner.spec(self.nats.url, base_model=self.base_model, hyperparameters=HYPERPARAMETERS,
+        spec = provisioner.spec(self.nats.url, base_model=self.base.given, hyperparameters=HYPERPARAMETERS,
                                 training_file_sha256="", checkpoint_every_s=10.0)
         reporter = Reporter(spec, "", folder, on_stop=print)
         reporter.start()
         metrics, objects = MetricSeries(reporter), Objects(reporter)
         checkpoints = Checkpoints(reporter, objects, folder / "checkpoints")
         trainer = LoraTrainer(
-            load_base_model(self.base_model), self.tokenizer, self.data, HYPERPARAMETERS, folder, metrics=metrics,
+            load_base_model(self.base).model, self.tokenizer, self.data, HYPERPARAMETERS, folder, metrics=metrics,
             checkpoints=checkpoints, recipe={}, evaluate_first=False)
-        trainer.add_callback(Progress(reporter, metrics, checkpoints, GpuReadings(), trainer.record))
+        trainer.add_callback(Progress(reporter, metrics, checkpoints, GpuReadings(), trainer.record, trainer.clock))
         reporter.every_second(metrics.flush)
         seconds = timed(trainer.train)
         checkpoints.finish(30)

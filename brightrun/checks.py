@@ -13,6 +13,7 @@ import httpx
 from brightrun.client import Client
 from brightrun.credentials import data_folder, find_credentials
 from brightrun.errors import BrightrunError
+from contracts.local_base_model import SHIPPED_BASE_MODEL
 
 _DISK_GB = 5
 REST_PORT = 8700
@@ -53,10 +54,10 @@ def disk() -> list[Finding]:
 
 
 def base_model() -> list[Finding]:
-    folder = data_folder() / "models" / "base"
-    if (folder / "config.json").exists():
-        return [Finding("Base model", "ok", str(folder))]
-    return [Finding("Base model", "note", "the local base model is not built yet", "make setup (about a minute)")]
+    if (SHIPPED_BASE_MODEL / "model.safetensors").exists():
+        return [Finding("Base model", "ok", str(SHIPPED_BASE_MODEL))]
+    return [Finding("Base model", "failed", f"{SHIPPED_BASE_MODEL} is not there",
+                    f"git checkout -- {SHIPPED_BASE_MODEL}")]
 
 
 def gpu() -> list[Finding]:

@@ -4,14 +4,14 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from brightrun.credentials import data_folder
 from contracts.chat import token_counter
+from contracts.local_base_model import SHIPPED_BASE_MODEL
 
 
 def counter_here() -> Callable[..., int] | None:
     """Counts tokens exactly; None when there is no tokenizer here (the report then says `about`)."""
     named = os.environ.get("BASE_MODEL") or os.environ.get("BRIGHTRUN_BASE_MODEL_DIR")
-    for folder in (Path(named) if named else None, data_folder() / "models" / "base"):
+    for folder in (Path(named) if named else None, SHIPPED_BASE_MODEL):
         if folder is not None and (folder / "tokenizer.json").is_file():
             from tokenizers import Tokenizer
 

@@ -14,6 +14,8 @@ class TrainingErrorType(StrEnum):
     MODEL_ACCESS = "model_access"
     PROVISIONING = "provisioning"
     BUDGET = "budget"
+    DIVERGED = "diverged"
+    STORAGE = "storage"
     UNKNOWN = "unknown"
 
 
@@ -89,6 +91,22 @@ ERROR_CLASSES: dict[TrainingErrorType, ErrorClass] = {
             suggested_fix="Raise the monthly budget, or choose a smaller preset, then start again.",
         ),
         ErrorClass(
+            error_type=TrainingErrorType.DIVERGED,
+            failure_class=FailureClass.USER,
+            title="The training diverged",
+            retryable=False,
+            suggested_fix="Lower the learning_rate or use the conservative preset, and look at the conversations that "
+            "the message names. Retry halves the learning rate for you.",
+        ),
+        ErrorClass(
+            error_type=TrainingErrorType.STORAGE,
+            failure_class=FailureClass.PLATFORM,
+            title="Checkpoints or results could not be stored",
+            retryable=False,
+            suggested_fix="Mend what the message names (space on the machine's disk, rights or limits of the object "
+            "storage), then retry.",
+        ),
+        ErrorClass(
             error_type=TrainingErrorType.UNKNOWN,
             failure_class=FailureClass.PLATFORM,
             title="The training failed for an unexpected reason",
@@ -113,6 +131,8 @@ def retry_adjustments(error_type: TrainingErrorType, hyperparameters: dict[str, 
                 "gradient_accumulation_steps": min(128, accumulation * 2),
             }
         return {"max_seq_length": max(128, hyperparameters["max_seq_length"] // 2)}
+    if error_type is TrainingErrorType.DIVERGED:
+        return {"learning_rate": hyperparameters["learning_rate"] / 2}
     if error_type is TrainingErrorType.TIMEOUT and hyperparameters["num_epochs"] > 1:
         return {"num_epochs": hyperparameters["num_epochs"] - 1}
     return {}

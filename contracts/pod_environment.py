@@ -32,5 +32,7 @@ class PodSpec(BaseModel):
     checkpoint_every_steps: int = 100
     checkpoint_every_s: float = 60.0
     checkpoints_kept: int = 3
+    # Larger files are stored in parts of this size. S3 takes at most 5 GiB in one upload.
+    checkpoint_part_bytes: int = Field(ge=1024, le=5 * 1024**3, default=1024**3)
     traceparent: str | None = None
     extra: dict[str, Any] = Field(default_factory=dict)

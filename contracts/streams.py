@@ -60,7 +60,8 @@ STREAMS: tuple[StreamSpec, ...] = (
     StreamSpec("PODS", ("pod.>",), "The life of the machines", max_msgs_per_subject=1_000, refuse_new=False),
     StreamSpec(
         "TRAINING", ("training.>", "checkpoint.>", "evaluation.>"), "What trainers report",
-        max_msg_size=8 * 1024**2, max_msgs_per_subject=100_000, refuse_new=False,  # an evaluation of 50,000 conversations
+        # An evaluation of 50,000 conversations.
+        max_msg_size=8 * 1024**2, max_msgs_per_subject=100_000, refuse_new=False,
     ),
     StreamSpec(
         "METRICS", ("metrics.>",), "Training metrics in batches", max_age_s=3 * DAY_S, max_bytes=8 * 1024**3,

@@ -7,6 +7,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from contracts.local_base_model import SHIPPED_BASE_MODEL
+
 ROOT = Path(__file__).resolve().parents[1]
 # AF_UNIX paths end at 107 characters
 LONGEST_SOCKET_PATH = 100
@@ -66,8 +68,8 @@ class Layout:
 
     @property
     def base_model(self) -> Path:
-        """Shared by every stack of this checkout: making it takes a minute."""
-        return ROOT / ".data" / "models" / "base"
+        """The one that comes with the repository."""
+        return SHIPPED_BASE_MODEL
 
     def make_folders(self) -> None:
         for folder in (self.data, self.logs, self.supervisor, self.pods):

@@ -9,12 +9,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from contracts.events import CheckpointFile, CheckpointManifest, CheckpointSaved
+from contracts.events import CheckpointManifest, CheckpointSaved
 from contracts.rpc.pods import DELETE_CHECKPOINT, DeleteCheckpoint
 from trainer_image.broker import Refused
-from trainer_image.errors import DeliveryError, TrainerError
+from trainer_image.checkpoint_files import upload
+from trainer_image.disk import has_room, require_room
+from trainer_image.errors import NetworkLost, StorageFailed, TrainerError
 from trainer_image.objects import Objects
 from trainer_image.reporter import Reporter
+from trainer_image.save_schedule import SaveSchedule
 from trainer_image.snapshot import Snapshot
 
 _log = logging.getLogger(__name__)
@@ -37,25 +40,21 @@ class Checkpoints:
         self._reporter, self._objects, self._folder = reporter, objects, folder
         self._spec = reporter.spec
         self.kept: list[tuple[int, int]] = []
-        self._last_step, self._last_time = 0, time.monotonic()
-        self._first, self._wanted = True, False
+        self._schedule = SaveSchedule(self._spec.checkpoint_every_steps, self._spec.checkpoint_every_s)
+        self._proven = False
         self._idle = threading.Event()
         self._idle.set()
         self._failure: TrainerError | None = None
 
     def resumed(self, step: int, kept: list[tuple[int, int]]) -> None:
-        self.kept, self._last_step, self._first = sorted(kept), step, False
+        self.kept, self._proven = sorted(kept), True
+        self._schedule.resumed(step)
 
     def due(self, step: int, total_steps: int) -> bool:
-        """Every N steps or T seconds, whichever is first; after the first step, to fail early; after the last."""
+        """Raises StorageFailed when the first one could not be saved and never will be."""
         if self._failure is not None:
             raise self._failure
-        if step == total_steps:
-            return step > self._last_step
-        if not self._idle.is_set():
-            return False
-        return (self._first or self._wanted or step - self._last_step >= self._spec.checkpoint_every_steps
-                or time.monotonic() - self._last_time >= self._spec.checkpoint_every_s)
+        return (step == total_steps or self._idle.is_set()) and self._schedule.due(step, total_steps)
 
     def folder_for(self, step: int) -> Path:
         folder = self._folder / f"step-{step}"
@@ -66,12 +65,12 @@ class Checkpoints:
         """Waits only for a checkpoint that is still in flight, which `due` avoids but for the last step."""
         self._idle.wait()
         self._idle.clear()
-        self._last_step, self._last_time, self._wanted = snapshot.step, time.monotonic(), False
+        self._schedule.tried(snapshot.step)
         threading.Thread(target=self._run, args=(snapshot,), name="checkpoint", daemon=True).start()
 
     def want_one_now(self) -> None:
         """The machine is about to go: save after the step that runs, if no checkpoint is in flight."""
-        self._wanted = True
+        self._schedule.wanted = True
 
     def finish(self, timeout_s: float | None = None) -> bool:
         """Wait for the checkpoint in flight; False when the time is over."""
@@ -80,50 +79,78 @@ class Checkpoints:
     def wait_for_wanted(self, timeout_s: float) -> None:
         """After `want_one_now`: until it is taken and uploaded, or the time is over."""
         deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline and (self._wanted or not self._idle.is_set()):
+        while time.monotonic() < deadline and (self._schedule.wanted or not self._idle.is_set()):
             time.sleep(0.02)
+
+    def drop_local(self, before_step: int) -> None:
+        """Folders on this disk that nobody needs any more: what was resumed from, and what is left of older steps."""
+        for folder in self._folder.glob("*"):
+            step = folder.name.removeprefix("step-")
+            if not step.isdigit() or int(step) < before_step:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def not_taken(self, step: int, error: Exception) -> None:
+        """The training could not even take a snapshot."""
+        self._schedule.tried(step)
+        self._not_saved(step, error)
+
+    def _not_saved(self, step: int, error: Exception) -> None:
+        """A run without this checkpoint is worth more than no run, unless none will ever be saved."""
+        pause = self._schedule.failed()
+        _log.error("checkpoint of step %d", step, exc_info=error)
+        shutil.rmtree(self._folder / f"step-{step}", ignore_errors=True)  # first: a full disk takes no event either
+        if not self._proven and not isinstance(error, NetworkLost | Refused):
+            self._failure = error if isinstance(error, TrainerError) else StorageFailed(
+                f"The first checkpoint (step {step}) could not be stored: {_reason(error)}.")
+            return
+        self._reporter.warn("checkpoint_not_saved", f"The checkpoint of step {step} could not be stored: "
+                            f"{_reason(error)}. The training goes on; the next try is {pause:.0f} s away.", step)
 
     def _run(self, snapshot: Snapshot) -> None:
         began = time.monotonic()
         try:
-            snapshot.write()
-            self._check_first(snapshot)
+            if not snapshot.finite:
+                return self._not_finite(snapshot.step)
+            self._write(snapshot)
             saved = self._upload(snapshot)
             _log.info("checkpoint of step %d: %.1f MB in %.1f s", snapshot.step, saved["size_bytes"] / 1e6,
                       time.monotonic() - began)
-            self._reporter.say(CheckpointSaved, **saved)
+            self._reporter.publish(CheckpointSaved, **saved)
+            self._proven = True
+            self._schedule.succeeded()
             self._drop_oldest(snapshot.step)
-        except DeliveryError as error:
-            self._failure = error
         except Exception as error:
-            # A run without this checkpoint is worth more than no run.
-            _log.exception("checkpoint of step %d", snapshot.step)
-            self._reporter.warn("checkpoint_not_saved", f"The checkpoint of step {snapshot.step} could not be "
-                                f"stored ({type(error).__name__}); the training goes on.", snapshot.step)
+            self._not_saved(snapshot.step, error)
         finally:
             shutil.rmtree(snapshot.folder, ignore_errors=True)
             self._idle.set()
 
-    def _check_first(self, snapshot: Snapshot) -> None:
-        if self._first and not snapshot.readable():
-            raise DeliveryError(f"The first checkpoint (step {snapshot.step}) cannot be read back from disk.")
-        self._first = False
+    def _not_finite(self, step: int) -> None:
+        """Nothing goes on from there: what was saved before stays."""
+        self._reporter.warn("checkpoint_not_finite", f"After step {step} weights or optimizer hold values that are no "
+                            "numbers; this checkpoint is not kept.", step)
+
+    def _write(self, snapshot: Snapshot) -> None:
+        """Raises OSError, or StorageFailed when the first one cannot be read back."""
+        if not has_room(self._folder, snapshot.size_bytes):
+            self.drop_local(snapshot.step)
+        require_room(self._folder, snapshot.size_bytes)
+        snapshot.write()
+        if not self._proven and not snapshot.readable():
+            raise StorageFailed(f"The first checkpoint (step {snapshot.step}) cannot be read back from disk.")
 
     def _upload(self, snapshot: Snapshot) -> dict[str, Any]:
         prefix = checkpoint_prefix(self._spec.attempt, snapshot.step)
-        files = []
-        for path in sorted(snapshot.folder.iterdir()):
-            stored = self._objects.put_file("checkpoints", f"{prefix}/{path.name}", path)
-            files.append(CheckpointFile(path=path.name, key=stored.key, size_bytes=stored.size_bytes,
-                                        sha256=stored.sha256))
+        stored = upload(self._objects, prefix, snapshot.folder, self._spec.checkpoint_part_bytes)
         now = datetime.now(UTC)
-        manifest = CheckpointManifest(job_id=str(self._spec.job_id), attempt=self._spec.attempt, step=snapshot.step,
-                                      files=tuple(files), saved_at=now).model_dump_json().encode()
-        stored = self._objects.put_bytes("checkpoints", f"{prefix}/{MANIFEST}", manifest)
+        content = CheckpointManifest(
+            job_id=str(self._spec.job_id), attempt=self._spec.attempt, step=snapshot.step, files=stored.files,
+            joined=stored.joined, saved_at=now).model_dump_json().encode()
+        manifest = self._objects.put_bytes("checkpoints", f"{prefix}/{MANIFEST}", content)
         return {
-            "step": snapshot.step, "bucket": stored.bucket, "prefix": stored.key.removesuffix(MANIFEST),
-            "manifest_key": stored.key, "manifest_sha256": hashlib.sha256(manifest).hexdigest(),
-            "files": tuple(files), "size_bytes": sum(file.size_bytes for file in files), "saved_at": now,
+            "step": snapshot.step, "bucket": manifest.bucket, "prefix": manifest.key.removesuffix(MANIFEST),
+            "manifest_key": manifest.key, "manifest_sha256": hashlib.sha256(content).hexdigest(),
+            "files": stored.files, "size_bytes": sum(file.size_bytes for file in stored.files), "saved_at": now,
         }
 
     def _drop_oldest(self, step: int) -> None:
@@ -139,3 +166,8 @@ class Checkpoints:
                 _log.warning("old checkpoint dropped later: %s", error)
                 return
             self.kept.pop(0)
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split()).rstrip(".")
+    return text if isinstance(error, TrainerError) else f"{type(error).__name__}: {text[:300]}"

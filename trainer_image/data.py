@@ -1,6 +1,7 @@
 """The training file as token sequences: what is trained, what is held out."""
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,13 @@ class Sample:
     labels: list[int]
     truncated: bool = False
     source: str | None = None
+    number: int | None = None
+    system_prompt: str | None = None
+
+    @property
+    def name(self) -> str:
+        """As the file's check names it: by its number there, where that is known."""
+        return f"conversation {self.key}" if self.number is None else f"conversation {self.number} (id {self.key})"
 
     @property
     def learnt_tokens(self) -> int:
@@ -45,7 +53,7 @@ class TrainingData:
 
     train: tuple[Sample, ...]
     held_out: tuple[Sample, ...]
-    left_out: tuple[str, ...]
+    left_out: tuple[Sample, ...]
 
     @property
     def samples(self) -> tuple[Sample, ...]:
@@ -61,8 +69,13 @@ class TrainingData:
         return sum(len(sample.input_ids) for sample in self.train)
 
     @property
-    def truncated(self) -> tuple[str, ...]:
-        return tuple(sample.key for sample in self.samples if sample.truncated)
+    def usual_system_prompt(self) -> str | None:
+        """The one that most trained conversations begin with; None when most have none."""
+        return Counter(sample.system_prompt for sample in self.train).most_common(1)[0][0]
+
+    @property
+    def truncated(self) -> tuple[Sample, ...]:
+        return tuple(sample for sample in self.samples if sample.truncated)
 
 
 def fetch_conversations(objects: Objects, folder: Path, sha256: str) -> list[Conversation]:
@@ -104,11 +117,11 @@ def prepare(
     split = hold_out(conversations, hyperparameters.validation_fraction, hyperparameters.seed)
     sides = [[_sample(conversation, tokenizer, max_length) for conversation in side] for side in split]
     train, held_out = (tuple(sample for sample in side if sample.learnt_tokens) for side in sides)
-    left_out = tuple(sample.key for side in sides for sample in side if not sample.learnt_tokens)
+    left_out = tuple(sample for side in sides for sample in side if not sample.learnt_tokens)
     if not train:
         raise DatasetError(
             f"None of the {len(conversations)} conversations has an answer within the first {max_length:,} tokens.",
-            conversations=len(conversations), left_out=list(left_out[:20]))
+            conversations=len(conversations), left_out=[sample.name for sample in left_out[:20]])
     return TrainingData(train, held_out, left_out)
 
 
@@ -119,4 +132,5 @@ def _sample(conversation: Conversation, tokenizer: TokenizerLike, max_length: in
         key=conversation.key, group=conversation.metadata.get("emotional_arc"),
         prompt=tuple(encoded.input_ids[:first_learnt]), input_ids=encoded.input_ids, labels=encoded.labels,
         truncated=encoded.truncated, source=conversation.metadata.get("source_conversation"),
+        number=conversation.number, system_prompt=conversation.system_prompt,
     )

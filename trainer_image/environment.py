@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from contracts.local_base_model import SHIPPED_BASE_MODEL
 from contracts.pod_environment import NATS_CREDENTIALS_VARIABLE, SPEC_VARIABLE, PodSpec
 
 WORK_DIR_VARIABLE = "BRIGHTRUN_WORK_DIR"
-_LOCAL_BASE_MODEL = ".data/models/base"
 
 
 class BadEnvironment(ValueError):
@@ -41,5 +41,5 @@ def read_environment(variables: Mapping[str, str] = os.environ) -> TrainerEnviro
         raise BadEnvironment(f"{SPEC_VARIABLE} cannot be read: {error}") from error
     work_dir = Path(variables.get(WORK_DIR_VARIABLE) or f"/tmp/brightrun/{spec.pod_name}")  # noqa: S108
     base_model = (spec.base_model or variables.get("BASE_MODEL")
-                  or variables.get("BRIGHTRUN_BASE_MODEL_DIR") or _LOCAL_BASE_MODEL)
+                  or variables.get("BRIGHTRUN_BASE_MODEL_DIR") or str(SHIPPED_BASE_MODEL))
     return TrainerEnvironment(spec, variables.get(NATS_CREDENTIALS_VARIABLE, ""), work_dir, base_model)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from contracts.error_taxonomy import TrainingErrorType
+from trainer_image.disk import is_full
 
 
 class TrainerError(Exception):
@@ -28,6 +29,13 @@ class ModelAccessError(TrainerError):
     error_type = TrainingErrorType.MODEL_ACCESS
 
 
+class HubUnavailable(TrainerError):
+    """The model hub does not answer, or not now."""
+
+    error_type = TrainingErrorType.NETWORK
+    suggested_fix = "Nothing to do: the training is tried again. If it stays so, look at the hub's status page."
+
+
 class NetworkLost(TrainerError):
     error_type = TrainingErrorType.NETWORK
 
@@ -47,8 +55,13 @@ class DeliveryError(TrainerError):
 class Diverged(TrainerError):
     """The weights are no numbers any more; the same settings would end there again."""
 
-    retryable = False
-    suggested_fix = "Lower the learning_rate or use the conservative preset, then start again."
+    error_type = TrainingErrorType.DIVERGED
+
+
+class StorageFailed(TrainerError):
+    """The disk or the object storage does not take what has to be kept, and will not by itself."""
+
+    error_type = TrainingErrorType.STORAGE
 
 
 # PyTorch and the operating system say it in these ways; the list is tested.
@@ -72,6 +85,9 @@ def classify(error: BaseException, situation: dict[str, Any]) -> TrainerError:
         return error
     if is_out_of_memory(error):
         return OutOfMemory(_memory_message(situation), **situation)
+    if is_full(error):
+        return StorageFailed(f"No space is left on the machine's disk during {situation.get('stage') or 'start'}: "
+                             f"{_one_line(error)}", **situation)
     if type(error).__module__.split(".")[0] in _NETWORK_MODULES or isinstance(error, ConnectionError):
         return NetworkLost(f"The connection was lost during {situation.get('stage') or 'start'}: "
                            f"{type(error).__name__}.", **situation)
@@ -85,8 +101,8 @@ def _memory_message(situation: dict[str, Any]) -> str:
         message += (f": batch size {situation['per_device_train_batch_size']}, up to "
                     f"{situation['max_seq_length']:,} tokens a conversation")
     if "longest_conversation_tokens" in situation:
-        message += (f", the longest has {situation['longest_conversation_tokens']:,} "
-                    f"(conversation {situation['longest_conversation']})")
+        message += (f"; the longest, {situation['longest_conversation']}, has "
+                    f"{situation['longest_conversation_tokens']:,}")
     if "memory_total_gb" in situation:
         message += f"; {situation['memory_used_gb']:.1f} of {situation['memory_total_gb']:.1f} GB were in use"
     return message + "."

@@ -8,7 +8,7 @@ import torch
 
 from contracts.events import ConversationLikelihood
 from trainer_image.data import Sample
-from trainer_image.model import compute_dtype, on_gpu
+from trainer_image.device import compute_dtype, on_gpu
 
 # An evaluation during the training reads at most so many tokens: about 3 % of an epoch of the product's
 # 242-conversation file. The final one reads the whole hold-out.

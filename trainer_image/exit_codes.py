@@ -5,9 +5,9 @@ from enum import IntEnum
 
 class ExitCode(IntEnum):
     COMPLETED = 0
-    # training.failed was said (or lies in result.json).
+    # training.failed was published (or lies in result.json).
     FAILED = 1
-    # The provisioner answered a heartbeat with `stop`: the attempt no longer counts, nothing was said.
+    # The provisioner answered a heartbeat with `stop`: the attempt no longer counts, nothing was published.
     STOPPED = 64
     # The pod's environment is incomplete: nobody could be told.
     BAD_ENVIRONMENT = 78

@@ -36,7 +36,7 @@ class Journal:
         self.end = path.stat().st_size
 
     def _drop_torn_tail(self, path: Path) -> None:
-        """A process killed while writing leaves half a line; that event was never said."""
+        """A process killed while writing leaves half a line; that event was never published."""
         os.truncate(self._writer, path.read_bytes().rfind(b"\n") + 1)
 
     def append(self, event: Event[Any]) -> None:

@@ -13,11 +13,14 @@ from trl import SFTConfig, SFTTrainer
 from contracts.hyperparameters import Hyperparameters
 from trainer_image.checkpoints import Checkpoints
 from trainer_image.data import Sample, TrainingData
+from trainer_image.device import on_gpu
+from trainer_image.errors import is_out_of_memory
 from trainer_image.evaluation import for_training, validation_loss
 from trainer_image.metric_series import MetricSeries
-from trainer_image.model import lora_config, on_gpu
+from trainer_image.model import lora_config
 from trainer_image.sampling import COLUMN, SampleRecord
 from trainer_image.snapshot import take_snapshot
+from trainer_image.training_clock import TrainingClock
 
 
 def micro_batches(hyperparameters: Hyperparameters) -> tuple[int, int]:
@@ -74,6 +77,7 @@ class LoraTrainer(SFTTrainer):
     ) -> None:
         self.metrics_series, self.checkpoints, self.recipe = metrics, checkpoints, recipe
         self.record = SampleRecord(data.train, folder / "samples.jsonl")
+        self.clock = TrainingClock()
         self.held_out: Sequence[Sample] = for_training(data.held_out)
         super().__init__(
             model=base, processing_class=tokenizer, peft_config=lora_config(hyperparameters),
@@ -99,13 +103,23 @@ class LoraTrainer(SFTTrainer):
         """Loss per learnt token of the hold-out, in place of the mean of batch means."""
         if not self.held_out:
             return {}
-        metrics = {"eval_loss": validation_loss(self.model, self.held_out)}
+        with self.clock.paused():
+            metrics = {"eval_loss": validation_loss(self.model, self.held_out)}
         self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)  # type: ignore[has-type]
         return metrics
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        folder = self.checkpoints.folder_for(self.state.global_step)
-        self.checkpoints.save(take_snapshot(self, folder, self.metrics_series.rows(), self.recipe))
+        step = self.state.global_step
+        with self.clock.paused():
+            try:
+                snapshot = take_snapshot(
+                    self, self.checkpoints.folder_for(step), self.metrics_series.rows(), self.recipe)
+            except (OSError, RuntimeError) as error:  # torch.save on a full disk raises the latter
+                if is_out_of_memory(error):
+                    raise
+                self.checkpoints.not_taken(step, error)
+            else:
+                self.checkpoints.save(snapshot)
 
 
 def _without_padding_mask(module: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

@@ -38,7 +38,7 @@ class MetricSeries:
         with self._lock:
             rows, self._waiting = self._waiting, []
             if rows:
-                self._reporter.say(MetricsReported, resumed_from_step=self._resumed_from_step, **columns(rows))
+                self._reporter.publish(MetricsReported, resumed_from_step=self._resumed_from_step, **columns(rows))
 
     def rows(self) -> list[Row]:
         """One row a step, in order: a loss and a validation loss of the same step stand in one row."""

@@ -10,10 +10,12 @@ from transformers import TrainerCallback
 
 from contracts.events import TrainingProgressed
 from trainer_image.checkpoints import Checkpoints
+from trainer_image.divergence import LossGuard
 from trainer_image.machine import GpuReadings
 from trainer_image.metric_series import MetricSeries, perplexity
 from trainer_image.reporter import Reporter
 from trainer_image.sampling import SampleRecord
+from trainer_image.training_clock import TrainingClock
 
 _log = logging.getLogger(__name__)
 
@@ -26,23 +28,21 @@ class Progress(TrainerCallback):
 
     def __init__(
         self, reporter: Reporter, metrics: MetricSeries, checkpoints: Checkpoints, gpu: GpuReadings,
-        record: SampleRecord,
+        record: SampleRecord, clock: TrainingClock,
     ) -> None:
         self._reporter, self._metrics, self._checkpoints = reporter, metrics, checkpoints
-        self._gpu, self._record = gpu, record
+        self._gpu, self._record, self._clock = gpu, record, clock
         self.last_loss: float | None = None
         self.validation_loss: float | None = None
-        self._step_began = time.monotonic()
         self._step_seconds: list[float] = []
         self._tokens_seen = 0.0
-        self._said_at = 0.0
-        self._finite = True
+        self._published_at = 0.0
+        self._loss_guard = LossGuard(reporter)
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self._step_began = time.monotonic()
+        self._clock.start()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self._step_seconds = [*self._step_seconds[-_STEPS_FOR_ETA:], time.monotonic() - self._step_began]
         self._reporter.step = state.global_step
         control.should_save = self._checkpoints.due(state.global_step, state.max_steps)
 
@@ -50,7 +50,8 @@ class Progress(TrainerCallback):
         if "loss" not in logs:
             return
         conversations = self._record.finish(state.global_step)
-        seconds = max(self._step_seconds[-1], 1e-9)
+        seconds = self._clock.lap()
+        self._step_seconds = [*self._step_seconds, seconds][-_STEPS_FOR_ETA:]
         tokens, self._tokens_seen = logs["num_tokens"] - self._tokens_seen, logs["num_tokens"]
         self.last_loss = float(logs["loss"])
         values = {
@@ -61,44 +62,36 @@ class Progress(TrainerCallback):
         if "grad_norm" in logs:
             values["gradient_norm"] = float(logs["grad_norm"])
         self._metrics.add(state.global_step, **values)
-        self._warn_of_loss(state.global_step, conversations)
-        self._say(state, values, at_once=state.global_step in (1, state.max_steps))
+        self._publish_progress(state, values, at_once=state.global_step in (1, state.max_steps))
         _log.info("step %d/%d loss %.4f, %.0f tokens/s, %.0f s left", state.global_step, state.max_steps,
                   self.last_loss, values["tokens_per_second"], values["eta_s"])
+        self._loss_guard.check(state.global_step, self.last_loss, conversations)
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, float], **_: Any) -> None:
         self.validation_loss = metrics["eval_loss"]
         self._metrics.add(state.global_step, validation_loss=self.validation_loss,
                           perplexity=perplexity(self.validation_loss))
-        self._say(state, {"loss": self.last_loss, "eta_s": self._eta(state)}, at_once=True)
+        self._publish_progress(state, {"loss": self.last_loss, "eta_s": self._eta(state)}, at_once=True)
         _log.info("step %d/%d validation loss %.4f", state.global_step, state.max_steps, self.validation_loss)
 
     def _eta(self, state: Any) -> float:
         """From the median of this process's own latest steps: earlier attempts ran on another machine."""
         if not self._step_seconds:
             return 0.0
-        return (state.max_steps - state.global_step) * median(self._step_seconds[-_STEPS_FOR_ETA:])
+        return (state.max_steps - state.global_step) * median(self._step_seconds)
 
-    def _say(self, state: Any, values: dict[str, Any], *, at_once: bool) -> None:
+    def _publish_progress(self, state: Any, values: dict[str, Any], *, at_once: bool) -> None:
         now = time.monotonic()
-        if not at_once and now - self._said_at < _PROGRESS_EVERY_S:
+        if not at_once and now - self._published_at < _PROGRESS_EVERY_S:
             return
-        self._said_at = now
-        self._reporter.say(
+        self._published_at = now
+        self._reporter.publish(
             TrainingProgressed, step=state.global_step, total_steps=state.max_steps, epoch=state.epoch or 0.0,
             loss=_number(values.get("loss")), validation_loss=_number(self.validation_loss),
             learning_rate=values.get("learning_rate"), tokens_per_second=values.get("tokens_per_second"),
             perplexity=None if self.validation_loss is None else _number(perplexity(self.validation_loss)),
             eta_s=values["eta_s"] if self._step_seconds else None,
         )
-
-    def _warn_of_loss(self, step: int, conversations: list[str]) -> None:
-        finite = math.isfinite(self.last_loss or 0.0)
-        if self._finite and not finite:
-            self._reporter.warn(
-                "loss_not_finite", f"The loss of step {step} is {self.last_loss}; the step held the conversations "
-                f"{', '.join(conversations)}. A lower learning rate or the conservative preset usually helps.", step)
-        self._finite = finite
 
 
 def _number(value: float | None) -> float | None:

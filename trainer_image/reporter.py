@@ -1,6 +1,6 @@
-"""The trainer's voice: a thread with the only connection to the broker. It never makes the training wait.
+"""How the trainer reports: a thread with the only connection to the broker. It never makes the training wait.
 
-Whatever is said goes into the journal on disk at once and from there to the broker, when it is there.
+Whatever is published goes into the journal on disk at once and from there to the broker, when it is there.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ Reply = TypeVar("Reply", bound=BaseModel)
 
 
 class Reporter:
-    """`say` from any thread. `stage` and `step` are what the heartbeat tells."""
+    """`publish` from any thread. `stage` and `step` are what the heartbeat tells."""
 
     def __init__(self, spec: PodSpec, credentials: str, work_dir: Path, *, on_stop: Callable[[str], None]) -> None:
         self.spec, self._on_stop = spec, on_stop
@@ -56,7 +56,7 @@ class Reporter:
         self._ticks.append(function)
 
     def prepare(self, model: type[AttemptEventData], **fields: Any) -> Event[Any]:
-        """An event of this attempt with its number, not yet said."""
+        """An event of this attempt with its number, not yet published."""
         with self._lock:
             self._sequence += 1
             data = model(job_id=self.spec.job_id, workspace_id=self.spec.workspace_id, attempt=self.spec.attempt,
@@ -68,24 +68,24 @@ class Reporter:
         self._journal.append(event)
         self._call_soon(self._wake.set)
 
-    def say(self, model: type[AttemptEventData], **fields: Any) -> Event[Any]:
+    def publish(self, model: type[AttemptEventData], **fields: Any) -> Event[Any]:
         event = self.prepare(model, **fields)
         self.send(event)
         return event
 
-    def say_at_once(self, model: type[AttemptEventData], **fields: Any) -> None:
+    def publish_at_once(self, model: type[AttemptEventData], **fields: Any) -> None:
         """Ahead of everything that still waits in the journal (it is there too; the broker drops the second)."""
-        event = self.say(model, **fields)
+        event = self.publish(model, **fields)
         self._call_soon(lambda: self._loop.create_task(self._broker.publish(event)))
 
     def enter(self, stage: JobStatus, message: str = "", **details: Any) -> None:
         self.stage = stage.value
         _log.info("stage %s %s", stage.value, message)
-        self.say(TrainingStageChanged, stage=stage, message=message, details=details)
+        self.publish(TrainingStageChanged, stage=stage, message=message, details=details)
 
     def warn(self, code: str, message: str, step: int | None = None) -> None:
         _log.warning("%s: %s", code, message)
-        self.say(TrainingWarning, code=code, message=message, step=step)
+        self.publish(TrainingWarning, code=code, message=message, step=step)
 
     def ask(
         self, rpc: PodRpc[Any, Reply], request: BaseModel, *, timeout_s: float = 5.0, patience_s: float = 600.0
@@ -108,7 +108,7 @@ class Reporter:
             delay = min(5.0, delay * 2)
 
     def drain(self, timeout_s: float) -> bool:
-        """Wait until the broker confirmed everything that was said; False when the time is over."""
+        """Wait until the broker confirmed everything that was published; False when the time is over."""
         deadline = time.monotonic() + timeout_s
         while not self._publisher.caught_up:
             if time.monotonic() > deadline:
@@ -125,11 +125,11 @@ class Reporter:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        for forever in (self._broker.stay_connected, self._publish, self._heartbeat, self._tick):
+        for forever in (self._broker.stay_connected, self._deliver_journal, self._heartbeat, self._tick):
             self._loop.create_task(_unending(forever))
         self._loop.run_forever()
 
-    async def _publish(self) -> None:
+    async def _deliver_journal(self) -> None:
         while True:
             self._wake.clear()
             await self._broker.connected()

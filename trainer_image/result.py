@@ -1,4 +1,4 @@
-"""The last words, kept beside the artifacts: the provisioner repeats them when nobody heard them."""
+"""The final events, kept beside the artifacts: the provisioner repeats those that did not arrive."""
 
 import json
 from collections.abc import Sequence

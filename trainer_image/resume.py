@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,10 @@ from contracts.events import CheckpointManifest
 from contracts.pod_environment import PodSpec
 from contracts.rpc.pods import LIST_CHECKPOINTS, CheckpointOffer, ListCheckpoints
 from trainer_image.broker import Refused
+from trainer_image.checkpoint_files import download
 from trainer_image.checkpoints import MANIFEST, checkpoint_prefix
+from trainer_image.errors import StorageFailed
+from trainer_image.hub import BaseModelFiles
 from trainer_image.objects import ObjectDamaged, ObjectMissing, Objects
 from trainer_image.reporter import Reporter
 
@@ -36,13 +40,13 @@ class Unusable(Exception):
     """This checkpoint cannot be used; the text says why."""
 
 
-def recipe(spec: PodSpec, base_model: str) -> dict[str, Any]:
+def recipe(spec: PodSpec, base: BaseModelFiles) -> dict[str, Any]:
     """What must be equal for a checkpoint to fit: the samples of a step and their order, not how a step is cut
     into micro-batches (a retry after lack of memory halves the batch and doubles the accumulation)."""
     values = spec.hyperparameters.model_dump(mode="json")
     batch, accumulation = values.pop("per_device_train_batch_size"), values.pop("gradient_accumulation_steps")
-    return {**values, "samples_per_step": batch * accumulation, "base_model": base_model,
-            "training_file_sha256": spec.training_file_sha256}
+    return {**values, "samples_per_step": batch * accumulation, "base_model": base.name,
+            "base_model_revision": base.revision, "training_file_sha256": spec.training_file_sha256}
 
 
 def newest_usable_checkpoint(
@@ -58,10 +62,11 @@ def newest_usable_checkpoint(
         target = folder / f"resume-a{offer.attempt}-step-{offer.step}"
         try:
             _download(objects, offer, target, str(reporter.spec.job_id))
-            _check_recipe(target, wanted)
+            check_recipe(target, wanted)
             metrics = [row for row in json.loads((target / _METRICS_FILE).read_text()) if row["step"] <= offer.step]
             return ResumePoint(offer.attempt, offer.step, target, metrics, kept)
         except Unusable as error:
+            shutil.rmtree(target, ignore_errors=True)
             reporter.warn("checkpoint_skipped", f"The checkpoint of step {offer.step} (attempt {offer.attempt}) "
                           f"is not used: {error}", offer.step)
     return None
@@ -75,26 +80,29 @@ def _download(objects: Objects, offer: CheckpointOffer, target: Path, job_id: st
             objects.get_bytes("checkpoints", f"{prefix}/{MANIFEST}", offer.manifest_sha256))
         if (manifest.job_id, manifest.attempt, manifest.step) != (job_id, offer.attempt, offer.step):
             raise Unusable("its manifest belongs to another checkpoint")
-        for file in manifest.files:
-            if Path(file.path).name != file.path:
-                raise Unusable(f"its manifest names a file outside of its folder: {file.path!r}")
-            objects.get_file("checkpoints", f"{prefix}/{file.path}", target / file.path, file.sha256)
+        download(objects, prefix, manifest, target)
     except ObjectMissing as error:
         raise Unusable(f"{error} is missing") from error
     except ObjectDamaged as error:
         raise Unusable(f"damaged: {error}") from error
     except ValidationError as error:
         raise Unusable("its manifest cannot be read") from error
+    except ValueError as error:
+        raise Unusable(str(error)) from error
     except Refused as error:
         raise Unusable(f"the provisioner gives no access: {error}") from error
+    except StorageFailed as error:
+        # Some storages say 403 for an object that is gone.
+        raise Unusable(str(error)) from error
 
 
-def _check_recipe(target: Path, wanted: dict[str, Any]) -> None:
+def check_recipe(target: Path, wanted: dict[str, Any]) -> None:
     try:
         found = json.loads((target / _RECIPE_FILE).read_text())
         json.loads((target / _STATE_FILE).read_text())["global_step"]
     except (OSError, ValueError, KeyError) as error:
         raise Unusable(f"it is incomplete ({type(error).__name__})") from error
+    found = {"base_model_revision": wanted["base_model_revision"], **found}  # older checkpoints do not say
     changed = sorted(name for name in wanted if found.get(name) != json.loads(json.dumps(wanted[name])))
     if changed:
         raise Unusable(f"it was made with other settings ({', '.join(changed)})")

@@ -13,12 +13,12 @@ COLUMN = "sample"
 
 
 class SampleRecord:
-    """`current` are the keys of the running step; each finished step is a line of `path`."""
+    """`current` are the samples of the running step; each finished step is a line of `path`, with their keys."""
 
     def __init__(self, samples: Sequence[Sample], path: Path) -> None:
-        self._keys = [sample.key for sample in samples]
+        self._samples = samples
         self._file = path.open("a", buffering=1)
-        self.current: list[str] = []
+        self.current: list[Sample] = []
 
     def dataset_rows(self, samples: Sequence[Sample]) -> list[dict[str, Any]]:
         return [{"input_ids": sample.input_ids, "labels": sample.labels, COLUMN: index}
@@ -35,10 +35,10 @@ class SampleRecord:
 
     def take(self, inputs: dict[str, Any]) -> None:
         """Note a micro-batch and hide the numbers from the model."""
-        self.current += [self._keys[index] for index in inputs.pop(COLUMN).tolist()]
+        self.current += [self._samples[index] for index in inputs.pop(COLUMN).tolist()]
 
     def finish(self, step: int) -> list[str]:
-        """The keys of the step that ends; the next one starts empty."""
-        keys, self.current = self.current, []
-        self._file.write(json.dumps({"step": step, "conversations": keys}) + "\n")
-        return keys
+        """The conversations of the step that ends, as a person knows them; the next one starts empty."""
+        samples, self.current = self.current, []
+        self._file.write(json.dumps({"step": step, "conversations": [sample.key for sample in samples]}) + "\n")
+        return [sample.name for sample in samples]

@@ -1,6 +1,7 @@
 """The state of a run after a step: everything from which exactly the same run goes on."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,20 @@ class Snapshot:
     folder: Path
     adapter: dict[str, torch.Tensor]
     optimizer: dict[str, Any]
+
+    def tensors(self) -> Iterator[torch.Tensor]:
+        yield from self.adapter.values()
+        for state in self.optimizer["state"].values():
+            yield from (value for value in state.values() if isinstance(value, torch.Tensor))
+
+    @property
+    def finite(self) -> bool:
+        """Whether every weight and every moment of the optimizer is a number: one that is not spoils all that come."""
+        return all(bool(torch.isfinite(tensor).all()) for tensor in self.tensors())
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(tensor.nbytes for tensor in self.tensors())
 
     def write(self) -> None:
         save_file(self.adapter, self.folder / ADAPTER_FILE, metadata={"format": "pt"})

@@ -4,7 +4,7 @@
 
 Four stages: preprocessing, model_loading, training, finalization. Everything that is told goes through the
 `Reporter`, a thread of its own with a journal on disk, so that nothing here ever waits for the network but
-the files themselves. Heavy libraries are imported where they are first needed: `training.started` is said
+the files themselves. Heavy libraries are imported where they are first needed: `training.started` is published
 before, within a second of the process's start.
 """
 
@@ -14,16 +14,13 @@ import socket
 import sys
 import threading
 import time
-import warnings
 from datetime import UTC, datetime
 from typing import Any
 
 from contracts.error_taxonomy import ERROR_CLASSES
 from contracts.events import (
-    EvaluationGenerated,
     InterruptionSource,
     PodInterrupted,
-    TrainingCompleted,
     TrainingFailed,
     TrainingResumed,
     TrainingStarted,
@@ -31,9 +28,10 @@ from contracts.events import (
 from contracts.job_status import JobStatus
 from trainer_image import interruption
 from trainer_image.environment import BadEnvironment, TrainerEnvironment, read_environment
-from trainer_image.errors import Diverged, TimeLimitExceeded, classify
+from trainer_image.errors import TimeLimitExceeded, classify
 from trainer_image.exit_codes import ExitCode
-from trainer_image.machine import GpuReadings, usable_cpus
+from trainer_image.libraries import prepare_libraries
+from trainer_image.machine import GpuReadings
 from trainer_image.reporter import Reporter
 
 _log = logging.getLogger(__name__)
@@ -71,13 +69,13 @@ class Attempt:
         self.situation: dict[str, Any] = {}
         self.metrics: Any = None
         self.checkpoints: Any = None
-        self._last_word = threading.Lock()
+        self._final_event = threading.Lock()
         self._ends_with: int | None = None
         interruption.watch(lambda received: self.interrupted(received.name))
-        self.reporter = Reporter(self.spec, environment.nats_credentials, self.folder, on_stop=stop_without_a_word)
+        self.reporter = Reporter(self.spec, environment.nats_credentials, self.folder, on_stop=stop_silently)
 
     def run(self) -> int:
-        self.reporter.say(TrainingStarted, pid=os.getpid(), host=socket.gethostname(), started_at=datetime.now(UTC))
+        self.reporter.publish(TrainingStarted, pid=os.getpid(), host=socket.gethostname(), started_at=datetime.now(UTC))
         self.reporter.start()
         watchdog = threading.Timer(self.spec.max_duration_s, self.out_of_time)
         watchdog.daemon = True
@@ -87,18 +85,19 @@ class Attempt:
         except BaseException as error:
             return self.failed(error)
         if not self.reporter.drain(_SECONDS_TO_DRAIN):
-            _log.warning("the broker is still away; result.json beside the artifacts holds the last words")
+            _log.warning("the broker is still away; result.json beside the artifacts holds the final events")
         return ExitCode.COMPLETED
 
     def train(self) -> None:
-        prepare_libraries()
-        spec, reporter, base_model = self.spec, self.reporter, self.environment.base_model
+        prepare_libraries(self.environment.base_model)
+        spec, reporter = self.spec, self.reporter
         hyperparameters = spec.hyperparameters
 
         # 1. The training file becomes token sequences, split by conversation.
         reporter.enter(JobStatus.PREPROCESSING)
         from trainer_image.checkpoints import Checkpoints
         from trainer_image.data import fetch_conversations, prepare
+        from trainer_image.hub import fetch_weights, find_base_model
         from trainer_image.metric_series import MetricSeries
         from trainer_image.objects import Objects
         from trainer_image.resume import newest_usable_checkpoint, recipe
@@ -107,34 +106,36 @@ class Attempt:
         conversations = fetch_conversations(objects, self.folder, spec.training_file_sha256)
         from trainer_image import model as models
 
-        models.stay_offline_for_folders(base_model)
-        tokenizer = models.load_tokenizer(base_model)
-        max_length = min(hyperparameters.max_seq_length, models.context_length(base_model))
+        base = find_base_model(self.environment.base_model)
+        tokenizer = models.load_tokenizer(base)
+        max_length = min(hyperparameters.max_seq_length, models.context_length(models.load_config(base)))
         data = prepare(conversations, tokenizer.backend_tokenizer, hyperparameters, max_length)
         self.situation.update(
             per_device_train_batch_size=hyperparameters.per_device_train_batch_size, max_seq_length=max_length,
-            longest_conversation_tokens=len(data.longest.input_ids), longest_conversation=data.longest.key)
+            longest_conversation_tokens=len(data.longest.input_ids), longest_conversation=data.longest.name)
         warn_about_data(reporter, data, max_length)
 
         # 2. The base in 4 bits, an adapter on all its linear layers, and the newest checkpoint, if there is one.
         reporter.enter(JobStatus.MODEL_LOADING, f"{len(data.train)} conversations to train, "
-                       f"{len(data.held_out)} held out", base_model=base_model)
+                       f"{len(data.held_out)} held out", base_model=base.given, revision=base.revision)
+        from trainer_image.delivery.size import verify_adapter_size
+        from trainer_image.finalization import Finished
         from trainer_image.lora_trainer import LoraTrainer, verify_loss_mask
         from trainer_image.progress import Progress
 
-        base_name = models.portable_name(base_model)
-        this_recipe = recipe(spec, base_name)
-        checkpoint = newest_usable_checkpoint(reporter, objects, self.folder, this_recipe)
-        base = models.load_base_model(base_model)
+        this_recipe = recipe(spec, base)
+        checkpoint = newest_usable_checkpoint(reporter, objects, self.folder / "checkpoints", this_recipe)
+        fetch_weights(base)
+        loaded = models.load_base_model(base)
         self.metrics = MetricSeries(reporter)
         self.checkpoints = Checkpoints(reporter, objects, self.folder / "checkpoints")
-        gpu = GpuReadings()
         trainer = LoraTrainer(
-            base, tokenizer, data, hyperparameters, self.folder, metrics=self.metrics, checkpoints=self.checkpoints,
-            recipe=this_recipe, evaluate_first=checkpoint is None)
+            loaded.model, tokenizer, data, hyperparameters, self.folder, metrics=self.metrics,
+            checkpoints=self.checkpoints, recipe=this_recipe, evaluate_first=checkpoint is None)
         verify_loss_mask(trainer, data)
-        progress = Progress(reporter, self.metrics, self.checkpoints, gpu, trainer.record)
-        trainer.add_callback(progress)
+        verify_adapter_size(trainer.model, hyperparameters.lora_rank)
+        trainer.add_callback(
+            Progress(reporter, self.metrics, self.checkpoints, GpuReadings(), trainer.record, trainer.clock))
         reporter.every_second(self.metrics.flush)
 
         # 3. Train. Checkpoints and metrics leave on other threads.
@@ -142,63 +143,29 @@ class Attempt:
         if checkpoint is not None:
             self.metrics.restore(checkpoint.metrics, checkpoint.step)
             self.checkpoints.resumed(checkpoint.step, checkpoint.kept)
-            reporter.say(TrainingResumed, resumed_from_step=checkpoint.step, checkpoint_attempt=checkpoint.attempt)
+            reporter.publish(TrainingResumed, resumed_from_step=checkpoint.step, checkpoint_attempt=checkpoint.attempt)
         trainer.train(resume_from_checkpoint=str(checkpoint.folder) if checkpoint else None)
         self.metrics.flush()
 
         # 4. Measure, write, verify, upload, tell.
         reporter.enter(JobStatus.FINALIZATION)
-        self.finalize(trainer, tokenizer, data, base_name, objects, progress)
+        self.finalize(Finished(trainer, tokenizer, data, base, loaded.quantization, self.metrics), objects)
 
-    def finalize(self, trainer: Any, tokenizer: Any, data: Any, base_name: str, objects: Any, progress: Any) -> None:
-        from contracts.events import ArtifactFile
-        from trainer_image.delivery.package import package
-        from trainer_image.delivery.summary import library_versions, perplexities
-        from trainer_image.evaluation import compare
+    def finalize(self, finished: Any, objects: Any) -> None:
+        from trainer_image.finalization import deliver
         from trainer_image.result import upload_result
 
-        spec, reporter = self.spec, self.reporter
-        likelihoods = compare(trainer.model, data.held_out)
-        if any(finite(item.trained_nll) is None for item in likelihoods):
-            raise Diverged("The training diverged: the trained model's loss on the held-out conversations is not a "
-                           "number.", final_loss=str(progress.last_loss))
-        state = trainer.state
-        seconds = time.monotonic() - self.began
-        trained_tokens = data.train_tokens * spec.hyperparameters.num_epochs
-        results = {
-            "steps": state.global_step, "epochs": float(state.epoch or 0.0), "trained_tokens": trained_tokens,
-            "final_loss": last_value(self.metrics.rows(), "loss"),
-            "final_validation_loss": last_value(self.metrics.rows(), "validation_loss"),
-            "seconds_of_this_attempt": round(seconds, 1),
-        }
-        files = package(trainer.model, tokenizer, self.folder / "delivery", spec=spec, data=data, base_name=base_name,
-                        likelihoods=likelihoods, results=results, metrics=self.metrics.rows())
-        stored = [(path, objects.put_file("artifacts", f"a{spec.attempt}/{path.name}", path)) for path in files]
-        self.checkpoints.finish(30.0)
-        now = datetime.now(UTC)
-        last_words = []
-        if likelihoods:
-            base_perplexity, trained_perplexity = perplexities(likelihoods)
-            _log.info("perplexity on the hold-out: base %.2f, trained %.2f", base_perplexity, trained_perplexity)
-            last_words.append(reporter.prepare(
-                EvaluationGenerated, conversations=likelihoods, base_perplexity=base_perplexity,
-                trained_perplexity=trained_perplexity, base_model=base_name, generated_at=now))
-        last_words.append(reporter.prepare(
-            TrainingCompleted, bucket=stored[0][1].bucket, base_model=base_name, versions=library_versions(),
-            artifacts=tuple(ArtifactFile(path=path.name, key=one.key, size_bytes=one.size_bytes, sha256=one.sha256)
-                            for path, one in stored),
-            total_steps=results["steps"], epochs=results["epochs"], trained_tokens=trained_tokens,
-            final_loss=finite(results["final_loss"]), final_validation_loss=finite(results["final_validation_loss"]),
-            training_seconds=seconds, completed_at=now))
-        upload_result(objects, spec.attempt, last_words)
-        with self._last_word:
-            for event in last_words:
-                reporter.send(event)
+        final_events = deliver(finished, self.reporter, objects, self.checkpoints, self.folder / "delivery",
+                             seconds=time.monotonic() - self.began)
+        upload_result(objects, self.spec.attempt, final_events)
+        with self._final_event:
+            for event in final_events:
+                self.reporter.send(event)
             self._ends_with = ExitCode.COMPLETED
 
     def failed(self, error: BaseException) -> int:
-        """Say why, in words and figures; the stack trace goes to the log only."""
-        if not self._last_word.acquire(blocking=False):
+        """Publish why, in words and figures; the stack trace goes to the log only."""
+        if not self._final_event.acquire(blocking=False):
             time.sleep(_SECONDS_TO_DRAIN)  # the other thread that failed ends the process
         _log.error("the training failed", exc_info=error)
         self.situation.update(stage=self.reporter.stage, step=self.reporter.step, **GpuReadings().memory())
@@ -235,12 +202,12 @@ class Attempt:
     def interrupted(self, reason: str) -> None:
         """First the event, then whatever still fits before SIGKILL: metrics, a checkpoint, the spool.
 
-        A run that has said its last words was not interrupted: it is told to end, as it would have.
+        A run that has published its end was not interrupted: it is told to end, as it would have.
         """
         if self._ends_with is not None:
             self.reporter.drain(_SECONDS_TO_FINISH_CHECKPOINT)
             leave(self._ends_with)
-        self.reporter.say_at_once(
+        self.reporter.publish_at_once(
             PodInterrupted, pod_name=self.spec.pod_name, detected_by=InterruptionSource.SIGTERM, reason=reason,
             last_step=self.reporter.step, interrupted_at=datetime.now(UTC))
         if self.metrics is not None:
@@ -252,19 +219,13 @@ class Attempt:
         leave(ExitCode.INTERRUPTED)
 
 
-def prepare_libraries() -> None:
-    """Read by PyTorch and others when they are imported. Idle OpenMP threads sleep instead of spinning: beside
-    other programs on the same two cores, spinning costs more than half of the processor time."""
-    for name, value in {"OMP_NUM_THREADS": str(usable_cpus()), "OMP_WAIT_POLICY": "passive",
-                        "TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_TELEMETRY": "1",
-                        "HF_HUB_DISABLE_PROGRESS_BARS": "1", "CUDA_VISIBLE_DEVICES": "0"}.items():
-        os.environ.setdefault(name, value)
-    # What the pinned libraries will do one day is no news for the reader of a run's log.
-    warnings.simplefilter("ignore", FutureWarning)
+def names(samples: Any) -> str:
+    shown = ", ".join(sample.name for sample in samples[:5])
+    return shown if len(samples) <= 5 else f"{shown} and {len(samples) - 5} more"
 
 
-def stop_without_a_word(reason: str) -> None:
-    """The attempt no longer counts: whatever it would say now could only confuse."""
+def stop_silently(reason: str) -> None:
+    """The attempt no longer counts: whatever it would publish now could only confuse."""
     _log.warning("told to stop: %s", reason)
     leave(ExitCode.STOPPED)
 
@@ -272,21 +233,13 @@ def stop_without_a_word(reason: str) -> None:
 def warn_about_data(reporter: Reporter, data: Any, max_length: int) -> None:
     if data.truncated:
         reporter.warn("conversations_truncated", f"{len(data.truncated)} conversations are longer than {max_length:,} "
-                      f"tokens; their end is not trained: {', '.join(data.truncated[:5])}")
+                      f"tokens; their end is not trained: {names(data.truncated)}")
     if data.left_out:
         reporter.warn("conversations_left_out", f"{len(data.left_out)} conversations have no answer within "
-                      f"{max_length:,} tokens and are left out: {', '.join(data.left_out[:5])}")
+                      f"{max_length:,} tokens and are left out: {names(data.left_out)}")
     if not data.held_out:
         reporter.warn("nothing_held_out", "The file is too small to hold out a conversation: the adapter is trained "
                       "but not measured.")
-
-
-def last_value(rows: list[dict[str, Any]], name: str) -> float | None:
-    return next((row[name] for row in reversed(rows) if name in row), None)
-
-
-def finite(value: float | None) -> float | None:
-    return value if value is not None and value - value == 0 else None
 
 
 if __name__ == "__main__":

@@ -15,6 +15,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from trainer_image.errors import TrainerError
+from trainer_image.libraries import prepare_libraries
+
 PROMPTS = (
     "I feel anxious about money and do not know where to begin. What should I do first?",
     "I am ashamed of my credit card debt.",
@@ -42,7 +45,10 @@ class Verified:
 
 
 def verify(archive: Path, base_model: str, max_new_tokens: int = 40) -> Verified:
-    """Raises zipfile.BadZipFile, OSError or ValueError for an archive or a base model that cannot be loaded."""
+    """The base is loaded as the training loads it, in 4 bits: 70B in full would need 280 GB.
+
+    Raises zipfile.BadZipFile, OSError, ValueError or TrainerError for an archive or a base model that cannot be loaded.
+    """
     with tempfile.TemporaryDirectory() as folder:
         _extract(archive, Path(folder))
         return _compare(_adapter_folder(Path(folder)), base_model, max_new_tokens)
@@ -64,18 +70,22 @@ def _adapter_folder(folder: Path) -> Path:
 
 
 def _compare(adapter: Path, base_model: str, max_new_tokens: int) -> Verified:
-    import torch
+    prepare_libraries(base_model)
     from peft import PeftModel
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoTokenizer
     from transformers.utils import logging
+
+    from trainer_image.hub import fetch_weights, find_base_model
+    from trainer_image.model import load_base_model
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     warnings.simplefilter("ignore")  # libraries' notes to developers; what matters is raised
 
     tokenizer = AutoTokenizer.from_pretrained(adapter)
-    base = AutoModelForCausalLM.from_pretrained(base_model, dtype=torch.float32)
-    model = PeftModel.from_pretrained(base, str(adapter)).eval()
+    base = find_base_model(base_model)
+    fetch_weights(base)
+    model = PeftModel.from_pretrained(load_base_model(base).model, str(adapter)).eval()
     shown = largest = None
     for prompt in PROMPTS:
         change, base_answer, trained_answer = _both(model, tokenizer, prompt, max_new_tokens)
@@ -93,9 +103,12 @@ def _both(model: Any, tokenizer: Any, prompt: str, max_new_tokens: int) -> tuple
     """Largest change of a next-token logit over the prompt, the base model's answer and the adapted model's."""
     import torch
 
+    from trainer_image.evaluation import evaluating
+
     messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": prompt}]
-    inputs = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt", return_dict=True)
-    with torch.inference_mode():
+    inputs = tokenizer.apply_chat_template(
+        messages, add_generation_prompt=True, return_tensors="pt", return_dict=True).to(model.device)
+    with evaluating(model):
         trained_logits, trained_answer = model(**inputs).logits, _answer(model, tokenizer, inputs, max_new_tokens)
         with model.disable_adapter():
             base_logits, base_answer = model(**inputs).logits, _answer(model, tokenizer, inputs, max_new_tokens)
@@ -121,7 +134,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         result = verify(options.archive, options.base)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, TrainerError, zipfile.BadZipFile) as error:
         print(f"{options.archive}: {error}", file=sys.stderr)
         return 1
     print(json.dumps(asdict(result)) if options.json else _words(result))

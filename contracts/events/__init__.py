@@ -1,6 +1,6 @@
 """Every event of the system, by name."""
 
-from contracts.events.checkpoint import CheckpointFile, CheckpointManifest, CheckpointSaved
+from contracts.events.checkpoint import CheckpointFile, CheckpointManifest, CheckpointSaved, JoinedFile
 from contracts.events.cost import BudgetExceeded, BudgetThreshold, CostOverrun, CostUpdated
 from contracts.events.evaluation import ConversationLikelihood, EvaluationGenerated
 from contracts.events.job import (
@@ -56,6 +56,7 @@ __all__ = [
     "JobFailed",
     "JobStartRequested",
     "JobStatusChanged",
+    "JoinedFile",
     "MetricsReported",
     "PodFailed",
     "PodInterrupted",

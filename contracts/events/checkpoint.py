@@ -17,8 +17,20 @@ class CheckpointFile(BaseModel):
     sha256: str
 
 
+class JoinedFile(BaseModel):
+    """A file that lies in the storage in parts: their names among the manifest's `files`, in order. `sha256` and
+    `size_bytes` are those of the whole."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    path: str
+    parts: tuple[str, ...] = Field(min_length=1)
+    size_bytes: int = Field(ge=0)
+    sha256: str
+
+
 class CheckpointManifest(BaseModel):
-    """Written last as `manifest.json`: a checkpoint without it does not exist."""
+    """Written last as `manifest.json`: a checkpoint without it does not exist. `files` are all its objects."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -26,6 +38,7 @@ class CheckpointManifest(BaseModel):
     attempt: int = Field(ge=1)
     step: int = Field(ge=0)
     files: tuple[CheckpointFile, ...]
+    joined: tuple[JoinedFile, ...] = ()
     saved_at: datetime
 
 

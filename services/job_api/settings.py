@@ -7,6 +7,7 @@ from pydantic_settings import SettingsConfigDict
 
 from chassis.settings import ServiceSettings
 from contracts.gpus import GpuType
+from contracts.local_base_model import SHIPPED_BASE_MODEL
 
 PRODUCTION_BASE_MODEL = "meta-llama/Meta-Llama-3-70B-Instruct"
 
@@ -21,7 +22,7 @@ class Settings(ServiceSettings):
     http_port: int = Field(default=8700, ge=0, le=65535)
     provider: str = "local"
     base_model: str = Field(default="", validation_alias=AliasChoices("BASE_MODEL", "BRIGHTRUN_BASE_MODEL"))
-    base_model_dir: Path = Path(".data/models/base")
+    base_model_dir: Path = SHIPPED_BASE_MODEL
     # Signs the webhook (`X-Brightrun-Signature`); empty: the webhook is switched off.
     webhook_secret: SecretStr = SecretStr("")
     webhook_tolerance_s: int = Field(default=300, ge=1)

@@ -8,11 +8,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from contracts.local_base_model import SHIPPED_BASE_MODEL
 from tests.system import history
 from tests.system.stack_under_test import ROOT, StackUnderTest
 
 EQ_12 = ROOT.parent / "shared" / "data" / "eq-12" / "EQ-12-conversations-demo.json"
-BASE = ROOT / ".data" / "models" / "base"
 
 pytestmark = [pytest.mark.timeout(420), pytest.mark.xdist_group("end_to_end")]
 
@@ -58,7 +58,8 @@ def test_all_stages_were_gone_through_in_order(system, finished) -> None:
 def test_the_delivered_zip_loads_in_a_fresh_process(system, finished, tmp_path, file_format) -> None:
     done = system.command("brightrun", "download", finished, "--out", str(tmp_path), "--format", file_format, "--json")
     archive = json.loads(done.stdout)["path"]
-    checked = json.loads(system.command("trainer_image.verify_zip", archive, "--base", str(BASE), "--json").stdout)
+    done = system.command("trainer_image.verify_zip", archive, "--base", str(SHIPPED_BASE_MODEL), "--json")
+    checked = json.loads(done.stdout)
     assert checked["largest_change"] > 1e-3
 
 

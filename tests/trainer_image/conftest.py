@@ -27,7 +27,7 @@ QUICK = {"lora_rank": 4, "learning_rate": 3e-3, "num_epochs": 3, "per_device_tra
 def conversation(number: int) -> Conversation:
     topic = TOPICS[number % len(TOPICS)]
     return Conversation(
-        key=f"conversation-{number}", system_prompt="You help with money, kindly.",
+        key=f"conversation-{number}", number=number + 1, system_prompt="You help with money, kindly.",
         metadata={"emotional_arc": ("fear_to_calm", "shame_to_pride")[number % 2]},
         turns=(
             Turn(role="user", content=f"I worry about {topic}, and it is number {number} on my list."),

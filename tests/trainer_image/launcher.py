@@ -11,10 +11,10 @@ import traceback
 
 
 def import_everything() -> None:
-    from trainer_image import train_lora
-    from trainer_image.delivery import package  # noqa: F401
+    from trainer_image.libraries import prepare_libraries
 
-    train_lora.prepare_libraries()
+    prepare_libraries("")
+    from trainer_image import finalization, lora_trainer, train_lora  # noqa: F401
 
 
 

@@ -87,7 +87,7 @@ class Run:
         path = self.folder / "samples.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
-    def said(self, event: str) -> list[dict[str, Any]]:
+    def published(self, event: str) -> list[dict[str, Any]]:
         """The payloads of one kind of event in this run's own journal, whether the broker has them or not."""
         path = self.folder / "events.journal"
         if not path.exists():

@@ -1,6 +1,8 @@
 """What a person reads when a training fails."""
 
+import errno
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,11 +12,12 @@ import pytest
 from contracts.error_taxonomy import TrainingErrorType
 from contracts.registry import parse_event
 from tests.trainer_image.conftest import Bench
-from trainer_image.errors import DatasetError, NetworkLost, OutOfMemory, classify
+from trainer_image.delivery.size import verify_adapter_size
+from trainer_image.errors import DatasetError, NetworkLost, OutOfMemory, StorageFailed, classify
 
 SITUATION = {"stage": "training", "step": 12, "per_device_train_batch_size": 4, "max_seq_length": 4096,
-             "longest_conversation_tokens": 3888, "longest_conversation": "c-7", "memory_used_gb": 79.1,
-             "memory_total_gb": 79.6}
+             "longest_conversation_tokens": 3888, "longest_conversation": "conversation 7 (id c-7)",
+             "memory_used_gb": 79.1, "memory_total_gb": 79.6}
 
 
 def torch_error(text: str) -> BaseException:
@@ -34,8 +37,8 @@ def test_lack_of_memory_is_told_with_its_figures(error: BaseException) -> None:
     failure = classify(error, SITUATION)
     assert isinstance(failure, OutOfMemory)
     assert str(failure) == (
-        "Out of memory during training at step 12: batch size 4, up to 4,096 tokens a conversation, the longest has "
-        "3,888 (conversation c-7); 79.1 of 79.6 GB were in use.")
+        "Out of memory during training at step 12: batch size 4, up to 4,096 tokens a conversation; the longest, "
+        "conversation 7 (id c-7), has 3,888; 79.1 of 79.6 GB were in use.")
     assert failure.context == SITUATION
 
 
@@ -58,7 +61,7 @@ def test_lost_connections_and_the_unexpected() -> None:
 async def failure_of(bench: Bench, **values: Any) -> dict[str, Any]:
     run = bench.run(**values).start()
     assert await run.finished() == 1
-    failed = run.said("training.failed")
+    failed = run.published("training.failed")
     assert len(failed) == 1
     assert "Traceback" not in failed[0]["message"]
     told = [parse_event_of(item) for item in bench.provisioner.result()]
@@ -107,7 +110,39 @@ async def test_a_model_of_another_family(bench: Bench, tmp_path: Path) -> None:
     assert "its tokenizer lacks <|start_header_id|>" in failed["message"]
 
 
-async def test_a_loss_that_is_no_number_is_kept_told_and_ends_badly(bench: Bench, tmp_path: Path) -> None:
+async def test_a_run_that_cannot_save_fails_after_its_first_steps(bench: Bench) -> None:
+    signed = bench.provisioner.sign
+
+    def refused(method: Any, area: str, key: str) -> Any:
+        url = signed(method, area, key)
+        return url.model_copy(update={"url": url.url[:-4] + "0000"}) if area == "checkpoints" else url
+
+    bench.provisioner.sign = refused  # type: ignore[method-assign]
+    failed = await failure_of(bench, overrides={"num_epochs": 50})
+    assert (failed["error_type"], failed["retryable"]) == ("storage", False)
+    assert "upload of a1/step-1/" in failed["message"]
+    assert "the storage answered 403" in failed["message"]
+
+
+def test_an_adapter_that_no_storage_takes_is_known_before_the_training() -> None:
+    import torch
+
+    adapter = torch.nn.Linear(1024, 6 * 1024)  # 25.2 MB
+    verify_adapter_size(adapter, 52, largest=64 * 1024**2)
+    with pytest.raises(StorageFailed, match="An adapter of rank 52") as caught:
+        verify_adapter_size(adapter, 52, largest=36 * 1024**2)
+    assert caught.value.suggested_fix == "Choose a lora_rank of at most 43, then start again."
+
+
+def test_a_full_disk_is_no_unexpected_error() -> None:
+    failure = classify(OSError(errno.ENOSPC, "No space left on device"), {"stage": "finalization"})
+    assert isinstance(failure, StorageFailed)
+    assert "No space is left on the machine's disk during finalization" in str(failure)
+
+
+@pytest.fixture
+def broken_base(bench: Bench, tmp_path: Path) -> Path:
+    """A base whose every loss is no number."""
     from safetensors.torch import load_file, save_file
 
     folder = tmp_path / "broken"
@@ -115,14 +150,28 @@ async def test_a_loss_that_is_no_number_is_kept_told_and_ends_badly(bench: Bench
     weights = load_file(folder / "model.safetensors")
     weights["model.norm.weight"][0] = float("nan")
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    run = bench.run(base_model=str(folder)).start()
+    return folder
+
+
+async def test_a_diverged_training_stops_after_three_losses(bench: Bench, broken_base: Path) -> None:
+    run = bench.run(base_model=str(broken_base)).start()
     assert await run.finished() == 1
-    warnings = run.said("training.warning")
-    assert [(warning["code"], warning["step"]) for warning in warnings] == [("loss_not_finite", 1)]
-    assert "conversation-" in warnings[0]["message"]
-    losses = [value for batch in run.said("metrics.reported") for value in batch["values"].get("loss", [])]
-    assert losses.count("NaN") == 15
-    failed = run.said("training.failed")[0]
-    assert failed["retryable"] is False
-    assert "diverged" in failed["message"]
+    warnings = [warning for warning in run.published("training.warning") if warning["code"] == "loss_not_finite"]
+    assert [warning["step"] for warning in warnings] == [1]
+    losses = [value for batch in run.published("metrics.reported") for value in batch["values"].get("loss", [])]
+    assert losses.count("NaN") == 3, "fifteen steps were ordered"
+    failed = run.published("training.failed")[0]
+    assert (failed["error_type"], failed["retryable"]) == ("diverged", False)
+    assert "from step 1 on" in failed["message"]
+    assert failed["context"]["conversations"].keys() == {"1", "2", "3"}
+    for told in (warnings[0]["message"], failed["message"]):
+        assert re.search(r"conversation \d+ \(id conversation-\d+\)", told), "as the file's check names it"
     assert "learning_rate" in failed["suggested_fix"]
+
+
+async def test_no_checkpoint_of_a_diverged_training_is_kept(bench: Bench, broken_base: Path) -> None:
+    run = bench.run(base_model=str(broken_base), checkpoint_every_steps=1, checkpoint_every_s=0.0).start()
+    assert await run.finished() == 1
+    assert run.published("checkpoint.saved") == []
+    assert bench.provisioner.offers == bench.provisioner.deleted == []
+    assert "checkpoint_not_finite" in {warning["code"] for warning in run.published("training.warning")}

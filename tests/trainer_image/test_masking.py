@@ -10,6 +10,7 @@ from contracts.chat import CHAT_TEMPLATE, Conversation, Turn, encode, to_message
 from contracts.presets import PRESETS
 from tests.trainer_image.conftest import CONVERSATIONS
 from trainer_image.data import prepare
+from trainer_image.hub import find_base_model
 
 KNOWN = Conversation(
     key="known", system_prompt="Be kind.",
@@ -29,7 +30,7 @@ LEARNT = "We begin.<|eot_id|>"
 def tokenizer(base_model: Path) -> Any:
     from trainer_image.model import load_tokenizer
 
-    return load_tokenizer(str(base_model))
+    return load_tokenizer(find_base_model(str(base_model)))
 
 
 def test_token_sequence_and_mask_of_a_known_conversation(tokenizer: Any) -> None:
@@ -58,8 +59,9 @@ def trainer(base_model: Path, tokenizer: Any, tmp_path_factory: pytest.TempPathF
 
     hyperparameters = PRESETS["balanced"].hyperparameters
     data = prepare(CONVERSATIONS, tokenizer.backend_tokenizer, hyperparameters, 512)
+    model = load_base_model(find_base_model(str(base_model))).model
     built = LoraTrainer(
-        load_base_model(str(base_model)), tokenizer, data, hyperparameters, tmp_path_factory.mktemp("trainer"),
+        model, tokenizer, data, hyperparameters, tmp_path_factory.mktemp("trainer"),
         metrics=SimpleNamespace(), checkpoints=SimpleNamespace(), recipe={}, evaluate_first=False)  # type: ignore[arg-type]
     built.test_data = data
     return built
@@ -114,7 +116,7 @@ def test_conversations_that_do_not_fit_are_named(tokenizer: Any) -> None:
     long = KNOWN.model_copy(update={"key": "long", "turns": (
         Turn(role="user", content="word " * 400), Turn(role="assistant", content="Yes.", learn=True))})
     data = prepare((*CONVERSATIONS, long), tokenizer.backend_tokenizer, hyperparameters, 300)
-    assert data.left_out == ("long",)
+    assert [sample.key for sample in data.left_out] == ["long"]
     assert "long" not in {sample.key for sample in data.samples}
     assert not {sample.key for sample in data.train} & {sample.key for sample in data.held_out}
 

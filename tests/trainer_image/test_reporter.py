@@ -1,4 +1,4 @@
-"""What is said reaches the broker: in order, confirmed, after outages, and only as far as the pod's key allows."""
+"""What is published reaches the broker: in order, confirmed, after outages, and only as far as the pod's key allows."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -76,7 +76,7 @@ async def apply_topology(url: str, **options: Any) -> None:
 
 def warn(reporter: Reporter, numbers: range) -> None:
     for number in numbers:
-        reporter.say(TrainingWarning, code=f"w{number}", message="-")
+        reporter.publish(TrainingWarning, code=f"w{number}", message="-")
 
 
 async def warnings_at(url: str, job_id: UUID) -> list[str]:
@@ -170,8 +170,9 @@ async def test_with_the_pods_own_key(
     reply = await asyncio.to_thread(reporter.ask, LIST_CHECKPOINTS, ListCheckpoints(attempt=1), patience_s=10)
     assert reply.checkpoints == ()
     now = datetime.now(UTC)
-    reporter.say(PodTerminated, pod_name="p", provider="x", gpu_type="local", pricing_tier="spot", terminated_at=now)
-    reporter.say_at_once(PodInterrupted, pod_name="p", detected_by="sigterm", interrupted_at=now)
+    reporter.publish(PodTerminated, pod_name="p", provider="x", gpu_type="local", pricing_tier="spot",
+                     terminated_at=now)
+    reporter.publish_at_once(PodInterrupted, pod_name="p", detected_by="sigterm", interrupted_at=now)
     warn(reporter, range(3))
     assert await drained(reporter)
     assert provisioner.asked["heartbeat"] > 0

@@ -1,8 +1,8 @@
-"""The local base model: a tiny Llama-3-shaped chat model that is built on first use.
+"""The local base model: a tiny Llama-3-shaped chat model. `shipped/` holds it, the rest is how it was made.
 
-Importing this package does not import torch, so that a call that finds the model built stays fast.
+Importing this package does not import torch.
 """
 
-from trainer_image.base_model.cache import BaseModelError, content_hash, ensure_base_model, is_current
+from trainer_image.base_model.folder import BaseModelError, build_base_model
 
-__all__ = ["BaseModelError", "content_hash", "ensure_base_model", "is_current"]
+__all__ = ["BaseModelError", "build_base_model"]

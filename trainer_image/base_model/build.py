@@ -1,5 +1,6 @@
 """Builds the base model: tokenizer, training, figures, folder."""
 
+import hashlib
 import json
 import os
 import time
@@ -13,7 +14,8 @@ from torch import Tensor
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 from transformers.utils import logging
 
-from trainer_image.base_model.cache import MANIFEST
+from trainer_image.base_model.folder import MANIFEST
+from trainer_image.base_model.ingredients import ingredients_sha256
 from trainer_image.base_model.network import create_model, fold_width_factor
 from trainer_image.base_model.pretrain import perplexity, pretrain, unigram_perplexity
 from trainer_image.base_model.recipe import Recipe
@@ -26,43 +28,51 @@ from trainer_image.base_model.tokens import (
     training_documents,
 )
 
+WEIGHTS = "model.safetensors"
 
-def build(folder: Path, recipe: Recipe, content_hash: str, announce: Callable[[str], None]) -> None:
-    """Train and write a complete model folder; the manifest is written last."""
+
+def build(folder: Path, recipe: Recipe, announce: Callable[[str], None]) -> None:
+    """Train and write a complete model folder in half precision; the manifest is written last."""
     started = time.monotonic()
     use_all_cores()
     torch.manual_seed(recipe.seed)
-    announce("Building the local base model (once; about a minute on two free cores).")
+    announce("Building the local base model (a few minutes on two free cores).")
     documents = training_documents(recipe)
     tokenizer = train_tokenizer(map(plain_text, documents), recipe)
     steps = token_steps(documents, tokenizer, recipe)
     model = create_model(recipe, tokenizer)
     announce(f"  {model.num_parameters():,} parameters, {steps.numel():,} tokens of general chat")
     losses = pretrain(model, steps, recipe, announce)
-    figures = measure(model, tokenizer, steps, recipe)
+    fold_width_factor(model, recipe.width_factor)
+    with quiet_transformers():
+        save(folder, model.half(), tokenizer)
+    figures = measure(model.float(), tokenizer, steps, recipe)
     announce(
         f"  perplexity on unseen chats {figures['authored']['perplexity']:.0f} "
         f"(word frequencies alone: {figures['authored']['unigram_perplexity']:.0f})"
     )
-    fold_width_factor(model, recipe.width_factor)
-    with quiet_transformers():
-        save(folder, model, tokenizer)
-    write_manifest(
-        folder,
-        {
-            "content_hash": content_hash,
-            "seed": recipe.seed,
-            "steps": recipe.steps,
-            "tokens": steps.numel(),
-            "parameters": model.num_parameters(),
-            "final_loss": round(sum(losses[-10:]) / len(losses[-10:]), 4),
-            "held_out": figures,
-            "build_seconds": round(time.monotonic() - started, 1),
-            "recipe": recipe.as_dict(),
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
-        },
-    )
+    manifest = provenance(recipe) | {
+        "weights_sha256": hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest(),
+        "tokens": steps.numel(),
+        "parameters": model.num_parameters(),
+        "final_loss": round(sum(losses[-10:]) / len(losses[-10:]), 4),
+        "held_out": figures,
+        "build_seconds": round(time.monotonic() - started, 1),
+    }
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
+
+
+def provenance(recipe: Recipe) -> dict[str, object]:
+    return {
+        "name": recipe.name,
+        "ingredients_sha256": ingredients_sha256(recipe),
+        "dtype": "float16",
+        "seed": recipe.seed,
+        "steps": recipe.steps,
+        "recipe": recipe.as_dict(),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+    }
 
 
 @contextmanager
@@ -101,7 +111,3 @@ def save(folder: Path, model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFa
     folder.mkdir(parents=True)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-
-
-def write_manifest(folder: Path, manifest: dict[str, object]) -> None:
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")

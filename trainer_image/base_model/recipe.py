@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True)
 class Recipe:
-    """Sizes, schedule and seed of the base model. Part of its content hash."""
+    """Name, sizes, schedule and seed of the base model. Part of the hash of its ingredients."""
 
+    name: str = "brightrun-tiny"
     seed: int = 20240607
 
     # 4096 left a quarter of unseen text to tokens hardly trained; below 2560 long chats outgrow the context.
@@ -49,7 +50,7 @@ class Recipe:
         """How much narrower this model is than those the presets' learning rates were chosen for."""
         return self.reference_width // self.hidden_size
 
-    def as_dict(self) -> dict[str, int | float]:
+    def as_dict(self) -> dict[str, str | int | float]:
         return asdict(self)
 
 

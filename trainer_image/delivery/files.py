@@ -10,16 +10,17 @@ import torch
 from safetensors.torch import load_file
 
 from contracts.chat import INFERENCE_CHAT_TEMPLATE
+from trainer_image.hub import BaseModelFiles
 from trainer_image.snapshot import ADAPTER_FILE
 
 BIN_FILE = "adapter_model.bin"
 METRICS_JSON, METRICS_CSV, SUMMARY_FILE = "training_metrics.json", "training_metrics.csv", "training_summary.json"
 
 
-def write_adapter(model: Any, folder: Path, base_model_name: str) -> None:
+def write_adapter(model: Any, folder: Path, base: BaseModelFiles) -> None:
     """Weights as safetensors and in PyTorch's own format (older runtimes), and a portable configuration."""
     for config in model.peft_config.values():
-        config.base_model_name_or_path = base_model_name
+        config.base_model_name_or_path, config.revision = base.name, base.revision
     model.save_pretrained(folder, safe_serialization=True, save_embedding_layers=False)
     torch.save(load_file(folder / ADAPTER_FILE), folder / BIN_FILE)
 

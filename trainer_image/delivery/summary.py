@@ -11,8 +11,10 @@ import torch
 from contracts.events import ConversationLikelihood
 from contracts.pod_environment import PodSpec
 from trainer_image.data import TrainingData
+from trainer_image.device import compute_dtype, on_gpu
+from trainer_image.hub import BaseModelFiles
 from trainer_image.metric_series import perplexity
-from trainer_image.model import compute_dtype, on_gpu
+from trainer_image.quantization import Quantization
 
 _LIBRARIES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "accelerate", "tokenizers", "safetensors")
 
@@ -29,26 +31,30 @@ def perplexities(likelihoods: Sequence[ConversationLikelihood]) -> tuple[float, 
 
 
 def summarize(
-    spec: PodSpec, data: TrainingData, base_model: str, likelihoods: Sequence[ConversationLikelihood],
+    spec: PodSpec, data: TrainingData, base: BaseModelFiles, quantization: Quantization,
+    likelihoods: Sequence[ConversationLikelihood],
     results: dict[str, Any],
 ) -> dict[str, Any]:
-    base, trained = perplexities(likelihoods) if likelihoods else (None, None)
+    base_perplexity, trained_perplexity = perplexities(likelihoods) if likelihoods else (None, None)
     return {
-        "job_id": str(spec.job_id), "attempt": spec.attempt, "base_model": base_model,
+        "job_id": str(spec.job_id), "attempt": spec.attempt, "base_model": base.name,
+        "base_model_revision": base.revision,
         "hyperparameters": spec.hyperparameters.model_dump(mode="json"),
         "data": {
             "training_file_sha256": spec.training_file_sha256,
             "train_conversations": len(data.train), "held_out_conversations": len(data.held_out),
+            "system_prompt": data.usual_system_prompt,
             "held_out": [sample.key for sample in data.held_out],
             "tokens_per_epoch": data.train_tokens,
             "learnt_tokens_per_epoch": sum(sample.learnt_tokens for sample in data.train),
             "longest_conversation_tokens": len(data.longest.input_ids),
-            "truncated": list(data.truncated), "left_out": list(data.left_out),
+            "truncated": [sample.key for sample in data.truncated],
+            "left_out": [sample.key for sample in data.left_out],
         },
         "results": {**{name: _finite(value) for name, value in results.items()},
-                    "base_perplexity": _finite(base), "trained_perplexity": _finite(trained)},
-        "precision": {"base": "nf4, double quantisation", "compute": str(compute_dtype()).removeprefix("torch."),
-                      "adapter": "float32"},
+                    "base_perplexity": _finite(base_perplexity), "trained_perplexity": _finite(trained_perplexity)},
+        "precision": {"base": str(quantization), "quantization": quantization.as_dict(),
+                      "compute": str(compute_dtype()).removeprefix("torch."), "adapter": "float32"},
         "device": torch.cuda.get_device_name(0) if on_gpu() else f"CPU ({platform.machine()})",
         "versions": library_versions(),
     }

@@ -1,22 +1,17 @@
 """Builds a package once and finds it again; nothing that is damaged is ever delivered."""
 
 import asyncio
-import hashlib
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from weakref import WeakValueDictionary
 
 from chassis.clock import Clock
 from chassis.objects.store import ObjectNotFound, ObjectStore
 from chassis.problems import ProblemError
-from services.job_api.artifacts import problems
-from services.job_api.artifacts.package import WEIGHTS, Package
-from services.job_api.artifacts.sources import BUCKET, LocalFile, StoredFile
-from services.job_api.artifacts.torch_file import NotSafetensors, write_torch_file
+from services.job_api.artifacts.package import Package
+from services.job_api.artifacts.sources import BUCKET
 from services.job_api.artifacts.zip_stream import zip_stream
 
 URL_LIFETIME = timedelta(hours=24)
@@ -60,11 +55,7 @@ async def _found(objects: ObjectStore, package: Package) -> Delivery | None:
 
 
 async def _build(objects: ObjectStore, package: Package) -> Delivery:
-    with TemporaryDirectory(prefix="brightrun-delivery-", ignore_cleanup_errors=True) as folder:
-        if package.convert is not None:
-            weights = await _converted(package.convert, Path(folder))
-            package = replace(package, sources=(weights, *package.sources))
-        stored = await _put(objects, package)
+    stored = await _put(objects, package)
     receipt = {"size_bytes": stored.size, "sha256": stored.sha256}
     await objects.put_bytes(BUCKET, package.key + _RECEIPT, json.dumps(receipt).encode())
     return stored
@@ -91,26 +82,8 @@ async def _put(objects: ObjectStore, package: Package) -> Delivery:
     return Delivery(package.key, package.file_name, stored.size, stored.sha256)
 
 
-async def _converted(weights: StoredFile, folder: Path) -> LocalFile:
-    source, target = folder / weights.path, folder / WEIGHTS["bin"]
-    with source.open("wb") as file:
-        async for chunk in weights.chunks():
-            file.write(chunk)
-    try:
-        await asyncio.to_thread(write_torch_file, source, target)
-    except NotSafetensors as error:
-        raise problems.damaged(weights.path, f"is not in the safetensors format ({error})") from error
-    digest = await asyncio.to_thread(_sha256, target)
-    return LocalFile(WEIGHTS["bin"], target, target.stat().st_size, digest)
-
-
 async def _forget_outdated(objects: ObjectStore, package: Package, now: datetime) -> None:
     for item in await objects.list(BUCKET, package.folder.rstrip("/")):
         is_ours = item.key.startswith(f"{package.folder}{package.fingerprint}/")
         if not is_ours and item.modified_at is not None and now - item.modified_at > _OUTDATED:
             await objects.delete(BUCKET, item.key)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

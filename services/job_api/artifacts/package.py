@@ -10,8 +10,8 @@ from typing import Literal
 from sqlalchemy.engine import RowMapping
 
 from chassis.objects.store import ObjectStore
-from services.job_api.artifacts import papers, problems
-from services.job_api.artifacts.sources import Source, StoredFile, Text, stored_file
+from services.job_api.artifacts import fallback_documents, problems
+from services.job_api.artifacts.sources import Source, Text, stored_file
 
 WeightsFormat = Literal["safetensors", "bin"]
 WEIGHTS: dict[WeightsFormat, str] = {"safetensors": "adapter_model.safetensors", "bin": "adapter_model.bin"}
@@ -22,13 +22,10 @@ _LAYOUT = 1
 
 @dataclass(frozen=True)
 class Package:
-    """`convert` is set when the weights must be written in the other format first."""
-
     file_name: str
     folder: str
     fingerprint: str
     sources: tuple[Source, ...]
-    convert: StoredFile | None
 
     @property
     def key(self) -> str:
@@ -39,27 +36,34 @@ class Package:
 def package(
     objects: ObjectStore, job: RowMapping, model: RowMapping, rows: Sequence[RowMapping], form: WeightsFormat
 ) -> Package:
-    """All files of the model, the weights in one format only. Raises `artifact_damaged` when something is missing."""
+    """All files of the model, the weights in one format only.
+
+    Raises `artifact_damaged` when something is missing, `bin_not_delivered` for a trainer that sent safetensors only.
+    """
     files = {row["path"]: stored_file(objects, job["id"], job["workspace_id"], row) for row in rows}
     weights = {name: files.pop(name, None) for name in WEIGHTS.values()}
-    chosen, other = weights[WEIGHTS[form]], weights[WEIGHTS["safetensors"]]
-    if (first := chosen or other) is None:
+    chosen = weights[WEIGHTS[form]]
+    if chosen is None and weights[WEIGHTS["safetensors"]] is not None:
+        raise problems.no_bin(job["id"])
+    if chosen is None:
         raise problems.damaged(WEIGHTS[form], "was never uploaded")
     if CONFIGURATION not in files:
         raise problems.damaged(CONFIGURATION, "was never uploaded")
     made = [
         Text(path, content)
-        for path, content in ((papers.README, papers.readme(job)), (papers.SUMMARY, papers.summary(job, model)))
+        for path, content in (
+            (fallback_documents.README, fallback_documents.readme(job)),
+            (fallback_documents.SUMMARY, fallback_documents.summary(job, model)),
+        )
         if path not in files
     ]
     rest: list[Source] = sorted([*files.values(), *made], key=lambda source: source.path)
-    sources = tuple(rest) if chosen is None else (chosen, *rest)
+    sources = (chosen, *rest)
     return Package(
         file_name=f"{slug(job['name'])}-adapter-{form}.zip",
         folder=f"{job['workspace_id']}/{job['id']}/deliveries/",
-        fingerprint=_fingerprint(form, (first, *rest)),
+        fingerprint=_fingerprint(form, sources),
         sources=sources,
-        convert=None if chosen else first,
     )
 
 

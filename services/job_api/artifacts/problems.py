@@ -38,6 +38,19 @@ def no_metrics(job_id: UUID) -> Conflict:
     )
 
 
+def no_bin(job_id: UUID) -> Conflict:
+    """409 for the weights in PyTorch's own format, of a trainer that sent none."""
+    return Conflict(
+        "This delivery holds its weights in the safetensors format only.",
+        code="bin_not_delivered",
+        title="The adapter was not delivered as .bin",
+        suggested_fix=f"GET /api/training/jobs/{job_id}/download/adapters, unpack it, and in its folder:\n"
+        "pip install torch safetensors\n"
+        "python -c \"import torch, safetensors.torch as s; "
+        "torch.save(s.load_file('adapter_model.safetensors'), 'adapter_model.bin')\"",
+    )
+
+
 def damaged(path: str, reason: str) -> ProblemError:
     """A stored file is not what the trainer uploaded: nothing is delivered."""
     return ProblemError(

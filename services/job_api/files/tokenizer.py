@@ -9,6 +9,7 @@ from threading import Lock
 from tokenizers import Tokenizer
 
 from contracts.chat.encoding import Encoding
+from contracts.hub_names import split_revision
 
 TOKENIZER_FILE = "tokenizer.json"
 _lock = Lock()
@@ -42,13 +43,14 @@ def _path(base_model: str) -> Path | None:
     local = Path(base_model) / TOKENIZER_FILE
     if local.is_file():
         return local
-    if Path(base_model).is_absolute() or base_model.count("/") != 1:
+    repository, revision = split_revision(base_model)
+    if Path(base_model).is_absolute() or repository.count("/") != 1:
         return None
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
     try:
-        cached = try_to_load_from_cache(base_model, TOKENIZER_FILE)
+        cached = try_to_load_from_cache(repository, TOKENIZER_FILE, revision=revision)
     except HFValidationError:
         return None
     return Path(cached) if isinstance(cached, str) else None

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from contracts.events import PodFailed, TrainingFailed
+from contracts.local_base_model import SHIPPED_BASE_MODEL
 from services.job_api.reconciler import release_abandoned
 from services.job_api.schemas.jobs import JobView
 
@@ -22,7 +23,7 @@ async def test_a_start_reserves_the_money_and_asks_for_a_machine(api):
     assert request.reservation_id == api.cost_guard.reserved[UUID(job["id"])]
     assert (request.training_file.key, request.training_file.tokens) == ("n", 24_310)
     assert (request.hyperparameters.num_epochs, request.estimated_cost_micro_usd) == (1, 750_000)
-    assert request.base_model == ".data/models/base"
+    assert request.base_model == str(SHIPPED_BASE_MODEL)
     assert [row["type"] for row in await api.log(job["id"])] == [
         "job.created", "job.start_requested", "job.status_changed"]
 

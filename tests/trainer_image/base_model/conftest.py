@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from trainer_image.base_model import ensure_base_model
+from trainer_image.base_model import build_base_model
 from trainer_image.base_model.recipe import Recipe
 
 TOY = Recipe(
@@ -28,4 +28,12 @@ TOY = Recipe(
 
 @pytest.fixture(scope="session")
 def toy_model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return ensure_base_model(tmp_path_factory.mktemp("models") / "base", recipe=TOY)
+    return build_base_model(tmp_path_factory.mktemp("models") / "base", recipe=TOY)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests of several minutes run when they are asked for: `pytest -m slow`."""
+    if not config.option.markexpr:
+        for item in items:
+            if item.get_closest_marker("slow"):
+                item.add_marker(pytest.mark.skip(reason="takes minutes; run it with -m slow"))

@@ -1,5 +1,6 @@
 """The built folder is an ordinary model folder with honest figures."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -9,7 +10,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tests.trainer_image.base_model.conftest import TOY
-from trainer_image.base_model import ensure_base_model
+from trainer_image.base_model import build_base_model
 from trainer_image.base_model.network import create_model, fold_width_factor
 from trainer_image.base_model.recipe import Recipe
 
@@ -34,6 +35,13 @@ def test_the_manifest_says_what_was_built(toy_model_folder: Path) -> None:
     assert manifest["tokens"] == TOY.steps * TOY.tokens_per_step
     assert manifest["parameters"] > 0
     assert manifest["final_loss"] < 8
+    weights = (toy_model_folder / "model.safetensors").read_bytes()
+    assert manifest["weights_sha256"] == hashlib.sha256(weights).hexdigest()
+
+
+def test_the_weights_are_stored_in_half_precision(toy_model_folder: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(toy_model_folder, dtype="auto")
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float16}
 
 
 def test_even_a_dozen_steps_beat_guessing(toy_model_folder: Path) -> None:
@@ -43,19 +51,16 @@ def test_even_a_dozen_steps_beat_guessing(toy_model_folder: Path) -> None:
 
 
 def test_the_same_recipe_gives_the_same_weights(toy_model_folder: Path, tmp_path: Path) -> None:
-    again = ensure_base_model(tmp_path / "again", recipe=TOY)
+    again = build_base_model(tmp_path / "again", recipe=TOY)
     assert (again / "model.safetensors").read_bytes() == (toy_model_folder / "model.safetensors").read_bytes()
 
 
-def test_a_built_model_is_reused_and_an_incomplete_one_rebuilt(toy_model_folder: Path, tmp_path: Path) -> None:
+def test_a_build_takes_the_place_of_the_one_before(toy_model_folder: Path, tmp_path: Path) -> None:
     folder = tmp_path / "base"
     shutil.copytree(toy_model_folder, folder)
-    said: list[str] = []
-    ensure_base_model(folder, recipe=TOY, announce=said.append)
-    assert said == []
-    (folder / "model.safetensors").unlink()
-    ensure_base_model(folder, recipe=TOY, announce=said.append)
-    assert said
+    (folder / "leftover.txt").touch()
+    build_base_model(folder, recipe=TOY)
+    assert not (folder / "leftover.txt").exists()
     assert (folder / "model.safetensors").is_file()
     assert not list(tmp_path.glob("*.building-*"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,9 +27,16 @@ TENSORS = {
 }
 
 
+def as_torch_saves(tensors: dict[str, torch.Tensor]) -> bytes:
+    content = io.BytesIO()
+    torch.save(tensors, content)
+    return content.getvalue()
+
+
 def delivered_files() -> dict[str, bytes]:
     return {
-        "adapter_model.safetensors": save(TENSORS), "adapter_config.json": b'{"r": 4}', "README.md": b"# The adapter\n",
+        "adapter_model.safetensors": save(TENSORS), "adapter_model.bin": as_torch_saves(TENSORS),
+        "adapter_config.json": b'{"r": 4}', "README.md": b"# The adapter\n",
         "training_summary.json": b'{"attempt": 1}', "tokenizer.json": b'{"model": {}}', "tokenizer_config.json": b"{}",
     }
 

@@ -3,6 +3,8 @@
 import asyncio
 import io
 import os
+import subprocess
+import sys
 import zipfile
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -41,8 +43,9 @@ async def test_the_zip_holds_what_was_trained(deliveries):
     assert httpx.URL(answer["url"]).params["X-Amz-Expires"] == "86400"
     archive = opened(await deliveries.fetch(answer))
     files = deliveries.files
-    assert archive.namelist() == ["adapter_model.safetensors", *sorted(files.keys() - {"adapter_model.safetensors"})]
-    assert {name: archive.read(name) for name in archive.namelist()} == files
+    others = files.keys() - {"adapter_model.safetensors", "adapter_model.bin"}
+    assert archive.namelist() == ["adapter_model.safetensors", *sorted(others)]
+    assert all(archive.read(name) == files[name] for name in archive.namelist())
     assert same(load(archive.read("adapter_model.safetensors")), deliveries.tensors)
 
 
@@ -55,15 +58,21 @@ async def test_the_bin_has_the_same_tensors(deliveries):
     assert same(torch.load(io.BytesIO(archive.read("adapter_model.bin")), weights_only=True), deliveries.tensors)
 
 
-async def test_a_bin_that_the_trainer_sent_is_taken_as_it_is(deliveries):
-    job = await deliveries.completed(deliveries.files | {"adapter_model.bin": b"as sent"})
-    archive = opened(await deliveries.fetch(await deliveries.ask(job, "bin")))
-    assert archive.read("adapter_model.bin") == b"as sent"
-    assert "adapter_model.bin" not in opened(await deliveries.fetch(await deliveries.ask(job))).namelist()
+async def test_a_delivery_without_bin_says_how_to_make_one(api, deliveries, tmp_path):
+    files = {name: content for name, content in deliveries.files.items() if name != "adapter_model.bin"}
+    job = await deliveries.completed(files)
+    response = await api.client.get(f"/jobs/{job['id']}/download/adapters?format=bin")
+    problem = response.json()
+    assert (response.status_code, problem["code"]) == (409, "bin_not_delivered")
+    command = problem["suggested_fix"].splitlines()[-1]
+    (tmp_path / "adapter_model.safetensors").write_bytes(files["adapter_model.safetensors"])
+    argument = command.removeprefix('python -c "').removesuffix('"')
+    await asyncio.to_thread(subprocess.run, [sys.executable, "-c", argument], cwd=tmp_path, check=True)
+    assert same(torch.load(tmp_path / "adapter_model.bin", weights_only=True), deliveries.tensors)
 
 
 async def test_a_missing_readme_and_summary_are_written(deliveries):
-    files = {name: content for name, content in deliveries.files.items() if name.startswith("adapter_")}
+    files = {name: deliveries.files[name] for name in ("adapter_model.safetensors", "adapter_config.json")}
     job = await deliveries.completed(files, name="By webhook")
     archive = opened(await deliveries.fetch(await deliveries.ask(job)))
     assert sorted(archive.namelist()) == sorted([*files, "README.md", "training_summary.json"])
@@ -86,8 +95,10 @@ async def test_a_zip_is_built_once_and_again_when_it_is_gone(deliveries):
     assert await deliveries.fetch(again)
 
 
-@pytest.mark.parametrize("path", ["adapter_model.safetensors", "tokenizer.json"])
-@pytest.mark.parametrize("form", ["safetensors", "bin"])
+@pytest.mark.parametrize(("path", "form"), [
+    ("adapter_model.safetensors", "safetensors"), ("adapter_model.bin", "bin"),
+    ("tokenizer.json", "safetensors"), ("tokenizer.json", "bin"),
+])
 async def test_nothing_damaged_is_delivered(api, deliveries, path, form):
     job = await deliveries.completed()
     content = deliveries.files[path]

@@ -31,6 +31,7 @@ async def test_the_preview_is_what_the_trainer_computes(alone, uploads, base_mod
     with (EXAMPLES / "sample.json").open("rb") as stream:
         expected = read_training_file(stream, file_name="sample.json").conversations[:3]
     assert [item["key"] for item in shown["conversations"]] == [item.key for item in expected]
+    assert [item["number"] for item in shown["conversations"]] == [1, 2, 3]
     for item, conversation in zip(shown["conversations"], expected, strict=True):
         encoded = encode(conversation, tokenizer, 4096)
         assert (item["token_ids"], item["learn_mask"]) == (encoded.input_ids, encoded.learn_mask)
@@ -85,6 +86,15 @@ def test_no_other_model_s_tokenizer_is_taken(tmp_path, base_model):
     assert find_tokenizer("meta-llama/no-such-model-on-this-machine") is None
     assert find_tokenizer("not a model: at all/x") is None
     assert isinstance(find_tokenizer(str(base_model)), BaseTokenizer)
+
+
+def test_a_cached_hub_model_is_found_at_its_revision(tmp_path, base_model, monkeypatch):
+    snapshot = tmp_path / "models--acme--tiny" / "snapshots" / ("c0ffee" * 6 + "c0de")
+    snapshot.mkdir(parents=True)
+    (snapshot / "tokenizer.json").write_bytes((base_model / "tokenizer.json").read_bytes())
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    assert find_tokenizer(f"acme/tiny@{snapshot.name}") is not None
+    assert find_tokenizer(f"acme/tiny@{'0' * 40}") is None
 
 
 async def test_files_are_listed_newest_first_by_pages(alone, uploads):
