@@ -16,7 +16,7 @@ from stack.nats_security import NatsSecurity
 from stack.parts import PartError
 from stack.parts.process import LOOPBACK
 from stack.passwords import Passwords
-from stack.ports import REST_PORT
+from stack.ports import REST_PORT, wanted_port
 from stack.problems import StackError
 from stack.programs import ALL, Blueprint
 from stack.state import REST_SERVICE, StackState, choose_ports, reachable_url, read_state
@@ -128,7 +128,7 @@ def _blueprint(layout: Layout, port: int | None, only: tuple[str, ...]) -> Bluep
     if unknown:
         raise StackError(f"There is no program called {', '.join(unknown)}.", f"Known: {', '.join(ALL)}.")
     layout.make_folders()
-    wanted, host = port or _number("BRIGHTRUN_PORT"), os.environ.get("BRIGHTRUN_HOST") or LOOPBACK
+    wanted, host = port or wanted_port(), os.environ.get("BRIGHTRUN_HOST") or LOOPBACK
     # the REST port is looked at only when it will be used: a test stack may run beside another one
     names = [name for name in ALL if name != TOPOLOGY and (name != REST_SERVICE or name in only)]
     ports = choose_ports(layout, names, wanted_port=wanted, host=host)
@@ -159,15 +159,6 @@ def _describe(blueprint: Blueprint) -> StackState:
         programs=tuple(program.state(layout) for program in blueprint.programs()),
         data_dir=str(layout.data),
     )
-
-
-def _number(variable: str) -> int | None:
-    text = os.environ.get(variable, "")
-    if not text:
-        return None
-    if not text.isdigit() or not 0 < int(text) < 65536:
-        raise StackError(f"{variable}={text} is no port number.", "Give a number from 1 to 65535.")
-    return int(text)
 
 
 def _says_yes() -> bool:

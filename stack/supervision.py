@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import subprocess
@@ -16,7 +15,7 @@ from xmlrpc.client import Fault, ServerProxy
 from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from stack.layout import ROOT, Layout
-from stack.parts.process import LAUNCHER
+from stack.lock import holder
 from stack.private_files import write_private, write_private_json
 from stack.problems import StackError
 from stack.programs import Program
@@ -66,16 +65,7 @@ class Supervision:
         return self.guard_pid() is not None
 
     def guard_pid(self) -> int | None:
-        """The guard's pid while it holds its lock."""
-        try:
-            with self.layout.lock.open("r+") as file:
-                try:
-                    fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except OSError:
-                    return int(file.read() or 0) or None
-        except (FileNotFoundError, PermissionError, ValueError):
-            return None
-        return None
+        return holder(self.layout.lock)
 
     def stop(self, timeout_s: float = 60.0) -> list[str]:
         """Stops everything in order; the names of what had to be killed afterwards (normally nothing)."""
@@ -172,12 +162,9 @@ class Supervision:
         )
 
     def _command_line(self, program: Program) -> str:
-        command = program.command
-        options = ["--signal", command.parent_death, "--parent-file", str(self.layout.supervisor_pid)]
+        options = ["--parent-file", str(self.layout.supervisor_pid)]
         options += ["--env-file", str(self._environment_file(program.name))]
-        options += ["--user", command.user] if command.user else []
-        options += ["--keep-reading"] if command.keep_reading else []
-        argv = [sys.executable, "-S", "-E", str(LAUNCHER), *options, "--", *command.argv]
+        argv = program.command.behind_launcher(*options)
         return " ".join(_quoted(argument) for argument in argv)
 
 
