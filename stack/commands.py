@@ -19,6 +19,7 @@ from stack.passwords import Passwords
 from stack.ports import REST_PORT, wanted_port
 from stack.problems import StackError
 from stack.programs import ALL, Blueprint
+from stack.progress import tell
 from stack.state import REST_SERVICE, StackState, choose_ports, reachable_url, read_state
 from stack.strays import end_strays
 from stack.supervision import Supervision
@@ -168,7 +169,7 @@ def _says_yes() -> bool:
 
 
 def _report(name: str, text: str) -> None:
-    print(f"  {name:<15} {text}", flush=True)
+    tell(f"  {name:<15} {text}")
 
 
 def _interrupt(*_: object) -> None:

@@ -12,16 +12,18 @@ from dataclasses import dataclass
 from stack.durations import Durations
 
 TICK_S, LINE_EVERY_S = 0.5, 15.0
+CLEARED = "\r\033[K"
 
 
 @dataclass(frozen=True)
 class Step:
-    """`usual_s` counts until a first run on this machine has measured it. A quiet step writes nothing by itself."""
+    """`usual_s` counts until a first run on this machine has measured it. A step that writes on the terminal itself
+    (`speaks`) gets no clock beside it."""
 
     name: str
     title: str
     usual_s: float
-    quiet: bool = False
+    speaks: bool = False
 
 
 class Progress:
@@ -42,7 +44,7 @@ class Progress:
         last = self.done + 1 == self.total
         until_end = "" if last else f"; {span(everything)} until all is done"
         print(f"\n== {self.done + 1}/{self.total} {step.title} (about {span(usual)}{until_end})", flush=True)
-        clock, began = Clock(usual) if step.quiet else None, time.monotonic()
+        clock, began = None if step.speaks else Clock(usual), time.monotonic()
         try:
             yield
         finally:
@@ -72,13 +74,18 @@ class Clock:
         self.ended.set()
         self.thread.join()
         if self.on_terminal:
-            print("\r\033[K", end="", flush=True)
+            print(CLEARED, end="", flush=True)
 
     def _run(self) -> None:
         while not self.ended.wait(TICK_S if self.on_terminal else LINE_EVERY_S):
             passed = time.monotonic() - self.began
             line = f"   {span(passed)}, {still(self.usual_s - passed)}"
-            print(f"\r\033[K{line}" if self.on_terminal else line, end="" if self.on_terminal else "\n", flush=True)
+            print(f"{CLEARED}{line}" if self.on_terminal else line, end="" if self.on_terminal else "\n", flush=True)
+
+
+def tell(line: str) -> None:
+    """A line of a step, above its clock."""
+    print(f"{CLEARED if sys.stdout.isatty() else ''}{line}", flush=True)
 
 
 def still(seconds: float) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stack.layout import ROOT
 from stack.problems import StackError
+from stack.progress import tell
 
 # downloads and counts of uv, not 150 lines of names
 WORTH_READING = ("Downloading", "Building", "Prepared", "Installed")
@@ -38,7 +39,7 @@ def run(command: list[str], environment: dict[str, str] | None = None) -> None:
 def show(line: str) -> None:
     words = line.split()
     if words and words[0] in WORTH_READING:
-        print(f"   {' '.join(words)}", flush=True)
+        tell(f"   {' '.join(words)}")
 
 
 def last_line(text: str) -> str:
