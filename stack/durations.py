@@ -23,7 +23,7 @@ class Durations:
 
     def expected(self, step: str, default: float) -> float:
         seconds = self._read().get(step)
-        return float(seconds) if isinstance(seconds, int | float) and seconds > 0 else default
+        return float(seconds) if isinstance(seconds, int | float) and seconds >= 0 else default
 
     def remember(self, step: str, seconds: float) -> None:
         try:

@@ -16,6 +16,7 @@ from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from stack.layout import ROOT, Layout
 from stack.lock import holder
+from stack.logs import last_words
 from stack.private_files import write_private, write_private_json
 from stack.problems import StackError
 from stack.programs import Program
@@ -44,7 +45,7 @@ class Supervision:
         command = [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(self._config_file())]
         guard = [sys.executable, "-S", "-E", str(GUARD), "--lock", str(self.layout.lock), "--with", str(tied_to)]
         self.layout.socket.unlink(missing_ok=True)
-        subprocess.Popen(
+        guarding = subprocess.Popen(
             [*guard, "--", *command],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
@@ -54,7 +55,7 @@ class Supervision:
             env={**os.environ, FOLDER_MARK: str(self.layout.data)},
         )
         log.close()
-        self._wait_for_socket()
+        self._wait_for_socket(guarding)
 
     def release(self) -> None:
         """The stack stays when its starter ends."""
@@ -113,9 +114,9 @@ class Supervision:
             except OSError as error:
                 raise StackError("The supervisor does not answer.", "`make down`, then `make up`.") from error
 
-    def _wait_for_socket(self, timeout_s: float = 20.0) -> None:
+    def _wait_for_socket(self, guarding: subprocess.Popen[bytes], timeout_s: float = 20.0) -> None:
         deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and guarding.poll() is None:
             if self.layout.socket.exists():
                 try:
                     self._call("getState")
@@ -125,7 +126,7 @@ class Supervision:
                     return
             time.sleep(0.03)
         log = self.layout.logs / "supervisor.log"
-        raise StackError("The supervisor did not start.", f"Its log says why: {log}")
+        raise StackError(f"The supervisor did not start:\n{last_words(log, lines=2)}", f"More in its log: {log}")
 
     def _config_file(self) -> Path:
         return self.layout.supervisor / "supervisord.conf"

@@ -27,7 +27,9 @@ from stack.state import REST_SERVICE, choose_ports
 OLDEST_GLIBC, OLDEST_KERNEL = (2, 28), (5, 4)
 # measured: 1.7 GB, in the environment and uv's cache together where both lie on one disk
 ENVIRONMENT_GB, STATE_GB = 2.5, 1.0
-IMPOSSIBLE_IN_PATHS = ':;"\\\n'
+# A colon ends a path in lists; initdb hands its own path to a shell in double quotes; Valkey expands wildcards in the
+# name of its configuration; the rest means something in the supervisor's.
+IMPOSSIBLE_IN_PATHS = ':;#%*?["$`\\\n'
 
 
 def check_all(layout: Layout, environment: Path) -> None:
@@ -81,7 +83,7 @@ def path_is_usable(path: Path) -> StackError | None:
     if not wrong:
         return None
     fix = "Move the checkout to a path without it, or set BRIGHTRUN_DATA_DIR to one."
-    return StackError(f"{path} has {' and '.join(wrong)} in it, which lists of paths cannot hold.", fix)
+    return StackError(f"{path} has {' and '.join(wrong)} in it, which the servers cannot read.", fix)
 
 
 def writable(folder: Path, purpose: str) -> StackError | None:
