@@ -37,8 +37,7 @@ def check_all(layout: Layout, environment: Path) -> None:
     installed = (environment / "bin" / "python").exists()
     checks: list[Callable[[], StackError | None]] = [
         machine,
-        lambda: path_is_usable(ROOT),
-        lambda: path_is_usable(layout.data),
+        lambda: path_is_usable(ROOT) or path_is_usable(layout.data),
         lambda: writable(environment, "the Python environment"),
         lambda: writable(layout.data, "the state"),
         lambda: owner(layout.data),
@@ -115,7 +114,7 @@ def space(folder: Path, needed_gb: float, purpose: str) -> StackError | None:
     free_gb = shutil.disk_usage(existing(folder)).free / 1e9
     if free_gb >= needed_gb:
         return None
-    text = f"{existing(folder)} has {free_gb:.1f} GB free; {purpose} needs {needed_gb:.0f} GB."
+    text = f"{existing(folder)} has {free_gb:.1f} GB free; {purpose} needs {needed_gb:g} GB."
     return StackError(text, "Free some, or choose another disk by VENV=/path or BRIGHTRUN_DATA_DIR=/path.")
 
 
