@@ -55,10 +55,11 @@ class Environment:
     def install_torch(self) -> None:
         """The CPU build: one of a known hash where pip's settings offer it, else from PyTorch's own index, whose
         address uv knows. Raises StackError with the way out when there is none."""
+        locked = self._locks(f"torch-{self.build}", flag="--requirement")
         if self.build == "cuda":
-            self._uv("install", "--require-hashes", *self._locks("torch-cuda", flag="--requirement"))
+            # from the main index alone: a CPU build of the same version, offered beside it, would be preferred
+            self._uv("install", "--no-deps", "--require-hashes", *locked, main_index_only=True)
             return
-        locked = self._locks("torch-cpu", flag="--requirement")
         try:
             self._uv("install", "--no-deps", "--require-hashes", *locked)
         except StackError:
@@ -79,10 +80,11 @@ class Environment:
                 "runs without a GPU too): make setup TORCH=cuda",
             ) from error
 
-    def _uv(self, action: str, *arguments: str) -> None:
+    def _uv(self, action: str, *arguments: str, main_index_only: bool = False) -> None:
         settings = PipSettings.read(self.python)
-        places = ["--python", str(self.python), "--no-python-downloads", *settings.uv_options()]
-        command = [str(self.folder / "bin" / "uv"), "pip", action, *places, *arguments]
+        places = settings.main_index() if main_index_only else settings.uv_options()
+        target = ["--python", str(self.python), "--no-python-downloads"]
+        command = [str(self.folder / "bin" / "uv"), "pip", action, *target, *places, *arguments]
         run(command, settings.uv_environment())
 
     def _locks(self, *names: str, flag: str = "") -> list[str]:
