@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import cached_property
 from pathlib import Path
 
 from stack.install.pip_settings import PipSettings
@@ -81,11 +82,15 @@ class Environment:
             ) from error
 
     def _uv(self, action: str, *arguments: str, main_index_only: bool = False) -> None:
-        settings = PipSettings.read(self.python)
+        settings = self._pip_settings
         places = settings.main_index() if main_index_only else settings.uv_options()
         target = ["--python", str(self.python), "--no-python-downloads"]
         command = [str(self.folder / "bin" / "uv"), "pip", action, *target, *places, *arguments]
         run(command, settings.uv_environment())
+
+    @cached_property
+    def _pip_settings(self) -> PipSettings:
+        return PipSettings.read(self.python)
 
     def _locks(self, *names: str, flag: str = "") -> list[str]:
         paths = [str(REQUIREMENTS / f"{name}.lock") for name in names]
