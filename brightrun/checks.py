@@ -56,7 +56,7 @@ def base_model() -> list[Finding]:
     folder = data_folder() / "models" / "base"
     if (folder / "config.json").exists():
         return [Finding("Base model", "ok", str(folder))]
-    return [Finding("Base model", "note", "the local base model is not built yet", "make setup (about a minute)")]
+    return [Finding("Base model", "note", "the local base model is not built yet", "make base-model")]
 
 
 def gpu() -> list[Finding]:
