@@ -30,7 +30,7 @@ def demo(layout: Layout, *, done: int = 0, began: float | None = None) -> int:
     progress = Progress(DEMO, Durations.of_this_machine(), done=done, began=began)
     with progress.step(START):
         if not (package_folder("transformers") / "__pycache__").exists():
-            compile_in_background(Path(sys.executable), "trainer")
+            compile_in_background(Path(sys.executable), "trainer", niceness=5)
         state = commands.up(layout)
     with progress.step(TRAIN):
         job_id = _train(layout)

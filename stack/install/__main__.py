@@ -57,6 +57,8 @@ def _install(options: argparse.Namespace, layout: Layout) -> int:
     with progress.step(TORCH):
         compiling = compile_in_background(environment.python, "services")
         environment.install_torch()
+        if options.then == "demo":  # goes on while the system starts, which has to go first
+            compile_in_background(environment.python, "trainer", niceness=5)
         compiling.wait()
     environment.finish()
     return progress.done

@@ -30,11 +30,11 @@ TRAINER = (
 )
 
 
-def compile_in_background(python: Path, programs: str) -> subprocess.Popen[bytes]:
-    """Low priority: whatever a person waits for goes first. Nothing depends on its success."""
+def compile_in_background(python: Path, programs: str, niceness: int = 0) -> subprocess.Popen[bytes]:
+    """Nothing depends on its success."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return subprocess.Popen(
-        ["nice", "-n", "15", str(python), "-m", "stack.install.bytecode", programs],
+        ["nice", "-n", str(niceness), str(python), "-m", "stack.install.bytecode", programs],
         cwd=ROOT,
         env=environment,
         stdin=subprocess.DEVNULL,
