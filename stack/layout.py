@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from dataclasses import dataclass
@@ -76,6 +77,8 @@ class Layout:
         """For their owner alone. Root's PostgreSQL runs as another user, whose group may walk through the first."""
         for folder in (self.data, self.logs, self.supervisor, self.pods, self.socket.parent):
             private_folder(folder)
+        if self.socket.parent.lstat().st_uid != os.geteuid():  # in /tmp everybody can be there first
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(self.socket.parent))
         if os.geteuid() == 0:
             os.chown(self.data, -1, unprivileged_account().pw_gid)
             self.data.chmod(0o710)

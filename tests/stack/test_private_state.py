@@ -56,3 +56,17 @@ def test_a_private_folder_is_closed_with_everything_made_above_it(tmp_path):
     finally:
         os.umask(before)
     assert {oct(path.stat().st_mode)[-3:] for path in (tmp_path / "a", tmp_path / "a" / "b")} == {"700"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as the other user here")
+def test_a_socket_folder_that_another_user_made_first_is_refused(tmp_path):
+    layout = Layout(tmp_path / ("long" * 25) / ".data")
+    folder = layout.socket.parent
+    assert folder.parent == Path("/tmp")
+    folder.mkdir()
+    try:
+        os.chown(folder, unprivileged_account().pw_uid, -1)
+        with pytest.raises(PermissionError, match=folder.name):
+            layout.make_folders()
+    finally:
+        folder.rmdir()
