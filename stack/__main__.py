@@ -6,6 +6,7 @@ Exit status: 0 done, 1 not done (the reason is printed), 2 wrong usage, 3 `statu
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from stack import commands
@@ -18,6 +19,7 @@ NOT_READY = 3
 
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
+    os.umask(0o077)  # jobs, files and keys are nobody else's business, whatever the shell says
     try:
         return int(options.action(options, Layout.from_environment()) or 0)
     except StackError as error:
@@ -60,7 +62,9 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("program", choices=ALL, metavar="PROGRAM")
         sub.set_defaults(stop=stop, start=start)
     add("reset", _reset, "delete the state after asking").add_argument("--yes", action="store_true")
-    add("demo", _demo, "train a real adapter on the sample file and prove that it loads")
+    demo = add("demo", _demo, "train a real adapter on the sample file and prove that it loads")
+    demo.add_argument("--done", type=int, default=0, help=argparse.SUPPRESS)
+    demo.add_argument("--began", type=float, help=argparse.SUPPRESS)
     return parser
 
 
@@ -100,10 +104,10 @@ def _reset(options: argparse.Namespace, layout: Layout) -> None:
     commands.reset(layout, confirmed=options.yes)
 
 
-def _demo(_: argparse.Namespace, layout: Layout) -> int:
+def _demo(options: argparse.Namespace, layout: Layout) -> int:
     from stack.demo import demo
 
-    return int(demo(layout))
+    return int(demo(layout, done=options.done, began=options.began))
 
 
 if __name__ == "__main__":

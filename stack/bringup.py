@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 
 from stack.children import Child, bootstrap, migrate
+from stack.crash_loops import CrashLoops
 from stack.health import Health, part_health, service_health
 from stack.layout import ROOT, Layout
+from stack.logs import last_words
 from stack.nats_permissions import SERVICES, TOPOLOGY
 from stack.parts import PartError, PostgresPart, S3Part
 from stack.private_files import write_private_json
@@ -34,7 +36,7 @@ class BringUp:
         self.blueprint, self.state, self.supervision, self.report = blueprint, state, supervision, report
         self.layout: Layout = blueprint.layout
         self.parts, self.schemas = blueprint.parts(), Schemas(ROOT / "services")
-        self.began = time.monotonic()
+        self.crash_loops, self.began = CrashLoops(supervision), time.monotonic()
 
     def run(self) -> None:
         self.start(*self.parts)
@@ -72,6 +74,7 @@ class BringUp:
                     del waiting[name]
                     self._say(name, f"{part.host}:{part.port}")
                     jobs += self._after(name)
+            self._give_up_on_crash_loops(waiting)
             if time.monotonic() > deadline:
                 raise self._not_ready(dict.fromkeys(waiting, Health(False, "does not answer")))
             time.sleep(0.05)
@@ -129,6 +132,7 @@ class BringUp:
                 for program in [p for p in waiting if health[p.name].ready]:
                     self._say(program.name, f"{program.host}:{program.port}")
                 waiting = [p for p in waiting if not health[p.name].ready]
+                self._give_up_on_crash_loops([p.name for p in waiting])
                 if waiting and time.monotonic() > deadline:
                     raise self._not_ready({p.name: health[p.name] for p in waiting})
                 time.sleep(0.2 if waiting else 0)
@@ -136,7 +140,12 @@ class BringUp:
     def _say(self, name: str, text: str) -> None:
         self.report(name, f"{text}  ({time.monotonic() - self.began:.1f} s)")
 
+    def _give_up_on_crash_loops(self, names: Collection[str]) -> None:
+        if ending := self.crash_loops.among(names):
+            raise self._not_ready(dict.fromkeys(ending, Health(False, "ends soon after each start")))
+
     def _not_ready(self, health: dict[str, Health]) -> StackError:
-        lines = [f"  {name}: {found.reason}" for name, found in health.items()]
-        logs = ", ".join(str(self.layout.logs / f"{name}.log") for name in health)
-        return StackError("Not ready in time:\n" + "\n".join(lines), f"The logs say why: {logs}")
+        logs = {name: self.layout.logs / f"{name}.log" for name in health}
+        lines = [f"  {name}: {found.reason}\n    {last_words(logs[name])}" for name, found in health.items()]
+        more = f"More in the logs: {', '.join(map(str, logs.values()))}"
+        return StackError("These programs did not get ready:\n" + "\n".join(lines), more)

@@ -16,9 +16,10 @@ from stack.nats_security import NatsSecurity
 from stack.parts import PartError
 from stack.parts.process import LOOPBACK
 from stack.passwords import Passwords
-from stack.ports import REST_PORT
+from stack.ports import REST_PORT, wanted_port
 from stack.problems import StackError
 from stack.programs import ALL, Blueprint
+from stack.progress import tell
 from stack.state import REST_SERVICE, StackState, choose_ports, reachable_url, read_state
 from stack.strays import end_strays
 from stack.supervision import Supervision
@@ -128,7 +129,7 @@ def _blueprint(layout: Layout, port: int | None, only: tuple[str, ...]) -> Bluep
     if unknown:
         raise StackError(f"There is no program called {', '.join(unknown)}.", f"Known: {', '.join(ALL)}.")
     layout.make_folders()
-    wanted, host = port or _number("BRIGHTRUN_PORT"), os.environ.get("BRIGHTRUN_HOST") or LOOPBACK
+    wanted, host = port or wanted_port(), os.environ.get("BRIGHTRUN_HOST") or LOOPBACK
     # the REST port is looked at only when it will be used: a test stack may run beside another one
     names = [name for name in ALL if name != TOPOLOGY and (name != REST_SERVICE or name in only)]
     ports = choose_ports(layout, names, wanted_port=wanted, host=host)
@@ -161,15 +162,6 @@ def _describe(blueprint: Blueprint) -> StackState:
     )
 
 
-def _number(variable: str) -> int | None:
-    text = os.environ.get(variable, "")
-    if not text:
-        return None
-    if not text.isdigit() or not 0 < int(text) < 65536:
-        raise StackError(f"{variable}={text} is no port number.", "Give a number from 1 to 65535.")
-    return int(text)
-
-
 def _says_yes() -> bool:
     if not sys.stdin.isatty():
         raise StackError("Nobody is there to be asked.", "make reset YES=1 deletes without asking.")
@@ -177,7 +169,7 @@ def _says_yes() -> bool:
 
 
 def _report(name: str, text: str) -> None:
-    print(f"  {name:<15} {text}", flush=True)
+    tell(f"  {name:<15} {text}")
 
 
 def _interrupt(*_: object) -> None:

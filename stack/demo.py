@@ -12,36 +12,68 @@ from typing import Any
 
 from contracts.evidence import in_words
 from stack import commands
+from stack.durations import Durations
+from stack.install.bytecode import compile_in_background
 from stack.layout import Layout
+from stack.parts.process import package_folder
 from stack.problems import StackError
+from stack.progress import Progress, span
+from stack.steps import DEMO, DOWNLOAD, START, TRAIN, VERIFY
 
 SAMPLE = Path(__file__).parents[1] / "examples" / "sample.json"
 
 
-def demo(layout: Layout) -> int:
-    """0 only if the downloaded adapter was loaded in a fresh process and changes the model's answers."""
-    began = time.monotonic()
-    _title("1/4 Start the system")
-    state = commands.up(layout)
-    commands.announce(state)
-    tag = f"demo-{int(time.time())}"
-    _title(f"2/4 Train on {SAMPLE.relative_to(Path(__file__).parents[1])}")
-    _brightrun(layout, "train", str(SAMPLE), "--preset", "balanced", "--watch", "--yes", "--name", "Demo", "--tag", tag)
-    job = _answer(layout, "jobs", "list", "--tag", tag, "--limit", "1")["data"][0]
-    _title("3/4 Download the adapter")
-    folder = layout.data / "demo"
-    archive = Path(_answer(layout, "download", job["id"], "--out", str(folder))["path"])
-    print(f"{archive} ({archive.stat().st_size:,} bytes)")
-    _title("4/4 Load it in a fresh process")
-    if _python("trainer_image.verify_zip", str(archive), "--base", _base_model(layout)) != 0:
-        raise StackError("The downloaded adapter could not be verified.", f"Look at it by hand: {archive}")
-    _summary(layout, state.url, job["id"], archive, time.monotonic() - began)
+def demo(layout: Layout, *, done: int = 0, began: float | None = None) -> int:
+    """0 only if the downloaded adapter was loaded in a fresh process and changes the model's answers.
+
+    `done` and `began` come from the installation before it, so that steps and time are those of the whole.
+    """
+    progress = Progress(DEMO, Durations.of_this_machine(), done=done, began=began)
+    with progress.step(START):
+        if not (package_folder("transformers") / "__pycache__").exists():
+            compile_in_background(Path(sys.executable), "trainer", niceness=5)
+        state = commands.up(layout)
+    with progress.step(TRAIN):
+        job_id = _train(layout)
+    with progress.step(DOWNLOAD):
+        archive = _download(layout, job_id)
+    with progress.step(VERIFY):
+        said = _verify(layout, archive)
+    print(said)
+    _summary(layout, state.url, job_id, archive, progress.elapsed_s)
     return 0
+
+
+def _train(layout: Layout) -> str:
+    """The id of the completed job."""
+    tag = f"demo-{int(time.time())}"
+    _brightrun(layout, "train", str(SAMPLE), "--preset", "balanced", "--watch", "--yes", "--name", "Demo", "--tag", tag)
+    return str(_answer(layout, "jobs", "list", "--tag", tag, "--limit", "1")["data"][0]["id"])
+
+
+def _download(layout: Layout, job_id: str) -> Path:
+    archive = Path(_answer(layout, "download", job_id, "--out", str(layout.data / "demo"))["path"])
+    print(f"{archive} ({archive.stat().st_size:,} bytes)")
+    return archive
+
+
+def _verify(layout: Layout, archive: Path) -> str:
+    """What the check says. Raises StackError when the adapter does not load or changes nothing."""
+    done = subprocess.run(
+        [sys.executable, "-m", "trainer_image.verify_zip", str(archive), "--base", _base_model(layout)],
+        env=_environment(None),
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode != 0:
+        said = f"{done.stdout}{done.stderr}".strip()
+        raise StackError(f"The downloaded adapter could not be verified:\n{said}", f"Look at it by hand: {archive}")
+    return done.stdout.strip()
 
 
 def _summary(layout: Layout, url: str, job_id: str, archive: Path, seconds: float) -> None:
     job = _answer(layout, "jobs", "show", job_id)
-    _title(f"Done in {seconds:.0f} s")
+    print(f"\n== Done in {span(seconds)}")
     if job.get("actual_cost_micro_usd") is not None:
         estimated = (job.get("cost_estimate_micro_usd") or 0) / 1e6
         print(f"Cost      ${job['actual_cost_micro_usd'] / 1e6:.6f} (estimated ${estimated:.6f})")
@@ -91,7 +123,3 @@ def _python(module: str, *arguments: str, data: Path | None = None) -> int:
 
 def _environment(data: Path | None) -> dict[str, str]:
     return dict(os.environ) | ({"BRIGHTRUN_DATA_DIR": str(data)} if data else {})
-
-
-def _title(text: str) -> None:
-    print(f"\n== {text}", flush=True)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from contracts.local_base_model import SHIPPED_BASE_MODEL
+from stack.parts.postgres import unprivileged_account
+from stack.private_files import private_folder
 
 ROOT = Path(__file__).resolve().parents[1]
-# AF_UNIX paths end at 107 characters
-LONGEST_SOCKET_PATH = 100
+# AF_UNIX paths end at 107 bytes, and the supervisor first makes its socket under this name with its pid behind
+LONGEST_SOCKET_PATH = 107 - len(".4194304")
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Layout:
     def socket(self) -> Path:
         """The supervisor's socket; a folder whose path is too long for one keeps it in the temporary folder."""
         path = self.supervisor / "supervisor.sock"
-        if len(str(path)) <= LONGEST_SOCKET_PATH:
+        if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
             return path
         return Path(f"/tmp/brightrun-{os.getuid()}-{self._fingerprint()}") / "supervisor.sock"  # noqa: S108
 
@@ -72,10 +75,14 @@ class Layout:
         return SHIPPED_BASE_MODEL
 
     def make_folders(self) -> None:
-        for folder in (self.data, self.logs, self.supervisor, self.pods):
-            folder.mkdir(parents=True, exist_ok=True)
-        self.supervisor.chmod(0o700)
-        self.socket.parent.mkdir(mode=0o700, exist_ok=True)
+        """For their owner alone. Root's PostgreSQL runs as another user, whose group may walk through the first."""
+        for folder in (self.data, self.logs, self.supervisor, self.pods, self.socket.parent):
+            private_folder(folder)
+        if self.socket.parent.lstat().st_uid != os.geteuid():  # in /tmp everybody can be there first
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(self.socket.parent))
+        if os.geteuid() == 0:
+            os.chown(self.data, -1, unprivileged_account().pw_gid)
+            self.data.chmod(0o710)
 
     def _fingerprint(self) -> str:
         return hashlib.sha256(str(self.data).encode()).hexdigest()[:12]

@@ -34,6 +34,12 @@ def _files(layout: Layout, program: str | None) -> list[Path]:
     return [known[program]]
 
 
+def last_words(path: Path, lines: int = 1, longest: int = 300) -> str:
+    """What a program said last."""
+    words = _last_lines(path, lines) if path.exists() else []
+    return "\n".join(line[:longest] for line in words) or "(its log is empty)"
+
+
 def _last_lines(path: Path, count: int) -> list[str]:
     with path.open("rb") as file:
         size = file.seek(0, 2)

@@ -12,7 +12,6 @@ creds/<user>.creds            one per service, `topology`, and `system` (for the
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from pathlib import Path
 from chassis.messaging import nats_jwt
 from chassis.messaging.nats_jwt import Key, Permissions
 from stack.nats_permissions import SERVICES, TOPOLOGY, service_permissions, topology_permissions
+from stack.parts.nats import quoted
 from stack.private_files import write_private
 
 ACCOUNT_NAME, SYSTEM_ACCOUNT_NAME, SYSTEM_USER = "brightrun", "SYS", "system"
@@ -66,7 +66,7 @@ class NatsSecurity:
             signing_keys=[self.operator_signing.public],
             system_account=self.system_account.public,
         )
-        resolver = json.dumps(str(self.folder / "resolver"))
+        resolver = quoted(str(self.folder / "resolver"))
         return (
             f"operator: {token}\nsystem_account: {self.system_account.public}\n"
             f'resolver {{ type: full, dir: {resolver}, allow_delete: false, interval: "2m" }}\n'

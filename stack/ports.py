@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterable
-
-import psutil
 
 from stack.parts.process import LOOPBACK, free_port
 from stack.problems import StackError
 
 REST_PORT = 8700
+
+
+def wanted_port() -> int | None:
+    """What BRIGHTRUN_PORT says. Raises StackError."""
+    text = os.environ.get("BRIGHTRUN_PORT", "")
+    if not text:
+        return None
+    if not text.isdigit() or not 0 < int(text) < 65536:
+        raise StackError(f"BRIGHTRUN_PORT={text} is no port number.", "Give a number from 1 to 65535.")
+    return int(text)
 
 
 def is_free(port: int, host: str = LOOPBACK) -> bool:
@@ -48,6 +57,10 @@ def inner_ports(names: Iterable[str], remembered: dict[str, int]) -> dict[str, i
 
 def holder_of(port: int) -> str:
     """` by NAME (pid N)` when this user may see it."""
+    try:
+        import psutil  # absent before the installation, which asks whether the port is free
+    except ImportError:
+        return ""
     try:
         connections = psutil.net_connections("tcp")
     except psutil.AccessDenied:

