@@ -1,4 +1,4 @@
-"""What the budget allows, and when it must be said."""
+"""What the budget allows, and when people must hear of it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

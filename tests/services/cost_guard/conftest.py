@@ -1,4 +1,4 @@
-"""A running cost_guard over real PostgreSQL and NATS, and a caller that asks and tells it things."""
+"""A running cost_guard over real PostgreSQL and NATS, and a caller that asks it and publishes to it."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest_asyncio
 
-from chassis.messaging.bus import Bus
 from chassis.clock import FakeClock
+from chassis.messaging.bus import Bus
 from contracts.envelope import EventData, new_event
 from contracts.events import JobCompleted, PodRunning, PodTerminated
 from contracts.gpus import GpuType, PricingTier
@@ -45,7 +45,7 @@ class Caller:
         )
         return await self.bus.request(RESERVE, request, timeout_s=20)
 
-    async def tell(self, data: EventData) -> None:
+    async def publish(self, data: EventData) -> None:
         event = new_event(data, source="/test", time=self.clock.now())
         await self.jetstream.publish(event.subject, event.to_bytes(), headers={"Nats-Msg-Id": str(event.id)})
 
@@ -64,12 +64,12 @@ class Caller:
         self, job_id: UUID, workspace_id: UUID, since: datetime, until: datetime | None = None, attempt: int = 1
     ) -> None:
         machine = self.machine(job_id, workspace_id, attempt)
-        await self.tell(PodRunning(**machine, provider_pod_id="1", running_since=since))
+        await self.publish(PodRunning(**machine, provider_pod_id="1", running_since=since))
         if until:
-            await self.tell(PodTerminated(**machine, running_since=since, terminated_at=until))
+            await self.publish(PodTerminated(**machine, running_since=since, terminated_at=until))
 
     async def complete(self, job_id: UUID, workspace_id: UUID) -> None:
-        await self.tell(
+        await self.publish(
             JobCompleted(
                 job_id=job_id, workspace_id=workspace_id, job_name="x", created_by="me", completed_at=self.clock.now()
             )
@@ -78,7 +78,7 @@ class Caller:
     async def cost(self, job_id: UUID, workspace_id: UUID) -> JobCost:
         return await self.bus.request(JOB_COST, JobCostQuery(job_id=job_id, workspace_id=workspace_id))
 
-    async def said(self, kind: type[EventData], job_or_workspace: UUID, count: int = 1) -> list[Any]:
+    async def published(self, kind: type[EventData], job_or_workspace: UUID, count: int = 1) -> list[Any]:
         """At least `count` events of this kind about this job or workspace; waits for them."""
         for _ in range(200):
             found = [
@@ -89,7 +89,7 @@ class Caller:
             if len(found) >= count:
                 return found
             await asyncio.sleep(0.05)
-        raise AssertionError(f"{kind.__name__} was not said")
+        raise AssertionError(f"{kind.__name__} was not published")
 
     async def _all(self) -> list[Any]:
         last = (await self.jetstream.stream_info("COSTS")).state.last_seq

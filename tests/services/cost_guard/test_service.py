@@ -71,14 +71,14 @@ async def test_a_released_reservation_frees_the_money_but_not_for_a_stranger(cal
 async def test_the_meter_runs_with_the_clock_and_ends_with_the_machine(caller, job, clock) -> None:
     job_id, workspace_id = job
     await caller.run(job_id, workspace_id, NOON)
-    await caller.said(CostUpdated, job_id)
+    await caller.published(CostUpdated, job_id)
     clock.advance(1 * 3600)
     assert (await caller.cost(job_id, workspace_id)).cost_micro_usd == 2_490_000
     await caller.run(job_id, workspace_id, NOON, NOON + hours(1))
     await caller.complete(job_id, workspace_id)
     clock.advance(5 * 3600)
     for _ in range(100):
-        final = [item for item in await caller.said(CostUpdated, job_id) if item.final]
+        final = [item for item in await caller.published(CostUpdated, job_id) if item.final]
         if final:
             break
         await asyncio.sleep(0.05)
@@ -90,10 +90,10 @@ async def test_the_meter_runs_with_the_clock_and_ends_with_the_machine(caller, j
 async def test_the_end_of_a_machine_may_be_heard_before_its_beginning(caller, job, clock) -> None:
     job_id, workspace_id = job
     machine = caller.machine(job_id, workspace_id)
-    await caller.tell(PodTerminated(**machine, running_since=NOON, terminated_at=NOON + hours(2)))
-    await caller.said(CostUpdated, job_id)
+    await caller.publish(PodTerminated(**machine, running_since=NOON, terminated_at=NOON + hours(2)))
+    await caller.published(CostUpdated, job_id)
     await caller.run(job_id, workspace_id, NOON)
-    await caller.said(CostUpdated, job_id, 2)
+    await caller.published(CostUpdated, job_id, 2)
     clock.advance(9 * 3600)
     cost = await caller.cost(job_id, workspace_id)
     assert (cost.cost_micro_usd, cost.running) == (4_980_000, False)
@@ -102,10 +102,10 @@ async def test_the_end_of_a_machine_may_be_heard_before_its_beginning(caller, jo
 async def test_a_job_that_ends_before_its_machine_is_heard_of_is_billed_all_the_same(caller, job, clock) -> None:
     job_id, workspace_id = job
     await caller.complete(job_id, workspace_id)
-    assert (await caller.said(CostUpdated, job_id))[0].cost_micro_usd == 0
+    assert (await caller.published(CostUpdated, job_id))[0].cost_micro_usd == 0
     await caller.run(job_id, workspace_id, NOON - hours(1), NOON)
     for _ in range(100):
-        if (await caller.said(CostUpdated, job_id))[-1].cost_micro_usd == 2_490_000:
+        if (await caller.published(CostUpdated, job_id))[-1].cost_micro_usd == 2_490_000:
             return
         await asyncio.sleep(0.05)
     raise AssertionError("the late machine was never billed")
@@ -115,42 +115,42 @@ async def test_two_attempts_add_up_and_a_stranger_sees_zero(caller, job) -> None
     job_id, workspace_id = job
     await caller.run(job_id, workspace_id, NOON - hours(3), NOON - hours(2), attempt=1)
     await caller.run(job_id, workspace_id, NOON - hours(1), NOON, attempt=2)
-    await caller.said(CostUpdated, job_id, 4)
+    await caller.published(CostUpdated, job_id, 4)
     assert (await caller.cost(job_id, workspace_id)).cost_micro_usd == 4_980_000
     assert (await caller.cost(job_id, uuid7())).cost_micro_usd == 0
 
 
-async def test_an_overrun_is_said_once(caller, job, clock) -> None:
+async def test_an_overrun_is_published_once(caller, job, clock) -> None:
     job_id, workspace_id = job
     await caller.reserve(workspace_id, job_id)
     await caller.run(job_id, workspace_id, NOON)
-    await caller.said(CostUpdated, job_id)
+    await caller.published(CostUpdated, job_id)
     clock.advance(20 * 3600)
-    said = await caller.said(CostOverrun, job_id)
+    overruns = await caller.published(CostOverrun, job_id)
     clock.advance(1 * 3600)
     await asyncio.sleep(0.6)
-    assert len(await caller.said(CostOverrun, job_id)) == 1
-    assert said[0].variance_percent > 20
+    assert len(await caller.published(CostOverrun, job_id)) == 1
+    assert overruns[0].variance_percent > 20
 
 
-async def test_budget_levels_are_said_once_each(caller, job, clock) -> None:
+async def test_budget_levels_are_published_once_each(caller, job, clock) -> None:
     job_id, workspace_id = job
     await set_budget(caller, workspace_id, 10_000_000)
     await caller.run(job_id, workspace_id, NOON)
-    await caller.said(CostUpdated, job_id)
+    await caller.published(CostUpdated, job_id)
     clock.advance(3.3 * 3600)  # 8.2 of 10 dollars
-    assert [item.threshold_percent for item in await caller.said(BudgetThreshold, workspace_id)] == [80]
+    assert [item.threshold_percent for item in await caller.published(BudgetThreshold, workspace_id)] == [80]
     clock.advance(1 * 3600)
-    assert (await caller.said(BudgetExceeded, workspace_id))[0].spent_micro_usd > 10_000_000
+    assert (await caller.published(BudgetExceeded, workspace_id))[0].spent_micro_usd > 10_000_000
     await asyncio.sleep(0.5)
-    assert [item.threshold_percent for item in await caller.said(BudgetThreshold, workspace_id)] == [80, 95]
-    assert len(await caller.said(BudgetExceeded, workspace_id)) == 1
+    assert [item.threshold_percent for item in await caller.published(BudgetThreshold, workspace_id)] == [80, 95]
+    assert len(await caller.published(BudgetExceeded, workspace_id)) == 1
 
 
 async def test_rates_are_data_and_an_old_interval_keeps_its_rate(caller, job, clock) -> None:
     job_id, workspace_id = job
     await caller.run(job_id, workspace_id, NOON)
-    await caller.said(CostUpdated, job_id)
+    await caller.published(CostUpdated, job_id)
     clock.advance(1 * 3600)
     await caller.bus.request(
         SET_RATE,
@@ -179,7 +179,7 @@ async def test_finished_runs_teach_the_estimate_and_failed_ones_do_not(caller, c
         if outcome == "completed":
             await caller.complete(job_id, workspace_id)
         else:
-            await caller.tell(
+            await caller.publish(
                 JobFailed(
                     job_id=job_id,
                     workspace_id=workspace_id,
@@ -192,7 +192,7 @@ async def test_finished_runs_teach_the_estimate_and_failed_ones_do_not(caller, c
                 )
             )
         for _ in range(100):
-            if any(item.final for item in await caller.said(CostUpdated, job_id)):
+            if any(item.final for item in await caller.published(CostUpdated, job_id)):
                 break
             await asyncio.sleep(0.05)
     assert (await caller.bus.request(ESTIMATE, caller.request(workspace_id))).based_on_runs == 1

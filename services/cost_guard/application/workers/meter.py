@@ -1,9 +1,9 @@
-"""What happens by time: the meter of running machines."""
+"""The meter of running machines."""
 
 from chassis.clock import Clock
 from chassis.database.engine import Database
-from services.cost_guard import ledger
-from services.cost_guard.costs import report_cost
+from services.cost_guard.adapters.repository import jobs
+from services.cost_guard.application.cost_reports import report_cost
 from services.cost_guard.settings import Settings
 
 
@@ -14,7 +14,7 @@ class CostMeter:
     async def tick(self) -> None:
         """Report every job that costs money now, one short transaction each."""
         async with self._database.read() as connection:
-            due = await ledger.running_jobs(connection)
+            due = await jobs.metered(connection)
         for job_id in due:
             async with self._database.transaction() as tx:
                 await report_cost(tx, job_id, self._settings, self._clock.now())

@@ -42,7 +42,7 @@ jobs = Table(
     Column("ended_at", DateTime(timezone=True)),
     Column("outcome", Text),
     Column("overrun_said", Boolean, nullable=False, server_default=text("false")),
-    # The final cost is said once, when the job has ended and its last machine is gone.
+    # The final cost is published once, when the job has ended and its last machine is gone.
     Column("settled_at", DateTime(timezone=True)),
     Column("settled_micro_usd", BigInteger),
     Column("log_error", Float),
@@ -69,7 +69,7 @@ billing_intervals = Table(
     Index("billing_intervals_open", "job_id", postgresql_where=text("terminated_at IS NULL")),
 )
 
-# What was said about a budget: once per month and level.
+# What was published about a budget: once per month and level.
 alerts = Table(
     "alerts",
     metadata,
