@@ -10,21 +10,19 @@ from services.cost_guard.adapters.repository import jobs, rates
 from services.cost_guard.domain.budget import BudgetState
 from services.cost_guard.domain.estimate import Priced, RateTable, cost_micro_usd, explain, offered, price, rate_of
 from services.cost_guard.domain.estimate import workload as workload_of
+from services.cost_guard.domain.throughput import experience_key
 
 
 @dataclass(frozen=True)
 class Quote:
-    """A priced request. `key` names the runs it can be learnt from."""
+    """A priced request. `experience_key` names the runs it was learnt from, and will teach."""
 
     request: EstimateRequest
     rates: RateTable
     rate: int
     priced: Priced
     cost: Range
-
-    @property
-    def key(self) -> str:
-        return key_of(self.request)
+    experience_key: str
 
 
 async def quote(connection: AsyncConnection, request: EstimateRequest, now: datetime) -> Quote:
@@ -32,12 +30,9 @@ async def quote(connection: AsyncConnection, request: EstimateRequest, now: date
     table = {pair: rate.micro_usd_per_hour for pair, rate in (await rates.valid_at(connection, now)).items()}
     rate = rate_of(table, request.gpu_type, request.pricing_tier)
     work = workload_of(request.hyperparameters, request.conversations, request.tokens)
-    priced = price(request.gpu_type, work, await jobs.throughput_log_errors(connection, key_of(request)))
-    return Quote(request, table, rate, priced, _range(rate, priced))
-
-
-def key_of(request: EstimateRequest) -> str:
-    return f"{request.gpu_type.value}:{request.base_model}"
+    key = experience_key(request.gpu_type, request.base_model)
+    priced = price(request.gpu_type, work, await jobs.throughput_log_errors(connection, key))
+    return Quote(request, table, rate, priced, _range(rate, priced), key)
 
 
 def estimate_of(quoted: Quote, state: BudgetState) -> Estimate:

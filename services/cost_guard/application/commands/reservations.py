@@ -39,7 +39,7 @@ async def reserve(database: Database, request: ReserveRequest, settings: Setting
             estimate_micro_usd=quoted.cost.expected,
             physical_s=quoted.priced.physical_s,
             estimate=estimate.model_dump(mode="json"),
-            estimate_key=quoted.key,
+            estimate_key=quoted.experience_key,
             ended_at=None,
         )
         return reply

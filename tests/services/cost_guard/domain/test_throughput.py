@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.gpus import GpuType
-from services.cost_guard.domain.throughput import PRIORS, predict, student_t_quantile
+from services.cost_guard.domain.throughput import PRIORS, experience_key, predict, student_t_quantile
 
 
 @pytest.mark.parametrize(("freedom", "expected"), [(4, 1.533), (10, 1.372), (24, 1.318)])
@@ -28,3 +28,14 @@ def test_the_interval_starts_wide_and_narrows_as_runs_agree() -> None:
 def test_the_expectation_lies_inside_its_interval(errors) -> None:
     duration = predict(PRIORS[GpuType.LOCAL], 60, errors)
     assert 0 < duration.low_s <= duration.expected_s <= duration.high_s
+
+
+def test_the_h100_is_priced_as_the_pcie_card_it_is() -> None:
+    """756 TFLOP/s dense bf16 at 40 % utilisation, 425 GFLOP per trained token: not the SXM card's 989 TFLOP/s."""
+    assert PRIORS[GpuType.H100_PCIE_80GB].tokens_per_second == pytest.approx(756e12 * 0.40 / 425e9, rel=0.01)
+
+
+def test_what_was_learnt_against_another_prior_is_not_used() -> None:
+    """Errors are relative to the prediction of their day; with a corrected prior they would correct it twice."""
+    assert experience_key(GpuType.LOCAL, "llama") == "local:llama"
+    assert experience_key(GpuType.H100_PCIE_80GB, "llama") != "h100_pcie_80gb:llama"
