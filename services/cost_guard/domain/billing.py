@@ -16,27 +16,26 @@ class BilledInterval:
     until: datetime | None
 
 
-def cost_between(interval: BilledInterval, begin: datetime, end: datetime) -> int:
-    """Micro-dollars of the part of the interval that lies in [begin, end); half a micro-dollar rounds up."""
-    microseconds = overlap(interval, begin, end) // timedelta(microseconds=1)
-    return (microseconds * interval.rate_micro_usd_per_hour + _MICROSECONDS_PER_HOUR // 2) // _MICROSECONDS_PER_HOUR
+def cost(microseconds: int, rate_micro_usd_per_hour: int) -> int:
+    """Micro-dollars; half a micro-dollar rounds up."""
+    return (microseconds * rate_micro_usd_per_hour + _MICROSECONDS_PER_HOUR // 2) // _MICROSECONDS_PER_HOUR
 
 
-def overlap(interval: BilledInterval, begin: datetime, end: datetime) -> timedelta:
-    """Never negative: a clock that ran backwards costs nothing."""
-    since, until = max(interval.since, begin), min(interval.until or end, end)
-    return max(timedelta(0), until - since)
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+def billed_time(interval: BilledInterval, now: datetime) -> timedelta:
+    """Never negative: a clock that ran backwards costs nothing. A closed interval does not ask what time it is."""
+    return max(timedelta(0), (interval.until or now) - interval.since)
 
 
 def total_cost(intervals: Iterable[BilledInterval], now: datetime) -> int:
-    return sum(cost_between(interval, _EPOCH, now) for interval in intervals)
+    return sum(_cost(billed_time(interval, now), interval) for interval in intervals)
 
 
 def billed_seconds(intervals: Iterable[BilledInterval], now: datetime) -> float:
-    return sum(overlap(interval, _EPOCH, now).total_seconds() for interval in intervals)
+    return sum(billed_time(interval, now).total_seconds() for interval in intervals)
+
+
+def _cost(time: timedelta, interval: BilledInterval) -> int:
+    return cost(time // timedelta(microseconds=1), interval.rate_micro_usd_per_hour)
 
 
 def month_of(moment: datetime) -> str:
@@ -53,4 +52,9 @@ def month_bounds(month: str) -> tuple[datetime, datetime]:
 
 def spent_in_month(intervals: Iterable[BilledInterval], month: str, now: datetime) -> int:
     begin, end = month_bounds(month)
-    return sum(cost_between(interval, begin, min(end, now)) for interval in intervals)
+    return sum(_cost(_within(interval, begin, end, now), interval) for interval in intervals)
+
+
+def _within(interval: BilledInterval, begin: datetime, end: datetime, now: datetime) -> timedelta:
+    since, until = max(interval.since, begin), min(interval.until or now, end)
+    return max(timedelta(0), until - since)

@@ -32,3 +32,11 @@ def test_months_share_an_interval_without_loss(offset: int, length: int) -> None
 
 def test_december_ends_in_january() -> None:
     assert month_bounds("2026-12") == (datetime(2026, 12, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
+
+
+def test_a_machine_that_is_gone_costs_its_whole_time_however_late_our_clock_is() -> None:
+    """Its times are the provider's; only an open interval needs to know what time it is here."""
+    gone = BilledInterval(3_600_000, NOON, NOON + HOUR)
+    behind = NOON + HOUR / 2
+    assert total_cost([gone], behind) == spent_in_month([gone], "2026-11", behind) == 3_600_000
+    assert billed_seconds([gone], behind) == 3600
