@@ -1,5 +1,5 @@
 from sqlalchemy import BigInteger, Boolean, Column, DateTime, Float, Index, Integer, MetaData, Table, Text, func, text
-from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
 from chassis.messaging.tables import add_messaging_tables
 
@@ -26,7 +26,8 @@ budgets = Table(
     Column("changed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
 
-# What the guard knows of a job. A reservation is the upper end of the estimate, held until `ended_at`.
+# What the guard knows of a job. A reservation is the upper end of the estimate, held until `ended_at`. The newest try
+# to start is the one that counts; `closed_reservations` are those before it and those that were released.
 jobs = Table(
     "jobs",
     metadata,
@@ -34,11 +35,13 @@ jobs = Table(
     Column("workspace_id", UUID(as_uuid=True), nullable=False),
     Column("reservation_id", UUID(as_uuid=True)),
     Column("reserved_micro_usd", BigInteger, nullable=False, server_default="0"),
+    Column("closed_reservations", ARRAY(UUID(as_uuid=True)), nullable=False, server_default=text("'{}'")),
     Column("estimate_micro_usd", BigInteger),
     Column("estimate", JSONB),
     Column("physical_s", Float),
     Column("estimate_key", Text),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("started_at", DateTime(timezone=True)),
     Column("ended_at", DateTime(timezone=True)),
     Column("outcome", Text),
     Column("overrun_said", Boolean, nullable=False, server_default=text("false")),

@@ -27,8 +27,8 @@ pod_events = events.durable(consumer("cost_guard_pods"))
 
 
 @job_events(filter=about(JobStartRequested))
-async def on_job_start_requested(event: Event[Any], tx: Tx) -> None:
-    await jobs.note_job(tx, event.data.job_id, event.data.workspace_id)
+async def on_job_start_requested(event: Event[Any], tx: Tx, settings: WithSettings) -> None:
+    await jobs.start_job(tx, event, settings)
 
 
 @job_events(filter=about(JobCompleted, JobFailed, JobCancelled))
@@ -37,21 +37,21 @@ async def on_job_ended(event: Event[Any], tx: Tx, settings: WithSettings, clock:
 
 
 @job_events(filter=about(JobDeleted))
-async def on_job_deleted(event: Event[Any], tx: Tx) -> None:
-    await jobs.delete_job(tx, event.data)
+async def on_job_deleted(event: Event[Any], tx: Tx, clock: WithClock) -> None:
+    await jobs.delete_job(tx, event, clock.now())
 
 
 @pod_events(filter=about(PodRequested, PodInterrupted, PodFailed))
 async def on_pod_known(event: Event[Any], tx: Tx) -> None:
     # An interrupted machine is billed until its end is confirmed: only `pod.terminated` stops the meter.
-    await jobs.note_job(tx, event.data.job_id, event.data.workspace_id)
+    await jobs.note_machine(tx, event)
 
 
 @pod_events(filter=about(PodRunning))
 async def on_pod_running(event: Event[Any], tx: Tx, settings: WithSettings, clock: WithClock) -> None:
-    await billing.machine_runs(tx, event.data, settings, clock.now())
+    await billing.machine_runs(tx, event, settings, clock.now())
 
 
 @pod_events(filter=about(PodTerminated))
 async def on_pod_terminated(event: Event[Any], tx: Tx, settings: WithSettings, clock: WithClock) -> None:
-    await billing.machine_ended(tx, event.data, settings, clock.now())
+    await billing.machine_ended(tx, event, settings, clock.now())

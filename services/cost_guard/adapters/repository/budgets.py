@@ -38,13 +38,16 @@ async def set_limit(tx: AsyncConnection, workspace_id: UUID, limit: int, changed
 
 
 async def state(
-    connection: AsyncConnection, workspace_id: UUID, now: datetime, *, default_limit: int
+    connection: AsyncConnection, workspace_id: UUID, now: datetime, *, default_limit: int, without: UUID | None = None
 ) -> BudgetState:
+    """`without`: a job whose own reservation does not count."""
     month = month_of(now)
     limit = await limit_of(connection, workspace_id, default_limit)
     spent = spent_in_month(await _intervals_in_month(connection, workspace_id, month), month, now)
     reserved = 0
     for row in await _open_reservations(connection, workspace_id):
+        if row.job_id == without:
+            continue
         cost = total_cost(await intervals.of_job(connection, row.job_id), now)
         reserved += still_reserved(row.reserved_micro_usd, cost)
     return BudgetState(month, limit, spent, reserved)

@@ -3,35 +3,43 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.cost_guard.adapters.tables import billing_intervals, jobs
+from services.cost_guard.domain.account import JobAccount
 
 
-async def add(tx: AsyncConnection, job_id: UUID, workspace_id: UUID) -> None:
+async def lock(tx: AsyncConnection, job_id: UUID, workspace_id: UUID) -> JobAccount:
+    """The job's account until the end of the transaction; a new one for a job never heard of."""
     await tx.execute(insert(jobs).values(job_id=job_id, workspace_id=workspace_id).on_conflict_do_nothing())
+    return _account((await tx.execute(select(jobs).where(jobs.c.job_id == job_id).with_for_update())).one())
 
 
-async def lock(tx: AsyncConnection, job_id: UUID) -> Row[Any] | None:
-    return (await tx.execute(select(jobs).where(jobs.c.job_id == job_id).with_for_update())).first()
-
-
-async def find(connection: AsyncConnection, job_id: UUID, workspace_id: UUID) -> Row[Any] | None:
+async def find(connection: AsyncConnection, job_id: UUID, workspace_id: UUID) -> JobAccount | None:
     query = select(jobs).where(jobs.c.job_id == job_id, jobs.c.workspace_id == workspace_id)
-    return (await connection.execute(query)).first()
+    row = (await connection.execute(query)).first()
+    return None if row is None else _account(row)
 
 
 async def change(tx: AsyncConnection, job_id: UUID, **values: Any) -> None:
     await tx.execute(update(jobs).where(jobs.c.job_id == job_id).values(**values))
 
 
-async def metered(connection: AsyncConnection) -> list[UUID]:
-    """Jobs with a machine that costs money now, and ended ones whose final cost was not published yet."""
+async def mark_started(tx: AsyncConnection, job_id: UUID, workspace_id: UUID, at: Any) -> None:
+    """The first word of it counts."""
+    statement = insert(jobs).values(job_id=job_id, workspace_id=workspace_id, started_at=at)
+    first = func.coalesce(jobs.c.started_at, statement.excluded.started_at)
+    await tx.execute(statement.on_conflict_do_update(constraint=jobs.primary_key, set_={"started_at": first}))
+
+
+async def metered(connection: AsyncConnection) -> list[tuple[UUID, UUID]]:
+    """(job, workspace) of jobs with a machine that costs money now, and of ended ones that are not settled."""
     open_now = select(billing_intervals.c.job_id).where(billing_intervals.c.terminated_at.is_(None))
-    unsettled = select(jobs.c.job_id).where(jobs.c.ended_at.is_not(None), jobs.c.settled_at.is_(None))
-    return list((await connection.execute(open_now.union(unsettled))).scalars())
+    unsettled = jobs.c.ended_at.is_not(None) & jobs.c.settled_at.is_(None)
+    query = select(jobs.c.job_id, jobs.c.workspace_id).where(unsettled | jobs.c.job_id.in_(open_now))
+    return [(row.job_id, row.workspace_id) for row in await connection.execute(query)]
 
 
 async def throughput_log_errors(connection: AsyncConnection, estimate_key: str, newest: int = 50) -> list[float]:
@@ -42,3 +50,22 @@ async def throughput_log_errors(connection: AsyncConnection, estimate_key: str, 
         .limit(newest)
     )
     return list((await connection.execute(query)).scalars())
+
+
+def _account(row: Row[Any]) -> JobAccount:
+    return JobAccount(
+        job_id=row.job_id,
+        workspace_id=row.workspace_id,
+        reservation_id=row.reservation_id,
+        reserved_micro_usd=row.reserved_micro_usd,
+        closed_reservations=tuple(row.closed_reservations),
+        estimate=row.estimate,
+        estimate_micro_usd=row.estimate_micro_usd,
+        physical_s=row.physical_s,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        outcome=row.outcome,
+        overrun_published=row.overrun_said,
+        settled_at=row.settled_at,
+        settled_micro_usd=row.settled_micro_usd,
+    )

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from contracts.envelope import Event
 from contracts.events import PodRunning, PodTerminated
 from contracts.gpus import GpuType, PricingTier
 from services.cost_guard.adapters.repository import intervals, jobs, rates
@@ -12,17 +13,19 @@ from services.cost_guard.domain.estimate import rate_of
 from services.cost_guard.settings import Settings
 
 
-async def machine_runs(tx: AsyncConnection, data: PodRunning, settings: Settings, now: datetime) -> None:
-    await jobs.add(tx, data.job_id, data.workspace_id)
+async def machine_runs(tx: AsyncConnection, event: Event[PodRunning], settings: Settings, now: datetime) -> None:
+    data = event.data
+    await jobs.mark_started(tx, data.job_id, data.workspace_id, event.time)
     await _bill(tx, data, data.running_since, None)
-    await report_cost(tx, data.job_id, settings, now)
+    await report_cost(tx, data.job_id, data.workspace_id, settings, now)
 
 
-async def machine_ended(tx: AsyncConnection, data: PodTerminated, settings: Settings, now: datetime) -> None:
-    await jobs.add(tx, data.job_id, data.workspace_id)
+async def machine_ended(tx: AsyncConnection, event: Event[PodTerminated], settings: Settings, now: datetime) -> None:
+    data = event.data
+    await jobs.mark_started(tx, data.job_id, data.workspace_id, event.time)
     if data.running_since is not None:
         await _bill(tx, data, data.running_since, data.terminated_at)
-    await report_cost(tx, data.job_id, settings, now)
+    await report_cost(tx, data.job_id, data.workspace_id, settings, now)
 
 
 async def _bill(

@@ -15,6 +15,6 @@ class CostMeter:
         """Report every job that costs money now, one short transaction each."""
         async with self._database.read() as connection:
             due = await jobs.metered(connection)
-        for job_id in due:
+        for job_id, workspace_id in due:
             async with self._database.transaction() as tx:
-                await report_cost(tx, job_id, self._settings, self._clock.now())
+                await report_cost(tx, job_id, workspace_id, self._settings, self._clock.now())
