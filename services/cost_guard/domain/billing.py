@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-_MICROSECONDS_PER_HOUR = 3_600_000_000
+MICROSECONDS_PER_HOUR = 3_600_000_000
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class BilledInterval:
 
 def cost(microseconds: int, rate_micro_usd_per_hour: int) -> int:
     """Micro-dollars; half a micro-dollar rounds up."""
-    return (microseconds * rate_micro_usd_per_hour + _MICROSECONDS_PER_HOUR // 2) // _MICROSECONDS_PER_HOUR
+    return (microseconds * rate_micro_usd_per_hour + MICROSECONDS_PER_HOUR // 2) // MICROSECONDS_PER_HOUR
 
 
 def billed_time(interval: BilledInterval, now: datetime) -> timedelta:
@@ -48,13 +48,3 @@ def month_bounds(month: str) -> tuple[datetime, datetime]:
     begin = datetime(year, number, 1, tzinfo=UTC)
     end = datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC)
     return begin, end
-
-
-def spent_in_month(intervals: Iterable[BilledInterval], month: str, now: datetime) -> int:
-    begin, end = month_bounds(month)
-    return sum(_cost(_within(interval, begin, end, now), interval) for interval in intervals)
-
-
-def _within(interval: BilledInterval, begin: datetime, end: datetime, now: datetime) -> timedelta:
-    since, until = max(interval.since, begin), min(interval.until or now, end)
-    return max(timedelta(0), until - since)

@@ -24,11 +24,6 @@ class BudgetState:
         return 100.0 * self.spent_micro_usd / self.limit_micro_usd if self.limit_micro_usd else 100.0
 
 
-def still_reserved(reserved_micro_usd: int, cost_micro_usd: int) -> int:
-    """The part of a reservation that its job has not spent yet."""
-    return max(0, reserved_micro_usd - cost_micro_usd)
-
-
 def refusal(state: BudgetState, needed_micro_usd: int) -> str | None:
     """Why a start is refused, with the figures and the way out; None when it is allowed."""
     missing = needed_micro_usd - state.available_micro_usd

@@ -1,4 +1,4 @@
-from services.cost_guard.domain.budget import BudgetState, crossed_thresholds, is_exceeded, refusal, still_reserved
+from services.cost_guard.domain.budget import BudgetState, crossed_thresholds, is_exceeded, refusal
 
 
 def test_a_refusal_says_figures_and_the_way_out() -> None:
@@ -18,5 +18,3 @@ def test_thresholds_and_excess() -> None:
     assert not is_exceeded(state)
     assert is_exceeded(BudgetState("2026-11", 100, 101, 0))
     assert crossed_thresholds(BudgetState("2026-11", 0, 0, 0), (80,)) == ()
-    assert still_reserved(10, 4) == 6
-    assert still_reserved(10, 14) == 0
