@@ -49,6 +49,11 @@ jobs = Table(
     Column("settled_at", DateTime(timezone=True)),
     Column("settled_micro_usd", BigInteger),
     Column("log_error", Float),
+    # The last `cost.updated`.
+    Column("published_at", DateTime(timezone=True)),
+    Column("published_micro_usd", BigInteger),
+    Column("published_running", Boolean),
+    Column("published_final", Boolean),
     Index(
         "jobs_open_reservations", "workspace_id", postgresql_where=text("ended_at IS NULL AND reserved_micro_usd > 0")
     ),

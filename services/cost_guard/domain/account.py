@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from services.cost_guard.domain.report import Published
+
 DELETED = "deleted"
 
 
@@ -24,8 +26,8 @@ class JobAccount:
     ended_at: datetime | None = None
     outcome: str | None = None
     overrun_published: bool = False
-    settled_at: datetime | None = None
     settled_micro_usd: int | None = None
+    published: Published | None = None
 
     @property
     def is_pending(self) -> bool:

@@ -59,7 +59,7 @@ async def clock() -> FakeClock:
 @pytest_asyncio.fixture
 async def guard(fresh_database, settings_for, topology, clock):
     database = await fresh_database("services.cost_guard")
-    settings = Settings(**settings_for("cost_guard", database_url=database.url, cost_tick_s=0.2))
+    settings = Settings(**settings_for("cost_guard", database_url=database.url, cost_tick_s=0.2, cost_publish_s=0.2))
     runtime = build_runtime(settings, clock=clock)
     async with runtime.lifespan():
         yield runtime

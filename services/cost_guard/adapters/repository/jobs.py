@@ -9,16 +9,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.cost_guard.adapters.tables import billing_intervals, jobs
 from services.cost_guard.domain.account import JobAccount
+from services.cost_guard.domain.report import CostReport, Published
+
+_AGE_S = func.extract("epoch", func.clock_timestamp() - jobs.c.published_at).label("published_age_s")
+_ACCOUNT = select(jobs, _AGE_S)
 
 
 async def lock(tx: AsyncConnection, job_id: UUID, workspace_id: UUID) -> JobAccount:
     """The job's account until the end of the transaction; a new one for a job never heard of."""
     await tx.execute(insert(jobs).values(job_id=job_id, workspace_id=workspace_id).on_conflict_do_nothing())
-    return _account((await tx.execute(select(jobs).where(jobs.c.job_id == job_id).with_for_update())).one())
+    return _account((await tx.execute(_ACCOUNT.where(jobs.c.job_id == job_id).with_for_update())).one())
 
 
 async def find(connection: AsyncConnection, job_id: UUID, workspace_id: UUID) -> JobAccount | None:
-    query = select(jobs).where(jobs.c.job_id == job_id, jobs.c.workspace_id == workspace_id)
+    query = _ACCOUNT.where(jobs.c.job_id == job_id, jobs.c.workspace_id == workspace_id)
     row = (await connection.execute(query)).first()
     return None if row is None else _account(row)
 
@@ -32,6 +36,17 @@ async def mark_started(tx: AsyncConnection, job_id: UUID, workspace_id: UUID, at
     statement = insert(jobs).values(job_id=job_id, workspace_id=workspace_id, started_at=at)
     first = func.coalesce(jobs.c.started_at, statement.excluded.started_at)
     await tx.execute(statement.on_conflict_do_update(constraint=jobs.primary_key, set_={"started_at": first}))
+
+
+async def mark_published(tx: AsyncConnection, job_id: UUID, report: CostReport) -> None:
+    await change(
+        tx,
+        job_id,
+        published_at=func.clock_timestamp(),
+        published_micro_usd=report.cost_micro_usd,
+        published_running=report.running,
+        published_final=report.final,
+    )
 
 
 async def metered(connection: AsyncConnection) -> list[tuple[UUID, UUID]]:
@@ -66,6 +81,13 @@ def _account(row: Row[Any]) -> JobAccount:
         ended_at=row.ended_at,
         outcome=row.outcome,
         overrun_published=row.overrun_said,
-        settled_at=row.settled_at,
         settled_micro_usd=row.settled_micro_usd,
+        published=_published(row),
     )
+
+
+def _published(row: Row[Any]) -> Published | None:
+    if row.published_at is None:
+        return None
+    age_s = float(row.published_age_s)
+    return Published(row.published_micro_usd, row.published_running, row.published_final, age_s)

@@ -8,6 +8,7 @@ from contracts.envelope import Event
 from contracts.events import PodRunning, PodTerminated
 from contracts.gpus import GpuType, PricingTier
 from services.cost_guard.adapters.repository import intervals, jobs, rates
+from services.cost_guard.application.budget_alerts import publish_alerts
 from services.cost_guard.application.cost_reports import report_cost
 from services.cost_guard.domain.estimate import rate_of
 from services.cost_guard.settings import Settings
@@ -18,6 +19,7 @@ async def machine_runs(tx: AsyncConnection, event: Event[PodRunning], settings: 
     await jobs.mark_started(tx, data.job_id, data.workspace_id, event.time)
     await _bill(tx, data, data.running_since, None)
     await report_cost(tx, data.job_id, data.workspace_id, settings, now)
+    await publish_alerts(tx, data.workspace_id, settings, now)
 
 
 async def machine_ended(tx: AsyncConnection, event: Event[PodTerminated], settings: Settings, now: datetime) -> None:
@@ -26,6 +28,7 @@ async def machine_ended(tx: AsyncConnection, event: Event[PodTerminated], settin
     if data.running_since is not None:
         await _bill(tx, data, data.running_since, data.terminated_at)
     await report_cost(tx, data.job_id, data.workspace_id, settings, now)
+    await publish_alerts(tx, data.workspace_id, settings, now)
 
 
 async def _bill(

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.envelope import Event, JobEventData
 from contracts.events import JobStartRequested
 from services.cost_guard.adapters.repository import budgets, jobs
+from services.cost_guard.application.budget_alerts import publish_alerts
 from services.cost_guard.application.cost_reports import report_cost
 from services.cost_guard.domain.account import DELETED
 from services.cost_guard.domain.reservation import held_by_start
@@ -40,6 +41,7 @@ async def end_job(tx: AsyncConnection, event: Event[JobEventData], settings: Set
     if account.ended_at is None:
         await jobs.change(tx, account.job_id, ended_at=event.time, outcome=event.data.event)
     await report_cost(tx, account.job_id, account.workspace_id, settings, now)
+    await publish_alerts(tx, account.workspace_id, settings, now)
 
 
 async def delete_job(tx: AsyncConnection, event: Event[JobEventData], now: datetime) -> None:
