@@ -4,11 +4,16 @@ from starlette.applications import Starlette
 
 from chassis.clock import Clock
 from chassis.runtime import ServiceRuntime, worker_app
+from services.cost_guard.adapters.provisioner import ProvisionerMachines
 from services.cost_guard.adapters.tables import metadata
 from services.cost_guard.application.workers.meter import CostMeter
+from services.cost_guard.application.workers.reconciliation import BillingReconciliation
 from services.cost_guard.settings import Settings
 from services.cost_guard.subscribers.events import events
 from services.cost_guard.subscribers.requests import requests
+
+# How often a replica looks whether it is time: whoever comes first after a restart does not start the hour anew.
+_LOOK_S = 60.0
 
 
 def build_runtime(settings: Settings, clock: Clock | None = None) -> ServiceRuntime:
@@ -16,6 +21,11 @@ def build_runtime(settings: Settings, clock: Clock | None = None) -> ServiceRunt
     runtime.include(events, requests)
     meter = CostMeter(runtime.database, settings, runtime.clock)
     runtime.periodic("meter", settings.cost_tick_s, meter.tick)
+    reconciliation = BillingReconciliation(
+        runtime.database, ProvisionerMachines(runtime.bus), settings, runtime.clock
+    )
+    often = min(_LOOK_S, settings.reconcile_interval_s)
+    runtime.periodic("billing_reconciliation", often, reconciliation.run)
     return runtime
 
 

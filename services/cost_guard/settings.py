@@ -10,6 +10,8 @@ class Settings(ServiceSettings):
     cost_tick_s: float = Field(default=15.0, gt=0)
     # The product promises a cost current to the minute.
     cost_publish_s: float = Field(default=60.0, ge=0)
+    # How often the bills are compared with the provisioner's list of machines.
+    reconcile_interval_s: float = Field(default=3600.0, gt=0)
     overrun_percent: float = Field(default=20.0, gt=0)
     budget_thresholds_percent: tuple[int, ...] = (80, 95)
 

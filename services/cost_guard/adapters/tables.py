@@ -61,7 +61,7 @@ jobs = Table(
     Index("jobs_unsettled", "job_id", postgresql_where=text("settled_at IS NULL")),
 )
 
-# One row per machine; open while `terminated_at` is null. Append-only apart from the end.
+# One row per machine; open while `terminated_at` is null. Times are the provider's.
 billing_intervals = Table(
     "billing_intervals",
     metadata,
@@ -75,6 +75,15 @@ billing_intervals = Table(
     Column("terminated_at", DateTime(timezone=True)),
     Index("billing_intervals_workspace", "workspace_id", "running_since"),
     Index("billing_intervals_open", "job_id", postgresql_where=text("terminated_at IS NULL")),
+)
+
+# Finished comparisons of the bills with the provisioner's list of machines.
+billing_reconciliations = Table(
+    "billing_reconciliations",
+    metadata,
+    Column("finished_at", DateTime(timezone=True), primary_key=True, server_default=func.clock_timestamp()),
+    Column("machines", Integer, nullable=False),
+    Column("corrections", Integer, nullable=False),
 )
 
 # What was published about a budget: once per month and level.

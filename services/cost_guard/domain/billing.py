@@ -8,12 +8,46 @@ MICROSECONDS_PER_HOUR = 3_600_000_000
 
 
 @dataclass(frozen=True)
+class RunTimes:
+    """A machine's times as its provider tells them; it runs while `until` is None."""
+
+    since: datetime
+    until: datetime | None
+
+
+@dataclass(frozen=True)
 class BilledInterval:
     """One machine's time; open while `until` is None. The rate is that of the day it started."""
 
     rate_micro_usd_per_hour: int
     since: datetime
     until: datetime | None
+
+    @property
+    def times(self) -> RunTimes:
+        return RunTimes(self.since, self.until)
+
+
+def began(known: RunTimes | None, since: datetime) -> RunTimes:
+    """The first word of a machine. What is known already stands: it may have ended before this was heard."""
+    return known or RunTimes(since, None)
+
+
+def confirmed(known: RunTimes | None, since: datetime | None, until: datetime | None) -> RunTimes | None:
+    """The provider's own word, which corrects what is known; None for a machine that never ran.
+
+    An end is never taken back: a list can be older than an event.
+    """
+    since = since or (known.since if known else None)
+    until = until or (known.until if known else None)
+    return None if since is None else RunTimes(since, until)
+
+
+def correction_kind(known: RunTimes | None, new: RunTimes) -> str:
+    """`opened` (never heard of), `closed` (its end was never heard) or `corrected`."""
+    if known is None:
+        return "opened"
+    return "closed" if known.until is None and new.until is not None else "corrected"
 
 
 def cost(microseconds: int, rate_micro_usd_per_hour: int) -> int:

@@ -66,11 +66,24 @@ async def guard(fresh_database, settings_for, topology, clock):
 
 
 @pytest_asyncio.fixture
-async def caller(guard, settings_for, jetstream, clock):
-    bus = Bus(Settings(**settings_for("job_api")))
-    await bus.start()
-    yield Caller(bus, jetstream, clock)
-    await bus.stop()
+async def caller_of(settings_for, jetstream, clock):
+    """`await caller_of()`: somebody who speaks to whatever cost_guard runs."""
+    buses = []
+
+    async def make() -> Caller:
+        bus = Bus(Settings(**settings_for("job_api")))
+        await bus.start()
+        buses.append(bus)
+        return Caller(bus, jetstream, clock)
+
+    yield make
+    for bus in buses:
+        await bus.stop()
+
+
+@pytest_asyncio.fixture
+async def caller(guard, caller_of):
+    return await caller_of()
 
 
 @pytest_asyncio.fixture

@@ -1,6 +1,17 @@
 from datetime import UTC, datetime, timedelta
 
-from services.cost_guard.domain.billing import BilledInterval, billed_seconds, month_bounds, total_cost
+import pytest
+
+from services.cost_guard.domain.billing import (
+    BilledInterval,
+    RunTimes,
+    began,
+    billed_seconds,
+    confirmed,
+    correction_kind,
+    month_bounds,
+    total_cost,
+)
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -28,3 +39,47 @@ def test_a_machine_that_is_gone_costs_its_whole_time_however_late_our_clock_is()
     behind = NOON + HOUR / 2
     assert total_cost([gone], behind) == 3_600_000
     assert billed_seconds([gone], behind) == 3600
+
+
+LATER = NOON + HOUR
+
+
+@pytest.mark.parametrize(
+    ("known", "since", "then"),
+    [
+        (None, NOON, RunTimes(NOON, None)),
+        (RunTimes(NOON, None), LATER, RunTimes(NOON, None)),  # said twice: the first word stands
+        (RunTimes(NOON, LATER), NOON, RunTimes(NOON, LATER)),  # one that is known to be gone stays gone
+    ],
+)
+def test_a_machine_began(known, since, then) -> None:
+    assert began(known, since) == then
+
+
+@pytest.mark.parametrize(
+    ("known", "since", "until", "then"),
+    [
+        (None, None, LATER, None),  # never ran: nothing to bill
+        (None, NOON, LATER, RunTimes(NOON, LATER)),  # its beginning was never heard of
+        (None, NOON, None, RunTimes(NOON, None)),
+        (RunTimes(NOON, None), None, LATER, RunTimes(NOON, LATER)),  # it ran, whatever the end says about it
+        (RunTimes(NOON, None), LATER, LATER, RunTimes(LATER, LATER)),  # the provider corrects the beginning
+        (RunTimes(NOON, LATER), NOON, None, RunTimes(NOON, LATER)),  # an end is never taken back
+        (RunTimes(NOON, NOON), NOON, LATER, RunTimes(NOON, LATER)),  # but it is corrected
+    ],
+)
+def test_the_providers_word(known, since, until, then) -> None:
+    assert confirmed(known, since, until) == then
+
+
+@pytest.mark.parametrize(
+    ("known", "new", "kind"),
+    [
+        (None, RunTimes(NOON, LATER), "opened"),
+        (RunTimes(NOON, None), RunTimes(NOON, LATER), "closed"),
+        (RunTimes(NOON, None), RunTimes(LATER, None), "corrected"),
+        (RunTimes(NOON, NOON), RunTimes(NOON, LATER), "corrected"),
+    ],
+)
+def test_what_a_correction_is_called(known, new, kind) -> None:
+    assert correction_kind(known, new) == kind

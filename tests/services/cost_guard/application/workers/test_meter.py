@@ -51,7 +51,7 @@ async def test_when_nothing_can_be_metered_the_task_fails(in_process, job, clock
     await in_process.deliver(job.running(NOON))
     await unmeterable(in_process, job)
     clock.advance(2 * 3600)
-    with pytest.raises(Exception, match="out of (int64 )?range"):
+    with pytest.raises(Exception, match="out of"):
         await meter(in_process).tick()
 
 
