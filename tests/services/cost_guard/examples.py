@@ -10,7 +10,7 @@ from contracts.error_taxonomy import TrainingErrorType
 from contracts.gpus import GpuType, PricingTier
 from contracts.identifiers import uuid7
 from contracts.presets import PRESETS
-from contracts.rpc.costs import EstimateRequest, ReleaseRequest, ReserveRequest
+from contracts.rpc.costs import EstimateRequest, JobCostQuery, ReleaseRequest, ReserveRequest
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SPOT_RATE = 2_490_000  # micro-dollars an hour, as the first migration sets it
@@ -56,6 +56,9 @@ class Job:
 
     def release(self, reservation_id: UUID | None = None) -> ReleaseRequest:
         return ReleaseRequest(**self.ids, reservation_id=reservation_id)
+
+    def cost_query(self) -> JobCostQuery:
+        return JobCostQuery(**self.ids)
 
     def start_requested(self, reservation_id: UUID, expected_cost: int = 1_000_000) -> events.JobStartRequested:
         file = events.TrainingFileReference(

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
+from faststream import BaseMiddleware
 from faststream.nats import NatsBroker, TestNatsBroker
 
 from chassis.clock import FakeClock
@@ -26,6 +27,10 @@ class GuardInProcess:
     def __init__(self, broker: NatsBroker, database: Database, settings: Settings, clock: FakeClock) -> None:
         self._broker = broker
         self.database, self.settings, self.clock = database, settings, clock
+
+    def give(self, name: str, value: Any) -> None:
+        """To handlers, by FromContext."""
+        self._broker.context.set_global(name, value)
 
     async def deliver(self, data: EventData | Event[Any]) -> Event[Any]:
         """Raises what the handler raises; its transaction is then rolled back."""
@@ -52,9 +57,11 @@ class GuardInProcess:
 
 
 @asynccontextmanager
-async def guard_in_process(database: Database, settings: Settings, clock: FakeClock) -> AsyncIterator[GuardInProcess]:
+async def guard_in_process(
+    database: Database, settings: Settings, clock: FakeClock, *inside_inbox: type[BaseMiddleware]
+) -> AsyncIterator[GuardInProcess]:
     broker = NatsBroker(serializer=None)
-    broker.include_router(events.copy(), middlewares=(Inbox,))
+    broker.include_router(events.copy(), middlewares=(Inbox, *inside_inbox))
     broker.include_router(requests.copy(), middlewares=REQUEST_MIDDLEWARES)
     for name, value in {"database": database, "settings": settings, "clock": clock}.items():
         broker.context.set_global(name, value)
