@@ -32,21 +32,24 @@ class MoneyMachine(RuleBasedStateMachine):
 
     world: World
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(limit=BUDGETS)
+    def begin(self, limit: int) -> None:
+        """One workspace with a budget of its own, one with the default."""
         self.clock = self.world.run(self.world.reset())
         self.workspaces = [uuid7(), uuid7()]
         self.books = Books(self.workspaces, self.world.settings.default_budget_micro_usd)
+        self._set_budget(self.workspaces[0], limit)
         self.on_the_way: list[Event[Any]] = []
         self.delivered: list[Event[Any]] = []
         self.list_of_before: list[Machine] = []
 
     # Requests of job_api
 
-    @rule(pick=PICK, which=st.sampled_from(["new", "again", "unnamed"]), lost=st.booleans())
-    def reserve(self, pick: int, which: str, lost: bool) -> None:
-        """For any job, also one that runs or is gone. `lost`: job_api never sees the answer."""
-        truth = self._one(pick, self.books.jobs or [self._new_job(pick)])
+    @rule(pick=PICK, which=st.sampled_from(["new", "again", "unnamed"]), lost=st.booleans(), late=st.booleans())
+    def reserve(self, pick: int, which: str, lost: bool, late: bool) -> None:
+        """`lost`: job_api never sees the answer. `late`: for any job, also one that runs or is gone."""
+        pending = self._with_status("pending") or [self._new_job(pick)]
+        truth = self._one(pick, self.books.jobs if late else pending)
         self._reserve(truth, self._try_of(truth, which, pick), lost=lost)
 
     def _try_of(self, truth: JobTruth, which: str, pick: int) -> UUID | None:
@@ -78,10 +81,12 @@ class MoneyMachine(RuleBasedStateMachine):
         return reply.accepted
 
     @precondition(lambda self: self.books.jobs)
-    @rule(pick=PICK, named=st.booleans())
-    def release(self, pick: int, named: bool) -> None:
-        truth = self._one(pick, self.books.jobs)
-        try_ = truth.tries[-1 - pick % len(truth.tries)] if named and truth.tries else None
+    @rule(pick=PICK, which=st.sampled_from(["new", "again", "unnamed"]), late=st.booleans())
+    def release(self, pick: int, which: str, late: bool) -> None:
+        """`new`: of a try whose request is still on its way; it comes again when `reserve` asks again."""
+        pending = self._with_status("pending")
+        truth = self._one(pick, self.books.jobs if late or not pending else pending)
+        try_ = self._try_of(truth, which, pick)
         counts = truth.held is not None and try_ in (None, truth.held[0])
         released = self._run(reservations.release(self.world.database, truth.job.release(try_)))
         assert released == (truth.pending and counts)
@@ -93,17 +98,18 @@ class MoneyMachine(RuleBasedStateMachine):
     @rule(pick=PICK, limit=BUDGETS, rate=st.none() | RATES)
     def people_change_rules(self, pick: int, limit: int, rate: int | None) -> None:
         self.clock.advance(0.001)
-        now, database = self.clock.now(), self.world.database
         if rate is None:
-            workspace_id = self.workspaces[pick % 2]
-            request = SetBudget(workspace_id=workspace_id, limit_micro_usd=limit, changed_by="owner")
-            self._run(budgets.set_budget(database, request, self.world.settings, now))
-            self.books.limits[workspace_id] = limit
+            self._set_budget(self.workspaces[pick % 2], limit)
         else:
             gpu, tier = GpuType.H100_PCIE_80GB, PricingTier.SPOT
             change = SetRate(gpu_type=gpu, pricing_tier=tier, micro_usd_per_hour=rate, changed_by="me")
-            self._run(budgets.set_rate(database, change, now))
-            self.books.rates.change(now, rate)
+            self._run(budgets.set_rate(self.world.database, change, self.clock.now()))
+            self.books.rates.change(self.clock.now(), rate)
+
+    def _set_budget(self, workspace_id: UUID, limit: int) -> None:
+        request = SetBudget(workspace_id=workspace_id, limit_micro_usd=limit, changed_by="owner")
+        self._run(budgets.set_budget(self.world.database, request, self.world.settings, self.clock.now()))
+        self.books.limits[workspace_id] = limit
 
     # What happens to jobs and machines; a retry is another job
 

@@ -7,7 +7,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.money.machine import MoneyMachine
 
 _CHECKS = {"deadline": None, "suppress_health_check": list(HealthCheck)}
-QUICK = settings(max_examples=30, stateful_step_count=30, derandomize=True, **_CHECKS)
+QUICK = settings(max_examples=50, stateful_step_count=30, derandomize=True, **_CHECKS)
 LONG = settings(max_examples=1500, stateful_step_count=60, print_blob=True, **_CHECKS)
 
 

@@ -1,5 +1,6 @@
 """SQL of jobs: what is reserved for them, and what was published about them."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -31,7 +32,7 @@ async def change(tx: AsyncConnection, job_id: UUID, **values: Any) -> None:
     await tx.execute(update(jobs).where(jobs.c.job_id == job_id).values(**values))
 
 
-async def mark_started(tx: AsyncConnection, job_id: UUID, workspace_id: UUID, at: Any) -> None:
+async def mark_started(tx: AsyncConnection, job_id: UUID, workspace_id: UUID, at: datetime) -> None:
     """The first word of it counts."""
     statement = insert(jobs).values(job_id=job_id, workspace_id=workspace_id, started_at=at)
     first = func.coalesce(jobs.c.started_at, statement.excluded.started_at)

@@ -23,7 +23,8 @@ _log = structlog.get_logger(__name__)
 
 # Further back than any message is kept: what an event left out is found as long as the event could still come.
 _LOOK_BACK = timedelta(days=14)
-
+# A bill may begin later than its machine did, even later than it ended.
+_MARGIN = timedelta(days=1)
 
 Correction = Callable[[AsyncConnection, Any, Settings, datetime], Awaitable[str | None]]
 
@@ -53,7 +54,7 @@ class BillingReconciliation:
         """Idempotent. What was open before the list was asked for must stand in the list."""
         async with self._database.read() as connection:
             bills = await intervals.open_bills(connection)
-        since = min([self._clock.now() - _LOOK_BACK, *(bill.since for bill in bills)])
+        since = min([self._clock.now() - _LOOK_BACK, *(bill.since - _MARGIN for bill in bills)])
         listed: set[MachineKey] = set()
         corrections = 0
         async for page in self.machines.existing_since(since):

@@ -7,6 +7,7 @@ import pytest
 from contracts.identifiers import uuid7
 from contracts.rpc.costs import BUDGET, ESTIMATE, RELEASE, RESERVE, SET_BUDGET, BudgetQuery, SetBudget
 from tests.services.cost_guard.examples import NOON, Job, estimate_request, hours
+from tests.services.cost_guard.statements import statements
 
 
 async def reserve(guard, job, reservation_id=None):
@@ -221,3 +222,17 @@ async def test_a_job_of_another_workspace_is_not_reserved_for(in_process, job) -
     assert not (await reserve(in_process, stranger, uuid7())).accepted
     assert await reserved(in_process, stranger) == 0
     assert await reserved(in_process, job) > 0
+
+
+@pytest.mark.parametrize("running", [1, 30])
+async def test_the_budgets_lock_is_held_for_five_statements_however_many_jobs_run(in_process, running) -> None:
+    """Everybody of the workspace waits for it: prices and experience are looked up before."""
+    job = Job()
+    for _ in range(running):
+        await in_process.deliver(Job(workspace_id=job.workspace_id).running(NOON))
+    with statements(in_process.database) as asked:
+        assert (await reserve(in_process, job, uuid7())).accepted
+    lock = next(index for index, one in enumerate(asked) if "FOR UPDATE OF budgets" in one)
+    locked = asked[lock + 1 :]
+    assert len(locked) <= 5
+    assert not any(one.startswith(("SELECT DISTINCT ON", "SELECT jobs.log_error")) for one in locked)

@@ -139,7 +139,7 @@ async def test_the_list_reaches_back_to_the_oldest_open_bill(in_process, job, cl
     clock.advance(90 * 24 * 3600)
     machines = ListedMachines(listed(job, NOON, NOON + hours(2)))
     await BillingReconciliation(in_process.database, machines, in_process.settings, clock).reconcile()
-    assert machines.asked == [NOON]
+    assert [NOON - moment for moment in machines.asked] == [hours(24)]
     assert await cost(in_process, job) == (2 * SPOT_RATE, False)
 
 
