@@ -48,7 +48,7 @@ def is_news(report: CostReport, before: Published | None, *, estimate_micro_usd:
     growth = report.cost_micro_usd - before.cost_micro_usd
     if growth <= 0 or not report.running:
         return growth != 0
-    noticeable = estimate_micro_usd is not None and growth >= _NOTICEABLE_SHARE * estimate_micro_usd
+    noticeable = bool(estimate_micro_usd) and growth >= _NOTICEABLE_SHARE * (estimate_micro_usd or 0)
     return noticeable or before.age_s >= every_s
 
 

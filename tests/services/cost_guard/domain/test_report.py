@@ -37,5 +37,6 @@ def test_news(now, before, news) -> None:
     assert is_news(now, before, estimate_micro_usd=100_000, every_s=EVERY_S) is news
 
 
-def test_without_an_estimate_only_time_and_changes_are_news() -> None:
-    assert not is_news(report(10**9), published(0), estimate_micro_usd=None, every_s=EVERY_S)
+@pytest.mark.parametrize("estimate", [None, 0])
+def test_without_an_estimate_only_time_and_changes_are_news(estimate) -> None:
+    assert not is_news(report(10**9), published(0), estimate_micro_usd=estimate, every_s=EVERY_S)
