@@ -195,7 +195,7 @@ class MoneyMachine(RuleBasedStateMachine):
         if what != "compare":
             self.list_of_before = [machine for truth in self.books.jobs for machine in truth.listed()]
         if what != "ask":
-            self._run(self.world.reconcile(self.list_of_before))
+            self._run(self.world.reconcile(self.list_of_before, answered=what == "compare"))
             self.books.hear_list(self.list_of_before)
 
     # What holds at any time, and when all is over

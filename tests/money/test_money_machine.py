@@ -8,7 +8,7 @@ from tests.money.machine import MoneyMachine
 
 _CHECKS = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 QUICK = settings(max_examples=50, stateful_step_count=30, derandomize=True, **_CHECKS)
-LONG = settings(max_examples=1500, stateful_step_count=60, print_blob=True, **_CHECKS)
+LONG = settings(max_examples=1000, stateful_step_count=50, print_blob=True, **_CHECKS)
 
 
 def machine_in(world) -> type[MoneyMachine]:

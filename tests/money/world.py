@@ -48,12 +48,12 @@ class CrashBeforeCommit(BaseMiddleware):
 class FixedList:
     """A provisioner's answer, one machine a page."""
 
-    def __init__(self, machines: Sequence[Machine]) -> None:
-        self._machines = machines
+    def __init__(self, machines: Sequence[Machine], answered: bool) -> None:
+        self._machines, self._answered = machines, answered
 
     async def existing_since(self, moment: datetime):  # type: ignore[no-untyped-def]
         for machine in self._machines:
-            if machine.terminated_at is None or machine.terminated_at >= moment:
+            if self._answered or machine.terminated_at is None or machine.terminated_at >= moment:
                 yield (machine,)
 
 
@@ -108,11 +108,12 @@ class World:
         finally:
             self.guard.give("crash", False)
 
-    async def reconcile(self, machines: Sequence[Machine]) -> None:
+    async def reconcile(self, machines: Sequence[Machine], answered: bool = False) -> None:
+        """`answered`: this is the answer itself, otherwise all there is, of which the answer is a part."""
         async with self.database.transaction() as tx:  # the worker of the run before gave its lease back
             await tx.exec_driver_sql("DELETE FROM leases WHERE name = 'billing_reconciliation'")
         await BillingReconciliation(
-            self.database, FixedList(machines), self.settings, self.guard.clock
+            self.database, FixedList(machines, answered), self.settings, self.guard.clock
         ).reconcile()
 
     async def _open(self) -> None:

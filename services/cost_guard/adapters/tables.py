@@ -82,6 +82,7 @@ billing_reconciliations = Table(
     "billing_reconciliations",
     metadata,
     Column("finished_at", DateTime(timezone=True), primary_key=True, server_default=func.clock_timestamp()),
+    Column("asked_at", DateTime(timezone=True), nullable=False),
     Column("machines", Integer, nullable=False),
     Column("corrections", Integer, nullable=False),
 )

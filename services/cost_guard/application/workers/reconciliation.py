@@ -1,7 +1,7 @@
 """The bills against the provider's own times, hourly: events can be lost, a machine that runs is paid for."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -12,7 +12,7 @@ from chassis.database.engine import Database
 from chassis.database.leases import Lease
 from contracts.rpc.pods import Machine
 from services.cost_guard.adapters.repository import intervals, reconciliations
-from services.cost_guard.adapters.repository.intervals import MachineKey
+from services.cost_guard.adapters.repository.intervals import MachineKey, OpenBill
 from services.cost_guard.application.commands.billing import close_unlisted, correct_bill
 from services.cost_guard.application.metrics import CORRECTION_FAILURES, CORRECTIONS
 from services.cost_guard.domain.billing import BilledInterval, confirmed
@@ -21,10 +21,11 @@ from services.cost_guard.settings import Settings
 
 _log = structlog.get_logger(__name__)
 
-# Further back than any message is kept: what an event left out is found as long as the event could still come.
-_LOOK_BACK = timedelta(days=14)
+# Overlap of two comparisons: no stream keeps an event longer, and no two clocks differ by so much.
+_OVERLAP = timedelta(days=14)
 # A bill may begin later than its machine did, even later than it ended.
 _MARGIN = timedelta(days=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Correction = Callable[[AsyncConnection, Any, Settings, datetime], Awaitable[str | None]]
 
@@ -52,18 +53,19 @@ class BillingReconciliation:
 
     async def reconcile(self) -> None:
         """Idempotent. What was open before the list was asked for must stand in the list."""
+        asked_at = self._clock.now()
         async with self._database.read() as connection:
             bills = await intervals.open_bills(connection)
-        since = min([self._clock.now() - _LOOK_BACK, *(bill.since - _MARGIN for bill in bills)])
+            asked_before = await reconciliations.last_asked_at(connection)
         listed: set[MachineKey] = set()
         corrections = 0
-        async for page in self.machines.existing_since(since):
+        async for page in self.machines.existing_since(_since(asked_before, bills)):
             listed |= {(machine.job_id, machine.attempt) for machine in page}
             corrections += sum([await self._apply(correct_bill, machine) for machine in await self._differing(page)])
         unlisted = [bill for bill in bills if (bill.job_id, bill.attempt) not in listed]
         corrections += sum([await self._apply(close_unlisted, bill) for bill in unlisted])
         async with self._database.transaction() as tx:
-            await reconciliations.record(tx, len(listed), corrections)
+            await reconciliations.record(tx, asked_at, len(listed), corrections)
 
     async def _differing(self, page: Sequence[Machine]) -> list[Machine]:
         async with self._database.read() as connection:
@@ -86,6 +88,13 @@ class BillingReconciliation:
             CORRECTIONS.labels(kind).inc()
             _log.warning("billing_corrected", kind=kind, **about_job)
         return kind is not None
+
+
+def _since(asked_before: datetime | None, bills: Sequence[OpenBill]) -> datetime:
+    """Far enough back for every open bill and for all since the comparison before; the first asks for everything."""
+    if asked_before is None:
+        return _EPOCH
+    return min([asked_before - _OVERLAP, *(bill.since - _MARGIN for bill in bills)])
 
 
 def _differs(machine: Machine, known: BilledInterval | None) -> bool:

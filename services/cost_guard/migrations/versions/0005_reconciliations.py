@@ -13,6 +13,7 @@ def upgrade() -> None:
         """
         CREATE TABLE billing_reconciliations (
             finished_at TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
+            asked_at TIMESTAMPTZ NOT NULL,
             machines INTEGER NOT NULL,
             corrections INTEGER NOT NULL,
             PRIMARY KEY (finished_at)

@@ -137,9 +137,11 @@ async def test_the_bill_of_a_job_that_goes_on_stays_open_though_its_machine_is_n
 async def test_the_list_reaches_back_to_the_oldest_open_bill(in_process, job, clock) -> None:
     await in_process.deliver(job.running(NOON))
     clock.advance(90 * 24 * 3600)
-    machines = ListedMachines(listed(job, NOON, NOON + hours(2)))
-    await BillingReconciliation(in_process.database, machines, in_process.settings, clock).reconcile()
-    assert [NOON - moment for moment in machines.asked] == [hours(24)]
+    one = worker(in_process, listed(job, NOON))
+    await one.reconcile()
+    one.machines.machines = [listed(job, NOON, NOON + hours(2))]
+    await one.reconcile()
+    assert NOON - one.machines.asked[-1] == hours(24)
     assert await cost(in_process, job) == (2 * SPOT_RATE, False)
 
 
@@ -177,3 +179,16 @@ async def test_a_run_that_failed_is_made_again(in_process) -> None:
     broken.machines = ListedMachines()
     await broken.run()
     assert len(broken.machines.asked) == 1
+
+
+async def test_the_list_reaches_back_to_the_comparison_before(in_process, job, clock) -> None:
+    """However long the provisioner did not answer, a machine that nobody spoke of meanwhile is billed."""
+    await reconcile(in_process)
+    unheard = listed(job, NOON + hours(1), NOON + hours(3))
+    clock.advance(40 * 24 * 3600)
+    assert await reconcile(in_process, unheard) == {"opened": 1}
+
+
+async def test_the_first_comparison_asks_for_everything(in_process, job, clock) -> None:
+    assert await reconcile(in_process, listed(job, NOON - hours(9000), NOON - hours(8999))) == {"opened": 1}
+    assert await cost(in_process, job) == (SPOT_RATE, False)
