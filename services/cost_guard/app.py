@@ -1,39 +1,32 @@
 """Composition root of cost_guard."""
 
-from chassis.reconciler import every
 from starlette.applications import Starlette
 
 from chassis.clock import Clock
 from chassis.runtime import ServiceRuntime, worker_app
-from contracts.rpc import costs
-from contracts.streams import consumer
-from services.cost_guard.handlers import Handlers
-from services.cost_guard.queries import CostQueries
-from services.cost_guard.reconciler import CostMeter
+from services.cost_guard.adapters.provisioner import ProvisionerMachines
+from services.cost_guard.adapters.tables import metadata
+from services.cost_guard.application.workers.meter import CostMeter
+from services.cost_guard.application.workers.reconciliation import BillingReconciliation
 from services.cost_guard.settings import Settings
-from services.cost_guard.tables import metadata
+from services.cost_guard.subscribers.events import events
+from services.cost_guard.subscribers.requests import requests
+
+# How often a replica looks whether it is time: whoever comes first after a restart does not start the hour anew.
+_LOOK_S = 60.0
 
 
 def build_runtime(settings: Settings, clock: Clock | None = None) -> ServiceRuntime:
     runtime = ServiceRuntime(settings, metadata=metadata, clock=clock)
-    handlers = Handlers(settings, runtime.clock)
-    runtime.bus.consume(consumer("cost_guard_jobs"), handlers.job_handlers())
-    runtime.bus.consume(consumer("cost_guard_pods"), handlers.pod_handlers())
-    _serve(runtime, CostQueries(runtime.database, settings, runtime.clock))
+    runtime.include(events, requests)
     meter = CostMeter(runtime.database, settings, runtime.clock)
-    runtime.background("meter", lambda: every(settings.cost_tick_s, meter.tick))
+    runtime.periodic("meter", settings.cost_tick_s, meter.tick)
+    reconciliation = BillingReconciliation(
+        runtime.database, ProvisionerMachines(runtime.bus), settings, runtime.clock
+    )
+    often = min(_LOOK_S, settings.reconcile_interval_s)
+    runtime.periodic("billing_reconciliation", often, reconciliation.run)
     return runtime
-
-
-def _serve(runtime: ServiceRuntime, queries: CostQueries) -> None:
-    runtime.bus.serve(costs.ESTIMATE, queries.estimate)
-    runtime.bus.serve(costs.RESERVE, queries.reserve)
-    runtime.bus.serve(costs.RELEASE, queries.release)
-    runtime.bus.serve(costs.JOB_COST, queries.job_cost)
-    runtime.bus.serve(costs.BUDGET, queries.budget)
-    runtime.bus.serve(costs.SET_BUDGET, queries.set_budget)
-    runtime.bus.serve(costs.RATES, queries.rates)
-    runtime.bus.serve(costs.SET_RATE, queries.set_rate)
 
 
 def build_app(settings: Settings) -> Starlette:

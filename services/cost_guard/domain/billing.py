@@ -4,7 +4,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-_MICROSECONDS_PER_HOUR = 3_600_000_000
+MICROSECONDS_PER_HOUR = 3_600_000_000
+
+
+@dataclass(frozen=True)
+class RunTimes:
+    """A machine's times as its provider tells them; it runs while `until` is None."""
+
+    since: datetime
+    until: datetime | None
 
 
 @dataclass(frozen=True)
@@ -15,28 +23,53 @@ class BilledInterval:
     since: datetime
     until: datetime | None
 
-
-def cost_between(interval: BilledInterval, begin: datetime, end: datetime) -> int:
-    """Micro-dollars of the part of the interval that lies in [begin, end); half a micro-dollar rounds up."""
-    microseconds = overlap(interval, begin, end) // timedelta(microseconds=1)
-    return (microseconds * interval.rate_micro_usd_per_hour + _MICROSECONDS_PER_HOUR // 2) // _MICROSECONDS_PER_HOUR
+    @property
+    def times(self) -> RunTimes:
+        return RunTimes(self.since, self.until)
 
 
-def overlap(interval: BilledInterval, begin: datetime, end: datetime) -> timedelta:
-    """Never negative: a clock that ran backwards costs nothing."""
-    since, until = max(interval.since, begin), min(interval.until or end, end)
-    return max(timedelta(0), until - since)
+def began(known: RunTimes | None, since: datetime) -> RunTimes:
+    """The first word of a machine. What is known already stands: it may have ended before this was heard."""
+    return known or RunTimes(since, None)
 
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+def confirmed(known: RunTimes | None, since: datetime | None, until: datetime | None) -> RunTimes | None:
+    """The provider's own word, which corrects what is known; None for a machine that never ran.
+
+    An end is never taken back: a list can be older than an event.
+    """
+    since = since or (known.since if known else None)
+    until = until or (known.until if known else None)
+    return None if since is None else RunTimes(since, until)
+
+
+def correction_kind(known: RunTimes | None, new: RunTimes) -> str:
+    """`opened` (never heard of), `closed` (its end was never heard) or `corrected`."""
+    if known is None:
+        return "opened"
+    return "closed" if known.until is None and new.until is not None else "corrected"
+
+
+def cost(microseconds: int, rate_micro_usd_per_hour: int) -> int:
+    """Micro-dollars; half a micro-dollar rounds up."""
+    return (microseconds * rate_micro_usd_per_hour + MICROSECONDS_PER_HOUR // 2) // MICROSECONDS_PER_HOUR
+
+
+def billed_time(interval: BilledInterval, now: datetime) -> timedelta:
+    """Never negative: a clock that ran backwards costs nothing. A closed interval does not ask what time it is."""
+    return max(timedelta(0), (interval.until or now) - interval.since)
 
 
 def total_cost(intervals: Iterable[BilledInterval], now: datetime) -> int:
-    return sum(cost_between(interval, _EPOCH, now) for interval in intervals)
+    return sum(_cost(billed_time(interval, now), interval) for interval in intervals)
 
 
 def billed_seconds(intervals: Iterable[BilledInterval], now: datetime) -> float:
-    return sum(overlap(interval, _EPOCH, now).total_seconds() for interval in intervals)
+    return sum(billed_time(interval, now).total_seconds() for interval in intervals)
+
+
+def _cost(time: timedelta, interval: BilledInterval) -> int:
+    return cost(time // timedelta(microseconds=1), interval.rate_micro_usd_per_hour)
 
 
 def month_of(moment: datetime) -> str:
@@ -49,8 +82,3 @@ def month_bounds(month: str) -> tuple[datetime, datetime]:
     begin = datetime(year, number, 1, tzinfo=UTC)
     end = datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC)
     return begin, end
-
-
-def spent_in_month(intervals: Iterable[BilledInterval], month: str, now: datetime) -> int:
-    begin, end = month_bounds(month)
-    return sum(cost_between(interval, begin, min(end, now)) for interval in intervals)

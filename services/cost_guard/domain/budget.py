@@ -1,4 +1,4 @@
-"""What the budget allows, and when it must be said."""
+"""What the budget allows, and when people must hear of it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,11 +22,6 @@ class BudgetState:
     @property
     def used_percent(self) -> float:
         return 100.0 * self.spent_micro_usd / self.limit_micro_usd if self.limit_micro_usd else 100.0
-
-
-def still_reserved(reserved_micro_usd: int, cost_micro_usd: int) -> int:
-    """The part of a reservation that its job has not spent yet."""
-    return max(0, reserved_micro_usd - cost_micro_usd)
 
 
 def refusal(state: BudgetState, needed_micro_usd: int) -> str | None:

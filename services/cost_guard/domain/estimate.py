@@ -11,6 +11,14 @@ from services.cost_guard.domain.throughput import PRIORS, Duration, physical_dur
 RateTable = Mapping[tuple[GpuType, PricingTier], int]
 
 
+class RateUnknown(LookupError):
+    """No hourly rate is known for this GPU and tier."""
+
+    def __init__(self, gpu_type: GpuType, tier: PricingTier) -> None:
+        super().__init__(f"there is no hourly rate for {gpu_type.value} as {tier.value}")
+        self.gpu_type, self.tier = gpu_type, tier
+
+
 @dataclass(frozen=True)
 class Workload:
     """What is computed: tokens of all epochs, tokens of all evaluations, optimizer steps."""
@@ -56,11 +64,20 @@ def cost_micro_usd(rate_micro_usd_per_hour: int, seconds: float) -> int:
 def rate_of(rates: RateTable, gpu_type: GpuType, tier: PricingTier) -> int:
     """The rate to plan with; `auto` may end up on-demand, so it is planned with the dearer of both.
 
-    Raises KeyError when no rate is known.
+    Raises RateUnknown.
     """
-    if tier is PricingTier.AUTO:
-        return max(rates[gpu_type, PricingTier.SPOT], rates[gpu_type, PricingTier.ON_DEMAND])
-    return rates[gpu_type, tier]
+    tiers = (PricingTier.SPOT, PricingTier.ON_DEMAND) if tier is PricingTier.AUTO else (tier,)
+    try:
+        return max(rates[gpu_type, one] for one in tiers)
+    except KeyError:
+        raise RateUnknown(gpu_type, tier) from None
+
+
+def offered(rates: RateTable, gpu_type: GpuType, chosen: PricingTier) -> list[tuple[PricingTier, int]]:
+    """The chosen tier first, then the others that have a price of their own. Raises RateUnknown."""
+    others = [tier for tier in (PricingTier.SPOT, PricingTier.ON_DEMAND) if tier is not chosen]
+    known = [tier for tier in others if (gpu_type, tier) in rates]
+    return [(tier, rate_of(rates, gpu_type, tier)) for tier in (chosen, *known)]
 
 
 def explain(priced: Priced) -> str:

@@ -1,84 +1,39 @@
-"""A running cost_guard over real PostgreSQL and NATS, and a caller that asks and tells it things."""
+"""A running cost_guard over real PostgreSQL and NATS, and one without servers but PostgreSQL."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest_asyncio
 
-from chassis.messaging.bus import Bus
 from chassis.clock import FakeClock
+from chassis.messaging.bus import Bus
 from contracts.envelope import EventData, new_event
-from contracts.events import JobCompleted, PodRunning, PodTerminated
-from contracts.gpus import GpuType, PricingTier
-from contracts.identifiers import uuid7
-from contracts.presets import PRESETS
 from contracts.registry import parse_event
-from contracts.rpc.costs import JOB_COST, RESERVE, EstimateRequest, JobCost, JobCostQuery, ReserveReply, ReserveRequest
+from contracts.rpc.costs import JOB_COST, RESERVE, JobCost, JobCostQuery, ReserveReply
 from services.cost_guard.app import build_runtime
 from services.cost_guard.settings import Settings
-
-NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+from tests.services.cost_guard.examples import NOON, Job
+from tests.services.cost_guard.in_process import guard_in_process
 
 
 class Caller:
+    """Asks a running cost_guard as job_api does, and publishes what others publish."""
+
     def __init__(self, bus: Bus, jetstream: Any, clock: FakeClock) -> None:
         self.bus, self.jetstream, self.clock = bus, jetstream, clock
 
-    def request(
-        self, workspace_id: UUID, tier: PricingTier = PricingTier.SPOT, gpu=GpuType.H100_PCIE_80GB
-    ) -> EstimateRequest:
-        return EstimateRequest(
-            workspace_id=workspace_id,
-            gpu_type=gpu,
-            pricing_tier=tier,
-            conversations=242,
-            tokens=705_000,
-            base_model="llama",
-            hyperparameters=PRESETS["balanced"].hyperparameters,
-        )
+    async def reserve(self, job: Job, **choice: Any) -> ReserveReply:
+        return await self.bus.request(RESERVE, job.reserve(**choice), timeout_s=20)
 
-    async def reserve(self, workspace_id: UUID, job_id: UUID, **choice: Any) -> ReserveReply:
-        request = ReserveRequest(
-            job_id=job_id, job_name="x", requested_by="me", estimate=self.request(workspace_id, **choice)
-        )
-        return await self.bus.request(RESERVE, request, timeout_s=20)
-
-    async def tell(self, data: EventData) -> None:
+    async def publish(self, data: EventData) -> None:
         event = new_event(data, source="/test", time=self.clock.now())
         await self.jetstream.publish(event.subject, event.to_bytes(), headers={"Nats-Msg-Id": str(event.id)})
 
-    def machine(self, job_id: UUID, workspace_id: UUID, attempt: int = 1, tier=PricingTier.SPOT) -> dict[str, Any]:
-        return {
-            "job_id": job_id,
-            "workspace_id": workspace_id,
-            "attempt": attempt,
-            "pod_name": f"job-{job_id}-a{attempt}",
-            "provider": "fake",
-            "gpu_type": GpuType.H100_PCIE_80GB,
-            "pricing_tier": tier,
-        }
+    async def cost(self, job: Job) -> JobCost:
+        return await self.bus.request(JOB_COST, JobCostQuery(**job.ids))
 
-    async def run(
-        self, job_id: UUID, workspace_id: UUID, since: datetime, until: datetime | None = None, attempt: int = 1
-    ) -> None:
-        machine = self.machine(job_id, workspace_id, attempt)
-        await self.tell(PodRunning(**machine, provider_pod_id="1", running_since=since))
-        if until:
-            await self.tell(PodTerminated(**machine, running_since=since, terminated_at=until))
-
-    async def complete(self, job_id: UUID, workspace_id: UUID) -> None:
-        await self.tell(
-            JobCompleted(
-                job_id=job_id, workspace_id=workspace_id, job_name="x", created_by="me", completed_at=self.clock.now()
-            )
-        )
-
-    async def cost(self, job_id: UUID, workspace_id: UUID) -> JobCost:
-        return await self.bus.request(JOB_COST, JobCostQuery(job_id=job_id, workspace_id=workspace_id))
-
-    async def said(self, kind: type[EventData], job_or_workspace: UUID, count: int = 1) -> list[Any]:
+    async def published(self, kind: type[EventData], job_or_workspace: UUID, count: int = 1) -> list[Any]:
         """At least `count` events of this kind about this job or workspace; waits for them."""
         for _ in range(200):
             found = [
@@ -89,7 +44,7 @@ class Caller:
             if len(found) >= count:
                 return found
             await asyncio.sleep(0.05)
-        raise AssertionError(f"{kind.__name__} was not said")
+        raise AssertionError(f"{kind.__name__} was not published")
 
     async def _all(self) -> list[Any]:
         last = (await self.jetstream.stream_info("COSTS")).state.last_seq
@@ -104,24 +59,40 @@ async def clock() -> FakeClock:
 @pytest_asyncio.fixture
 async def guard(fresh_database, settings_for, topology, clock):
     database = await fresh_database("services.cost_guard")
-    settings = Settings(**settings_for("cost_guard", database_url=database.url, cost_tick_s=0.2))
+    settings = Settings(**settings_for("cost_guard", database_url=database.url, cost_tick_s=0.2, cost_publish_s=0.2))
     runtime = build_runtime(settings, clock=clock)
     async with runtime.lifespan():
         yield runtime
 
 
 @pytest_asyncio.fixture
-async def caller(guard, settings_for, jetstream, clock):
-    bus = Bus(Settings(**settings_for("job_api")))
-    await bus.start()
-    yield Caller(bus, jetstream, clock)
-    await bus.stop()
+async def caller_of(settings_for, jetstream, clock):
+    """`await caller_of()`: somebody who speaks to whatever cost_guard runs."""
+    buses = []
+
+    async def make() -> Caller:
+        bus = Bus(Settings(**settings_for("job_api")))
+        await bus.start()
+        buses.append(bus)
+        return Caller(bus, jetstream, clock)
+
+    yield make
+    for bus in buses:
+        await bus.stop()
 
 
 @pytest_asyncio.fixture
-async def job() -> tuple[UUID, UUID]:
-    return uuid7(), uuid7()
+async def caller(guard, caller_of):
+    return await caller_of()
 
 
-def hours(count: float) -> timedelta:
-    return timedelta(hours=count)
+@pytest_asyncio.fixture
+async def job() -> Job:
+    return Job()
+
+
+@pytest_asyncio.fixture
+async def in_process(fresh_database, clock):
+    """Its subscribers without NATS and without the meter; see in_process.py."""
+    async with guard_in_process(await fresh_database("services.cost_guard"), Settings(), clock) as guard:
+        yield guard

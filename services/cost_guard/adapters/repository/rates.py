@@ -8,10 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.gpus import GpuType, PricingTier
 from contracts.rpc.costs import GpuRate
-from services.cost_guard.tables import gpu_rates
+from services.cost_guard.adapters.tables import gpu_rates
 
 
-async def rates_at(connection: AsyncConnection, at: datetime) -> dict[tuple[GpuType, PricingTier], GpuRate]:
+async def valid_at(connection: AsyncConnection, at: datetime) -> dict[tuple[GpuType, PricingTier], GpuRate]:
     """The rate of every GPU and tier that was valid at this moment."""
     query = (
         select(gpu_rates)
@@ -23,7 +23,7 @@ async def rates_at(connection: AsyncConnection, at: datetime) -> dict[tuple[GpuT
     return {(row.gpu_type, row.pricing_tier): row for row in rows}
 
 
-async def save_rate(tx: AsyncConnection, rate: GpuRate, changed_by: str) -> None:
+async def save(tx: AsyncConnection, rate: GpuRate, changed_by: str) -> None:
     row = rate.model_dump(mode="json") | {"valid_from": rate.valid_from, "changed_by": changed_by}
     statement = insert(gpu_rates).values(row)
     await tx.execute(

@@ -1,5 +1,5 @@
 from sqlalchemy import BigInteger, Boolean, Column, DateTime, Float, Index, Integer, MetaData, Table, Text, func, text
-from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
 from chassis.messaging.tables import add_messaging_tables
 
@@ -26,7 +26,8 @@ budgets = Table(
     Column("changed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
 
-# What the guard knows of a job. A reservation is the upper end of the estimate, held until `ended_at`.
+# What the guard knows of a job. A reservation is the upper end of the estimate, held until `ended_at`. The newest try
+# to start is the one that counts; `closed_reservations` are those before it and those that were released.
 jobs = Table(
     "jobs",
     metadata,
@@ -34,18 +35,25 @@ jobs = Table(
     Column("workspace_id", UUID(as_uuid=True), nullable=False),
     Column("reservation_id", UUID(as_uuid=True)),
     Column("reserved_micro_usd", BigInteger, nullable=False, server_default="0"),
+    Column("closed_reservations", ARRAY(UUID(as_uuid=True)), nullable=False, server_default=text("'{}'")),
     Column("estimate_micro_usd", BigInteger),
     Column("estimate", JSONB),
     Column("physical_s", Float),
     Column("estimate_key", Text),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("started_at", DateTime(timezone=True)),
     Column("ended_at", DateTime(timezone=True)),
     Column("outcome", Text),
     Column("overrun_said", Boolean, nullable=False, server_default=text("false")),
-    # The final cost is said once, when the job has ended and its last machine is gone.
+    # The final cost is published once, when the job has ended and its last machine is gone.
     Column("settled_at", DateTime(timezone=True)),
     Column("settled_micro_usd", BigInteger),
     Column("log_error", Float),
+    # The last `cost.updated`.
+    Column("published_at", DateTime(timezone=True)),
+    Column("published_micro_usd", BigInteger),
+    Column("published_running", Boolean),
+    Column("published_final", Boolean),
     Index(
         "jobs_open_reservations", "workspace_id", postgresql_where=text("ended_at IS NULL AND reserved_micro_usd > 0")
     ),
@@ -53,7 +61,7 @@ jobs = Table(
     Index("jobs_unsettled", "job_id", postgresql_where=text("settled_at IS NULL")),
 )
 
-# One row per machine; open while `terminated_at` is null. Append-only apart from the end.
+# One row per machine; open while `terminated_at` is null. Times are the provider's.
 billing_intervals = Table(
     "billing_intervals",
     metadata,
@@ -69,7 +77,17 @@ billing_intervals = Table(
     Index("billing_intervals_open", "job_id", postgresql_where=text("terminated_at IS NULL")),
 )
 
-# What was said about a budget: once per month and level.
+# Finished comparisons of the bills with the provisioner's list of machines.
+billing_reconciliations = Table(
+    "billing_reconciliations",
+    metadata,
+    Column("finished_at", DateTime(timezone=True), primary_key=True, server_default=func.clock_timestamp()),
+    Column("asked_at", DateTime(timezone=True), nullable=False),
+    Column("machines", Integer, nullable=False),
+    Column("corrections", Integer, nullable=False),
+)
+
+# What was published about a budget: once per month and level.
 alerts = Table(
     "alerts",
     metadata,

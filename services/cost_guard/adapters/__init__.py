@@ -1,0 +1,1 @@
+"""SQL, and what the provisioner is asked."""

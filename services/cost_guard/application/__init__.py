@@ -1,0 +1,1 @@
+"""Use cases: money reserved, billed, reported."""

@@ -1,0 +1,1 @@
+"""What changes money: requests of job_api, and what happened to jobs and machines."""

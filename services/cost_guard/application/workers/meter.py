@@ -1,0 +1,62 @@
+"""The meter of running machines."""
+
+from uuid import UUID
+
+import structlog
+
+from chassis.clock import Clock
+from chassis.database.engine import Database
+from chassis.database.leases import Lease
+from services.cost_guard.adapters.repository import jobs
+from services.cost_guard.application.budget_alerts import publish_alerts
+from services.cost_guard.application.cost_reports import report_cost
+from services.cost_guard.application.metrics import METER_FAILURES
+from services.cost_guard.settings import Settings
+
+_log = structlog.get_logger(__name__)
+
+
+class CostMeter:
+    """One replica meters at a time; another takes over two ticks after the last sign of life."""
+
+    def __init__(self, database: Database, settings: Settings, clock: Clock) -> None:
+        self._database, self._settings, self._clock = database, settings, clock
+        self._lease = Lease(database, "meter", duration_s=2 * settings.cost_tick_s)
+
+    async def tick(self) -> None:
+        """Report every job that costs money now, then look at the budgets: one short transaction each.
+
+        What fails is left for the next tick. Raises the last error when nothing succeeded.
+        """
+        if not await self._lease.hold():
+            return
+        async with self._database.read() as connection:
+            due = await jobs.metered(connection)
+        errors = [await self._report(job_id, workspace_id) for job_id, workspace_id in due]
+        errors += [await self._alert(workspace_id) for workspace_id in sorted({workspace for _, workspace in due})]
+        if errors and all(errors):
+            raise next(error for error in reversed(errors) if error)
+
+    async def _report(self, job_id: UUID, workspace_id: UUID) -> Exception | None:
+        try:
+            if await self._lease.hold():
+                async with self._database.transaction() as tx:
+                    await report_cost(tx, job_id, workspace_id, self._settings, self._clock.now())
+        except Exception as error:
+            return _failed(error, job_id=str(job_id))
+        return None
+
+    async def _alert(self, workspace_id: UUID) -> Exception | None:
+        try:
+            if await self._lease.hold():
+                async with self._database.transaction() as tx:
+                    await publish_alerts(tx, workspace_id, self._settings, self._clock.now())
+        except Exception as error:
+            return _failed(error, workspace_id=str(workspace_id))
+        return None
+
+
+def _failed(error: Exception, **about: str) -> Exception:
+    METER_FAILURES.inc()
+    _log.error("not_metered", error=repr(error)[:300], **about)
+    return error

@@ -1,0 +1,35 @@
+"""What the guard knows of one job's money."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.cost_guard.domain.report import Published
+
+DELETED = "deleted"
+
+
+@dataclass(frozen=True)
+class JobAccount:
+    """One row. `estimate` is the answer that was reserved for; `outcome` names the event that ended the job."""
+
+    job_id: UUID
+    workspace_id: UUID
+    reservation_id: UUID | None = None
+    reserved_micro_usd: int = 0
+    closed_reservations: tuple[UUID, ...] = ()
+    estimate: dict[str, Any] | None = None
+    estimate_micro_usd: int | None = None
+    physical_s: float | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    outcome: str | None = None
+    overrun_published: bool = False
+    settled_micro_usd: int | None = None
+    published: Published | None = None
+
+    @property
+    def is_pending(self) -> bool:
+        """Neither started nor ended, as far as was heard."""
+        return self.started_at is None and self.ended_at is None

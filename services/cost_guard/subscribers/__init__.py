@@ -1,0 +1,1 @@
+"""What cost_guard subscribes to and answers."""

@@ -1,0 +1,8 @@
+"""What handlers are given beside their message."""
+
+from typing import Annotated
+
+from chassis.messaging.context import FromContext
+from services.cost_guard.settings import Settings
+
+WithSettings = Annotated[Settings, FromContext("settings")]
