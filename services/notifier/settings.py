@@ -1,6 +1,7 @@
 from pydantic import Field, SecretStr
 
 from chassis.settings import ServiceSettings
+from services.notifier.domain.addresses import Audience
 
 
 class Settings(ServiceSettings):
@@ -22,3 +23,10 @@ class Settings(ServiceSettings):
     retry_delays_s: tuple[float, ...] = (5, 30, 120, 600, 1800, 7200, 18_000, 36_000)
     send_timeout_s: float = Field(default=15.0, gt=0)
     poll_s: float = Field(default=5.0, gt=0)
+
+    @property
+    def audience(self) -> Audience:
+        return Audience(
+            slack=bool(self.slack_webhook_url.get_secret_value()), email=bool(self.smtp_host),
+            recipients=self.email_to, job_creator=self.email_job_creator,
+        )

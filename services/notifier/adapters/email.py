@@ -4,7 +4,7 @@ from email.message import EmailMessage
 
 import aiosmtplib
 
-from services.notifier.ports import DeliveryFailed, Letter
+from services.notifier.ports import DeliveryFailed, Notification
 from services.notifier.settings import Settings
 
 
@@ -12,11 +12,11 @@ class EmailSender:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    async def send(self, letter: Letter) -> None:
+    async def send(self, notification: Notification) -> None:
         settings = self._settings
         try:
             await aiosmtplib.send(
-                _message(letter, settings.email_from),
+                _message(notification, settings.email_from),
                 hostname=settings.smtp_host,
                 port=settings.smtp_port,
                 username=settings.smtp_username or None,
@@ -34,10 +34,10 @@ class EmailSender:
             raise DeliveryFailed(f"the mail server is not reachable: {error}") from error
 
 
-def _message(letter: Letter, sender: str) -> EmailMessage:
+def _message(notification: Notification, sender: str) -> EmailMessage:
     message = EmailMessage()
-    message["From"], message["To"] = sender, letter.recipient
-    message["Subject"] = " ".join(letter.title.split())  # a job's name may not add header lines
-    message["Message-ID"] = f"<{letter.delivery_id}@brightrun>"
-    message.set_content("\n".join((*letter.lines, "", letter.link)).rstrip() + "\n")
+    message["From"], message["To"] = sender, notification.recipient
+    message["Subject"] = " ".join(notification.title.split())  # a job's name may not add header lines
+    message["Message-ID"] = f"<{notification.delivery_id}@brightrun>"
+    message.set_content("\n".join((*notification.lines, "", notification.link)).rstrip() + "\n")
     return message

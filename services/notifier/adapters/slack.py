@@ -7,7 +7,7 @@ from urllib.error import URLError
 
 from slack_sdk.webhook import WebhookClient
 
-from services.notifier.ports import DeliveryFailed, DeliveryUncertain, Letter
+from services.notifier.ports import DeliveryFailed, DeliveryUncertain, Notification
 
 _GONE = {400, 403, 404, 410}
 
@@ -17,9 +17,9 @@ class SlackSender:
         # Its own retry handlers are off: a retry is a decision of the schedule and is recorded.
         self._client = WebhookClient(webhook_url, timeout=int(timeout_s), retry_handlers=[])
 
-    async def send(self, letter: Letter) -> None:
+    async def send(self, notification: Notification) -> None:
         try:
-            response = await asyncio.to_thread(self._client.send, text=letter.title, blocks=_blocks(letter))
+            response = await asyncio.to_thread(self._client.send, text=notification.title, blocks=_blocks(notification))
         except (TimeoutError, socket.timeout) as error:  # noqa: UP041  urllib raises either, by phase
             raise DeliveryUncertain("Slack did not answer in time") from error
         except (URLError, OSError) as error:
@@ -38,10 +38,10 @@ def _refusal(response: Any) -> DeliveryFailed:
     )
 
 
-def _blocks(letter: Letter) -> list[dict[str, Any]]:
+def _blocks(notification: Notification) -> list[dict[str, Any]]:
     """Plain text only: nothing that a job's name contains becomes markup."""
-    lines = [*letter.lines, *([letter.link] if letter.link else [])]
+    lines = [*notification.lines, *([notification.link] if notification.link else [])]
     return [
-        {"type": "header", "text": {"type": "plain_text", "text": letter.title[:150]}},
+        {"type": "header", "text": {"type": "plain_text", "text": notification.title[:150]}},
         {"type": "section", "text": {"type": "plain_text", "text": "\n".join(lines)[:2900]}},
     ]

@@ -12,15 +12,16 @@ from sqlalchemy import Row
 from chassis.clock import Clock
 from chassis.database.engine import Database
 from contracts.identifiers import uuid7
-from services.notifier import repository
-from services.notifier.domain import Channel, retry_after
-from services.notifier.ports import DeliveryFailed, DeliveryUncertain, Letter, Sender
+from services.notifier.adapters import repository
+from services.notifier.domain.addresses import Channel
+from services.notifier.domain.retries import retry_after
+from services.notifier.ports import DeliveryFailed, DeliveryUncertain, Notification, Sender
 from services.notifier.settings import Settings
 
 log = structlog.get_logger(__name__)
 
 
-class Postman:
+class DeliveryWorker:
     def __init__(
         self,
         database: Database,
@@ -68,7 +69,7 @@ class Postman:
     async def _attempt(self, row: Row[Any]) -> dict[str, Any]:
         """What to write into the row after one try."""
         try:
-            await self._senders[Channel(row.channel)].send(self._letter(row))
+            await self._senders[Channel(row.channel)].send(self._notification(row))
         except DeliveryUncertain as error:
             return {"status": "unknown", "last_error": str(error)}
         except DeliveryFailed as error:
@@ -77,20 +78,15 @@ class Postman:
 
     def _failed(self, row: Row[Any], error: DeliveryFailed) -> dict[str, Any]:
         failures = row.failures + 1
-        retry = retry_after(failures, self._settings.retry_delays_s, self._clock.now(), error.retry_after_s)
-        log.warning(
-            "delivery failed",
-            delivery_id=str(row.id),
-            channel=row.channel,
-            failures=failures,
-            error=str(error),
-            next_try_at=str(retry.at),
-        )
-        if error.permanent or retry.at is None:
+        pause = retry_after(failures, self._settings.retry_delays_s, error.retry_after_s)
+        log.warning("delivery failed", delivery_id=str(row.id), channel=row.channel, failures=failures,
+                    error=str(error), again_in=str(pause))
+        if error.permanent or pause is None:
             return {"status": "failed", "failures": failures, "last_error": str(error)}
-        return {"status": "pending", "failures": failures, "last_error": str(error), "next_try_at": retry.at}
+        next_try_at = self._clock.now() + pause
+        return {"status": "pending", "failures": failures, "last_error": str(error), "next_try_at": next_try_at}
 
-    def _letter(self, row: Row[Any]) -> Letter:
+    def _notification(self, row: Row[Any]) -> Notification:
         base = self._settings.public_url.rstrip("/")
         link = f"{base}/api/training/jobs/{row.job_id}" if base and row.job_id else ""
-        return Letter(row.id, row.recipient, row.content["title"], tuple(row.content["lines"]), link)
+        return Notification(row.id, row.recipient, row.content["title"], tuple(row.content["lines"]), link)

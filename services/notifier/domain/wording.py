@@ -1,9 +1,6 @@
-"""What is worth telling, in which words, and when to try again."""
+"""What is worth telling, and in which words."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import timedelta
 from functools import singledispatch
 from uuid import UUID
 
@@ -17,42 +14,7 @@ from contracts.events import (
     PodInterrupted,
 )
 from contracts.money import format_usd
-
-
-class Channel(StrEnum):
-    SLACK = "slack"
-    EMAIL = "email"
-    LOG = "log"
-
-
-@dataclass(frozen=True)
-class Message:
-    """`dedup_key` names the happening, not the event: one interruption is reported by pod and provisioner alike."""
-
-    kind: str
-    dedup_key: str
-    workspace_id: UUID
-    job_id: UUID | None
-    title: str
-    lines: tuple[str, ...]
-    creator: str = ""
-
-    def text(self) -> str:
-        return "\n".join((self.title, "", *self.lines))
-
-
-@dataclass(frozen=True)
-class Retry:
-    """When to try again; `at` is None when the delivery is given up."""
-
-    at: datetime | None
-
-
-def retry_after(failures: int, delays_s: Sequence[float], now: datetime, asked_s: float | None = None) -> Retry:
-    """`failures` counts this one. A receiver that asks for a pause (`Retry-After`) gets at least that."""
-    if failures > len(delays_s):
-        return Retry(None)
-    return Retry(now + timedelta(seconds=max(delays_s[failures - 1], asked_s or 0.0)))
+from services.notifier.domain.messages import Message
 
 
 @singledispatch

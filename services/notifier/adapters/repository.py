@@ -10,9 +10,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.identifiers import uuid7
-from services.notifier.domain import Message
-from services.notifier.ports import Address
-from services.notifier.tables import deliveries
+from services.notifier.adapters.tables import deliveries
+from services.notifier.domain.addresses import Address
+from services.notifier.domain.messages import Message
 
 WAKE_CHANNEL = "deliveries"
 
