@@ -25,9 +25,7 @@ def build_runtime(
     """`senders`: instead of those that the settings name."""
     runtime = ServiceRuntime(settings, metadata=metadata, clock=clock)
     runtime.include(subscribers.events)
-    worker = DeliveryWorker(
-        runtime.database, senders or senders_of(settings), settings, runtime.clock, runtime.registry
-    )
+    worker = DeliveryWorker(runtime.database, senders or senders_of(settings), settings, runtime.registry)
     runtime.periodic(
         "delivery", settings.poll_s, worker.deliver_due, woken_by=PgListener(runtime.database.url, WAKE_CHANNEL)
     )
@@ -35,7 +33,8 @@ def build_runtime(
 
 
 def senders_of(settings: Settings) -> Mapping[Channel, Sender]:
-    slack = SlackSender(settings.slack_webhook_url.get_secret_value(), settings.send_timeout_s)
+    url = settings.slack_webhook_url.get_secret_value()
+    slack = SlackSender(url, settings.send_timeout_s, settings.send_limit_s)
     return {Channel.SLACK: slack, Channel.EMAIL: EmailSender(settings), Channel.LOG: LogSender()}
 
 

@@ -6,7 +6,7 @@ from chassis.messaging.tables import add_messaging_tables
 metadata = MetaData()
 add_messaging_tables(metadata, publishes=False)
 
-# status: pending -> sending -> sent | pending (tried again) | failed (given up) | unknown (crashed while sending).
+# What the statuses mean: services/notifier/domain/results.py. Times are the database's.
 deliveries = Table(
     "deliveries",
     metadata,

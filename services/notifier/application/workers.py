@@ -9,12 +9,11 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter
 from sqlalchemy import Row
 
-from chassis.clock import Clock
 from chassis.database.engine import Database
 from contracts.identifiers import uuid7
 from services.notifier.adapters import repository
 from services.notifier.domain.addresses import Channel
-from services.notifier.domain.retries import retry_after
+from services.notifier.domain.results import Result, Status, failed
 from services.notifier.ports import DeliveryFailed, DeliveryUncertain, Notification, Sender
 from services.notifier.settings import Settings
 
@@ -22,16 +21,13 @@ log = structlog.get_logger(__name__)
 
 
 class DeliveryWorker:
+    """Any number of replicas may run one: a delivery belongs to the token it was claimed with, for `lease_s`."""
+
     def __init__(
-        self,
-        database: Database,
-        senders: Mapping[Channel, Sender],
-        settings: Settings,
-        clock: Clock,
-        registry: CollectorRegistry,
+        self, database: Database, senders: Mapping[Channel, Sender], settings: Settings, registry: CollectorRegistry
     ) -> None:
-        self._database, self._senders, self._settings, self._clock = database, senders, settings, clock
-        self._sent = Counter(
+        self._database, self._senders, self._settings = database, senders, settings
+        self._results = Counter(
             "notifier_deliveries", "Deliveries by channel and result", ["channel", "result"], registry=registry
         )
 
@@ -43,48 +39,49 @@ class DeliveryWorker:
 
     async def _report_crashed(self) -> None:
         async with self._database.transaction() as tx:
-            crashed = await repository.mark_crashed(tx, self._clock.now())
+            crashed = await repository.mark_crashed(tx)
         for row in crashed:
-            self._sent.labels(row.channel, "unknown").inc()
+            self._results.labels(row.channel, Status.UNKNOWN).inc()
             log.error(
                 "a sender ended while sending; the message may or may not have arrived",
-                delivery_id=str(row.id),
-                channel=row.channel,
-                kind=row.kind,
+                delivery_id=str(row.id), channel=row.channel, kind=row.kind,
             )
 
     async def _claim(self) -> tuple[Row[Any], UUID] | None:
         """One at a time: a crash leaves at most one delivery of which nobody knows whether it arrived."""
-        token, lease = uuid7(), timedelta(seconds=4 * self._settings.send_timeout_s)
+        token = uuid7()
         async with self._database.transaction() as tx:
-            row = await repository.claim_due(tx, token, self._clock.now(), lease)
+            row = await repository.claim_due(tx, token, timedelta(seconds=self._settings.lease_s))
         return None if row is None else (row, token)
 
     async def _deliver(self, row: Row[Any], token: UUID) -> None:
         result = await self._attempt(row)
-        self._sent.labels(row.channel, result["status"]).inc()
+        self._results.labels(row.channel, result.status).inc()
         async with self._database.transaction() as tx:
-            await repository.finish(tx, row.id, token, **result)
+            recorded = await repository.finish(tx, row.id, token, result)
+        if not recorded:
+            log.error(
+                "a delivery ended after its lease; its result is dropped",
+                delivery_id=str(row.id), channel=row.channel, result=result.status,
+            )
 
-    async def _attempt(self, row: Row[Any]) -> dict[str, Any]:
-        """What to write into the row after one try."""
+    async def _attempt(self, row: Row[Any]) -> Result:
         try:
             await self._senders[Channel(row.channel)].send(self._notification(row))
         except DeliveryUncertain as error:
-            return {"status": "unknown", "last_error": str(error)}
+            return Result(Status.UNKNOWN, row.failures, str(error))
         except DeliveryFailed as error:
             return self._failed(row, error)
-        return {"status": "sent", "sent_at": self._clock.now(), "last_error": None}
+        return Result(Status.SENT, row.failures)
 
-    def _failed(self, row: Row[Any], error: DeliveryFailed) -> dict[str, Any]:
-        failures = row.failures + 1
-        pause = retry_after(failures, self._settings.retry_delays_s, error.retry_after_s)
-        log.warning("delivery failed", delivery_id=str(row.id), channel=row.channel, failures=failures,
-                    error=str(error), again_in=str(pause))
-        if error.permanent or pause is None:
-            return {"status": "failed", "failures": failures, "last_error": str(error)}
-        next_try_at = self._clock.now() + pause
-        return {"status": "pending", "failures": failures, "last_error": str(error), "next_try_at": next_try_at}
+    def _failed(self, row: Row[Any], error: DeliveryFailed) -> Result:
+        result = failed(
+            row.failures + 1, str(error), permanent=error.permanent, asked_s=error.retry_after_s,
+            delays_s=self._settings.retry_delays_s,
+        )
+        log.warning("delivery failed", delivery_id=str(row.id), channel=row.channel, failures=result.failures,
+                    error=result.error, again_in=str(result.again_in))
+        return result
 
     def _notification(self, row: Row[Any]) -> Notification:
         base = self._settings.public_url.rstrip("/")

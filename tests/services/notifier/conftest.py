@@ -96,8 +96,10 @@ class World:
         self.database, self._jetstream, self._build = database, jetstream, build
 
     @asynccontextmanager
-    async def notifier(self, **settings: Any) -> AsyncIterator[ServiceRuntime]:
-        runtime = build_runtime(self._build(**settings))
+    async def notifier(
+        self, senders: Any = None, clock: Any = None, **settings: Any
+    ) -> AsyncIterator[ServiceRuntime]:
+        runtime = build_runtime(self._build(**settings), senders=senders, clock=clock)
         async with runtime.lifespan():
             yield runtime
 

@@ -6,6 +6,9 @@ from sqlalchemy import update
 from contracts.example_events import examples
 from contracts.identifiers import uuid7
 from services.notifier.adapters.tables import deliveries
+from services.notifier.domain.addresses import Channel
+from tests.services.notifier.adapters.faulty_server import faulty
+from tests.services.notifier.adapters.test_slack import read_all
 
 
 def about(stem: str, **changes):
@@ -97,6 +100,41 @@ async def test_a_silent_slack_is_not_told_twice(world, webhook) -> None:
         await world.tell(about("job.completed"))
         await world.settled("unknown")
     assert webhook.tries == 1
+
+
+async def test_a_slack_that_hangs_up_after_the_request_is_not_told_twice(world) -> None:
+    with faulty(read_all) as slack:
+        url = f"http://127.0.0.1:{slack.port}/services/T0/B0/secret"
+        async with world.notifier(slack_webhook_url=url, retry_delays_s=(0.1, 0.1, 0.1)):
+            await world.tell(about("job.completed"))
+            rows = await world.settled("unknown")
+            await asyncio.sleep(0.7)
+    assert (slack.clients, rows[0].failures) == (1, 0)
+    assert "secret" not in rows[0].last_error
+
+
+async def test_a_sender_that_breaks_is_seen_and_the_others_are_told(world) -> None:
+    class Broken:
+        calls = 0
+
+        async def send(self, notification) -> None:
+            self.calls += 1
+            if self.calls <= 4:
+                raise RuntimeError("a bug")
+
+    async with world.notifier(senders={Channel.LOG: Broken()}, send_timeout_s=0.2, poll_s=0.05) as runtime:
+        for _ in range(5):
+            await world.tell(about("job.completed"))
+        for _ in range(200):
+            _, health = await runtime.health.ready()
+            if health["checks"]["background"]["status"] == "degraded":
+                break
+            await asyncio.sleep(0.02)
+        assert "delivery failed" in health["checks"]["background"]["detail"]
+        assert "a bug" in health["checks"]["background"]["detail"]
+        await world.settled("sent")
+        rows = await world.settled("unknown", count=4)
+    assert {row.last_error for row in rows if row.status == "unknown"} == {"the sender ended while sending"}
 
 
 async def test_a_busy_mail_server_is_tried_again_and_an_unknown_mailbox_is_not(world, mailbox) -> None:
