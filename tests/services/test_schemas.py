@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from chassis.database.migrate import upgrade
 
 TABLES = {
+    "services.metrics_ingest": "services.metrics_ingest.adapters.tables",
     "services.notifier": "services.notifier.adapters.tables",
     "services.validator": "services.validator.adapters.tables",
 }

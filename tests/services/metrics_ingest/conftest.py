@@ -46,7 +46,7 @@ class Trainer:
             values={name: tuple(column) for name, column in values.items()},
         )  # fmt: skip
 
-    async def say(
+    async def publish(
         self, data: MetricsReported, *, event_id: UUID | None = None, dedup: str = "", **envelope: Any
     ) -> UUID:
         event = new_event(data, source="/trainer", event_id=event_id, **envelope)
@@ -59,7 +59,7 @@ class Trainer:
     async def losses(self, steps: Any, **how: Any) -> None:
         """Report loss = step + attempt / 10 at each step."""
         attempt = how.get("attempt", 1)
-        await self.say(self.report(steps, loss=[step + attempt / 10 for step in steps], **how))
+        await self.publish(self.report(steps, loss=[step + attempt / 10 for step in steps], **how))
 
     async def delete(self) -> None:
         event = new_event(
@@ -92,7 +92,7 @@ class Trainer:
                 return points
 
     async def settled(self) -> None:
-        """All that was published has been stored, refused or buried."""
+        """All that was published has been stored, refused or dead-lettered."""
 
         async def done() -> bool:
             # Nothing pending may also mean that the consumer has not yet noticed the newest message.
@@ -102,7 +102,7 @@ class Trainer:
 
         await until(done)
 
-    async def buried(self) -> list[Any]:
+    async def dead_lettered(self) -> list[Any]:
         await self.settled()
         last = (await self.jetstream.stream_info("DLQ")).state.last_seq
         return [await self.jetstream.get_msg("DLQ", sequence) for sequence in range(1, last + 1)]

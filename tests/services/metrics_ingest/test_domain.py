@@ -18,7 +18,7 @@ from services.metrics_ingest.domain.attempts import effective, last_valid_steps,
 from services.metrics_ingest.domain.curves import Curve, pack_ints, unpack_ints
 from services.metrics_ingest.domain.points import LARGEST, Points
 from services.metrics_ingest.domain.thinning import evenly, thin
-from services.metrics_ingest.report import read_report
+from services.metrics_ingest.subscribers.decoding import read_report
 
 
 def curve(*points: tuple[int, int, float]) -> Curve:

@@ -1,84 +1,60 @@
-"""The one write: a batch of reports becomes rows, each point once, in one transaction."""
+"""The one write: reports become rows, each point once, in one transaction."""
 
-import io
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 import numpy as np
+import structlog
 
+from chassis.clock import Clock
 from chassis.database.engine import Database
-from chassis.messaging.retry import Permanent
-from services.metrics_ingest.catalogue import JobRow, MetricNames, lock_jobs, refusal
-from services.metrics_ingest.connections import writing
-from services.metrics_ingest.copy_format import COLUMNS, binary_copy
+from services.metrics_ingest.adapters.repository import jobs as job_rows
+from services.metrics_ingest.adapters.repository import points as point_rows
+from services.metrics_ingest.adapters.repository.connections import writing
+from services.metrics_ingest.adapters.repository.names import MetricNames
+from services.metrics_ingest.domain.jobs import JobRow
 from services.metrics_ingest.domain.points import Points
-from services.metrics_ingest.report import Report
+from services.metrics_ingest.domain.reports import Report
+from services.metrics_ingest.domain.stored import ChangedJob, Stored
+from services.metrics_ingest.metrics import BATCH_POINTS, LAG_SECONDS, NOT_FINITE, POINTS, STORE_SECONDS
+from services.metrics_ingest.ports import HotWindow
 
-_STAGING = """
-CREATE TEMPORARY TABLE IF NOT EXISTS incoming (
-    job_no INTEGER, metric INTEGER, step INTEGER, attempt INTEGER, time DOUBLE PRECISION, value DOUBLE PRECISION
-) ON COMMIT DELETE ROWS"""
-_INSERT = "INSERT INTO metric_points SELECT * FROM incoming ON CONFLICT DO NOTHING"
-# An attempt resumes from one step; should it say two, the later takes less away.
-_ATTEMPTS = """
-INSERT INTO attempts AS a SELECT * FROM unnest($1::int[], $2::int[], $3::int[])
-ON CONFLICT (job_no, attempt) DO UPDATE SET resumed_from_step = excluded.resumed_from_step
-    WHERE a.resumed_from_step < excluded.resumed_from_step"""
-_METRICS = "INSERT INTO job_metrics SELECT * FROM unnest($1::int[], $2::int[]) ON CONFLICT DO NOTHING"
-_BLOCKS = """
-INSERT INTO blocks AS b SELECT job_no, block, false, now() FROM unnest($1::int[], $2::int[]) AS t (job_no, block)
-ON CONFLICT (job_no, block) DO UPDATE SET packed = false, changed_at = now()
-    WHERE b.packed OR b.changed_at < now() - interval '1 second'"""
-_VERSIONS = "UPDATE jobs SET version = version + 1, last_point_at = now() WHERE job_no = ANY($1)"
+_log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class ChangedJob:
-    job_id: UUID
-    job_no: int
-    version: int
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """What a transaction did. `refused` and `dropped` are positions of reports; `changed` are the jobs that read
-    differently now. `points` are those offered, in key order."""
-
-    points: Points | None = None
-    inserted: int = 0
-    changed: Sequence[ChangedJob] = ()
-    refused: Mapping[int, Permanent] = field(default_factory=dict)
-    dropped: frozenset[int] = frozenset()
-
-    @property
-    def offered(self) -> int:
-        return 0 if self.points is None else len(self.points)
-
-
-class PointStore:
-    def __init__(self, database: Database, names: MetricNames) -> None:
-        self._database, self._names = database, names
+class StoreReports:
+    def __init__(self, database: Database, hot: HotWindow, clock: Clock) -> None:
+        self._database, self._hot, self._clock = database, hot, clock
+        self._names = MetricNames(database)
         # Attempts and metrics of jobs that are known to be recorded: (job_no, attempt, resumed) and (job_no, metric).
         self._recorded: set[tuple[int, ...]] = set()
 
-    async def store(self, reports: Sequence[Report]) -> Stored:
+    async def __call__(self, reports: Sequence[Report]) -> Stored:
         """Insert every point that is not there yet. Raises DatabaseUnavailable; then nothing was stored."""
+        began = time.perf_counter()
+        stored = await self._store(reports)
+        STORE_SECONDS.observe(time.perf_counter() - began)
+        self._count(reports, stored)
+        await self._warm(stored)
+        return stored
+
+    async def _store(self, reports: Sequence[Report]) -> Stored:
         metrics = await self._names.numbers(name for report in reports for name in report.names)
         async with writing(self._database) as connection:
-            jobs = await lock_jobs(connection, _workspaces(reports))
+            jobs = await job_rows.lock_jobs(connection, _workspaces(reports))
             refused = _refused(reports, jobs, metrics)
             dropped = frozenset(i for i, r in enumerate(reports) if i not in refused and jobs[r.job_id].deleted)
             accepted = [r for i, r in enumerate(reports) if i not in refused and i not in dropped]
             if not accepted:
                 return Stored(refused=refused, dropped=dropped)
             points = Points.joined([_points(r, jobs[r.job_id].job_no, metrics) for r in accepted]).in_key_order()
-            inserted = await _insert(connection, points)
+            inserted = await point_rows.insert_points(connection, points)
             attempts = _attempts(accepted, jobs)
             changed = await self._record(connection, attempts, points.series()) or inserted > 0
             if inserted:
-                await connection.execute(_BLOCKS, *_columns(points.blocks(), 2))
+                await point_rows.touch_blocks(connection, points.blocks())
             renewed = await _renew(connection, accepted, jobs) if changed else []
         self._remember(attempts, points.series())
         return Stored(points, inserted, renewed, refused, dropped)
@@ -90,9 +66,9 @@ class PointStore:
         rows = [(*key, resumed) for key, resumed in sorted(attempts.items()) if (*key, resumed) not in self._recorded]
         fresh = [pair for pair in series if pair not in self._recorded]
         if rows:
-            await connection.execute(_ATTEMPTS, *_columns(rows, 3))
+            await point_rows.note_attempts(connection, rows)
         if fresh:
-            await connection.execute(_METRICS, *_columns(fresh, 2))
+            await point_rows.note_metrics(connection, fresh)
         return bool(rows or fresh)
 
     def _remember(self, attempts: dict[tuple[int, int], int], series: list[tuple[int, int]]) -> None:
@@ -101,20 +77,29 @@ class PointStore:
         self._recorded.update((*key, resumed) for key, resumed in attempts.items())
         self._recorded.update(series)
 
+    async def _warm(self, stored: Stored) -> None:
+        try:
+            await self._hot.add(stored)
+        except Exception as error:  # the points are committed: nothing that happens to a cache may undo that
+            _log.error("hot_window_not_written", error=repr(error))
 
-async def _insert(connection: Any, points: Points) -> int:
-    """How many rows were new."""
-    await connection.execute(_STAGING)
-    source = io.BytesIO(binary_copy(points))
-    await connection.copy_to_table("incoming", source=source, columns=COLUMNS, format="binary")
-    return int((await connection.execute(_INSERT)).rpartition(" ")[2])
+    def _count(self, reports: Sequence[Report], stored: Stored) -> None:
+        now = self._clock.now().timestamp()
+        for report in reports:
+            LAG_SECONDS.observe(max(0.0, now - report.time))
+        POINTS.labels("dropped").inc(sum(len(reports[index]) for index in stored.dropped))
+        if stored.points is not None:
+            BATCH_POINTS.observe(stored.offered)
+            POINTS.labels("stored").inc(stored.inserted)
+            POINTS.labels("duplicate").inc(stored.offered - stored.inserted)
+            NOT_FINITE.inc(int((~np.isfinite(stored.points.value)).sum()))
 
 
 async def _renew(connection: Any, reports: Sequence[Report], jobs: Mapping[UUID, JobRow]) -> list[ChangedJob]:
     """Give the jobs of these reports their next version."""
     ids = dict.fromkeys(report.job_id for report in reports)
     changed = [ChangedJob(job_id, jobs[job_id].job_no, jobs[job_id].version + 1) for job_id in ids]
-    await connection.execute(_VERSIONS, [job.job_no for job in changed])
+    await job_rows.renew_versions(connection, [job.job_no for job in changed])
     return changed
 
 
@@ -123,15 +108,13 @@ def _workspaces(reports: Sequence[Report]) -> dict[UUID, UUID]:
     return {report.job_id: report.workspace_id for report in reversed(reports)}
 
 
-def _refused(
-    reports: Sequence[Report], jobs: Mapping[UUID, JobRow], metrics: Mapping[str, int]
-) -> dict[int, Permanent]:
-    refused: dict[int, Permanent] = {}
+def _refused(reports: Sequence[Report], jobs: Mapping[UUID, JobRow], metrics: Mapping[str, int]) -> dict[int, str]:
+    refused: dict[int, str] = {}
     for position, report in enumerate(reports):
-        if problem := refusal(jobs[report.job_id], report.workspace_id):
+        if problem := jobs[report.job_id].refusal(report.workspace_id):
             refused[position] = problem
         elif unknown := [name for name in report.names if name not in metrics]:
-            refused[position] = Permanent(f"there are too many metric names already to add {unknown[0]!r}")
+            refused[position] = f"there are too many metric names already to add {unknown[0]!r}"
     return refused
 
 
@@ -155,7 +138,3 @@ def _attempts(reports: Sequence[Report], jobs: Mapping[UUID, JobRow]) -> dict[tu
         key = jobs[report.job_id].job_no, report.attempt
         found[key] = max(found.get(key, 0), report.resumed_from_step)
     return found
-
-
-def _columns(rows: Sequence[tuple[int, ...]], width: int) -> list[list[int]]:
-    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]

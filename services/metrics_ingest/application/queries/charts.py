@@ -7,16 +7,17 @@ from dataclasses import dataclass
 
 from chassis.database.engine import Database
 from contracts.rpc.metrics import AttemptBoundary, RangeQuery, RangeReply, Series
-from services.metrics_ingest.columns import read_curve
-from services.metrics_ingest.connections import reading
+from services.metrics_ingest.adapters.repository.connections import reading
+from services.metrics_ingest.adapters.repository.jobs import find_job
+from services.metrics_ingest.adapters.repository.segments import read_curve
+from services.metrics_ingest.application.workers.rewarming import Rewarmer
 from services.metrics_ingest.domain.attempts import effective
 from services.metrics_ingest.domain.curves import Curve
+from services.metrics_ingest.domain.jobs import JobView
 from services.metrics_ingest.domain.points import LARGEST
 from services.metrics_ingest.domain.thinning import evenly, thin
-from services.metrics_ingest.hot_window import HotWindow
-from services.metrics_ingest.job_view import JobView, find_job
 from services.metrics_ingest.metrics import CHART_SECONDS
-from services.metrics_ingest.rewarming import Rewarmer
+from services.metrics_ingest.ports import HotWindow
 
 
 @dataclass(frozen=True, slots=True)

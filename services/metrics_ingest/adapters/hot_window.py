@@ -8,7 +8,6 @@ that missed something (Redis was away, two writers crossed) is not used; the nex
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -18,8 +17,9 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from services.metrics_ingest.domain.points import Points
+from services.metrics_ingest.domain.stored import ChangedJob, Stored
 from services.metrics_ingest.metrics import HOT_WINDOW
-from services.metrics_ingest.store import ChangedJob, Stored
+from services.metrics_ingest.ports import Window
 
 _log = structlog.get_logger(__name__)
 
@@ -63,15 +63,7 @@ return 1
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Every point of the job with a step above `floor`; in order of arrival."""
-
-    floor: int
-    points: Points
-
-
-class HotWindow:
+class RedisHotWindow:
     """Never raises and never waits long: without Redis everything works, only slower."""
 
     def __init__(self, redis: "Redis", *, points: int, ttl_s: int) -> None:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
@@ -15,6 +14,7 @@ from chassis.messaging.retry import Permanent
 from contracts.events import MetricsReported
 from services.metrics_ingest.domain.curves import Floats, Ints
 from services.metrics_ingest.domain.points import LARGEST
+from services.metrics_ingest.domain.reports import Report
 
 Natural = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)]
 Value = float | Literal["NaN", "Infinity", "-Infinity"] | None
@@ -45,28 +45,6 @@ class _Envelope(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(_Envelope)
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """The points of one message in columns of equal length; `name_index` points into `names`.
-
-    Null means that a metric has no value at that step: there is no point for it. NaN and infinity are values.
-    """
-
-    job_id: UUID
-    workspace_id: UUID
-    attempt: int
-    resumed_from_step: int
-    time: float
-    names: tuple[str, ...]
-    name_index: Ints
-    steps: Ints
-    times: Floats
-    values: Floats
-
-    def __len__(self) -> int:
-        return len(self.values)
 
 
 def read_report(raw: RawMessage) -> Report:
@@ -101,20 +79,20 @@ def _read_slowly(raw: RawMessage) -> Report:
     return _columns(data, event.time)
 
 
-def _columns(data: _Data | MetricsReported, said_at: datetime) -> Report:
+def _columns(data: _Data | MetricsReported, sent_at: datetime) -> Report:
     names = tuple(data.values)
     for name in names:
         if not _NAME.fullmatch(name):
             raise Permanent(f"{name[:120]!r} is no name of a metric: letters, digits and _./- only, at most 100")
     values = [np.array(column, dtype=np.float64) for column in data.values.values()]
     present = [_present(column, array) for column, array in zip(data.values.values(), values, strict=True)]
-    steps, times = np.array(data.steps, dtype=np.int32), _times(data.times, said_at)
+    steps, times = np.array(data.steps, dtype=np.int32), _times(data.times, sent_at)
     return Report(
         job_id=data.job_id,
         workspace_id=data.workspace_id,
         attempt=data.attempt,
         resumed_from_step=data.resumed_from_step,
-        time=said_at.timestamp(),
+        time=sent_at.timestamp(),
         names=names,
         name_index=np.concatenate([np.full(len(p), i, dtype=np.int32) for i, p in enumerate(present)]),
         steps=np.concatenate([steps[p] for p in present]),
@@ -130,7 +108,7 @@ def _present(column: Sequence[Value], array: Floats) -> Ints:
     return np.array([i for i, value in enumerate(column) if value is not None], dtype=np.int32)
 
 
-def _times(times: Sequence[float], said_at: datetime) -> Floats:
+def _times(times: Sequence[float], sent_at: datetime) -> Floats:
     """A time that is no number is replaced by the envelope's."""
     array = np.array(times, dtype=np.float64)
-    return np.where(np.isfinite(array), array, said_at.timestamp())
+    return np.where(np.isfinite(array), array, sent_at.timestamp())

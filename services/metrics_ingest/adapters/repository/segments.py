@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from services.metrics_ingest.adapters.repository.rows import read_rows
 from services.metrics_ingest.domain.curves import Curve, pack_ints, unpack_ints
 from services.metrics_ingest.domain.points import BLOCK_STEPS, LARGEST
 
@@ -12,13 +13,17 @@ _BLOCKS = "SELECT block, packed FROM blocks WHERE job_no = $1 AND block BETWEEN 
 _SEGMENTS = """
 SELECT points, steps, attempts, times, vals FROM segments
 WHERE job_no = $1 AND metric = $2 AND block = ANY($3) ORDER BY block"""
-# Whole columns as one array each: a row of Python objects for every point would cost ten times as much.
-_ROWS = """
-SELECT array_agg(step) AS step, array_agg(attempt) AS attempt, array_agg(time) AS time, array_agg(value) AS value
-FROM (
-    SELECT step, attempt, time, value FROM metric_points
-    WHERE job_no = $1 AND metric = $2 AND step BETWEEN $3 AND $4 ORDER BY step, attempt
-) AS points"""
+# The lock on the block's row makes a writer that touches the block wait and mark it as changed afterwards.
+_QUIET = """
+SELECT job_no, block FROM blocks WHERE NOT packed AND changed_at <= now() - make_interval(secs => $1)
+ORDER BY changed_at LIMIT 1 FOR UPDATE SKIP LOCKED"""
+_METRICS = "SELECT metric FROM job_metrics WHERE job_no = $1 ORDER BY metric"
+_PUT = """
+INSERT INTO segments (job_no, metric, block, points, steps, attempts, times, vals)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (job_no, metric, block) DO UPDATE SET points = excluded.points, steps = excluded.steps,
+    attempts = excluded.attempts, times = excluded.times, vals = excluded.vals"""
+_DONE = "UPDATE blocks SET packed = true WHERE job_no = $1 AND block = $2"
 
 
 async def read_curve(connection: Any, job_no: int, metric: int, low: int = 0, high: int = LARGEST) -> Curve:
@@ -35,18 +40,24 @@ async def read_curve(connection: Any, job_no: int, metric: int, low: int = 0, hi
     return curve if low == 0 and high == LARGEST else curve.between(low, high)
 
 
-async def read_rows(connection: Any, job_no: int, metric: int, low: int, high: int) -> Curve:
-    """The same from the rows alone."""
-    row = await connection.fetchrow(_ROWS, job_no, metric, low, high)
-    return Curve(
-        step=np.array(row["step"] or (), dtype=np.int32),
-        attempt=np.array(row["attempt"] or (), dtype=np.int32),
-        time=np.array(row["time"] or (), dtype=np.float64),
-        value=np.array(row["value"] or (), dtype=np.float64),
-    )
+async def take_quiet_block(connection: Any, quiet_s: float) -> tuple[int, int] | None:
+    """(job_no, block) that is not packed and has not changed for so long; locked until the transaction ends."""
+    row = await connection.fetchrow(_QUIET, quiet_s)
+    return None if row is None else (row["job_no"], row["block"])
 
 
-def segment_columns(curve: Curve) -> tuple[int, bytes, bytes, bytes, bytes]:
+async def pack_block(connection: Any, job_no: int, block: int) -> None:
+    """Make a segment of each metric's rows."""
+    low = block * BLOCK_STEPS
+    for record in await connection.fetch(_METRICS, job_no):
+        metric = record["metric"]
+        curve = await read_rows(connection, job_no, metric, low, low + BLOCK_STEPS - 1)
+        if len(curve):
+            await connection.execute(_PUT, job_no, metric, block, *_segment_columns(curve))
+    await connection.execute(_DONE, job_no, block)
+
+
+def _segment_columns(curve: Curve) -> tuple[int, bytes, bytes, bytes, bytes]:
     """points, steps, attempts, times and values as they lie in a segment."""
     times, values = curve.time.astype("<f8").tobytes(), curve.value.astype("<f8").tobytes()
     return len(curve), pack_ints(curve.step), pack_ints(curve.attempt), times, values

@@ -29,3 +29,10 @@ async def ensure_partition(connection: Any, number: int) -> None:
     await connection.execute(
         f"ALTER TABLE metric_points ATTACH PARTITION {name} FOR VALUES FROM ({low}) TO ({low + JOBS_PER_PARTITION})"
     )
+
+
+async def prepare_partitions(connection: Any) -> None:
+    """Make the partition of the newest job and, from its middle on, the next one."""
+    newest = await connection.fetchval("SELECT last_value FROM jobs_job_no_seq")
+    for number in (partition_of(newest), partition_of(newest + JOBS_PER_PARTITION // 2)):
+        await ensure_partition(connection, number)

@@ -1,22 +1,18 @@
-"""Building a job's hot window again from PostgreSQL after Redis lost it."""
+"""Building a job's hot window again after the cache lost it."""
 
 import asyncio
 
 import structlog
 
 from chassis.database.engine import Database
-from services.metrics_ingest.columns import read_rows
-from services.metrics_ingest.connections import reading
+from services.metrics_ingest.adapters.repository.connections import reading
+from services.metrics_ingest.adapters.repository.jobs import version_of
+from services.metrics_ingest.adapters.repository.rows import nth_newest_step, read_rows
+from services.metrics_ingest.domain.jobs import JobView
 from services.metrics_ingest.domain.points import LARGEST, Points
-from services.metrics_ingest.hot_window import HotWindow
-from services.metrics_ingest.job_view import JobView
+from services.metrics_ingest.ports import HotWindow
 
 _log = structlog.get_logger(__name__)
-_VERSION = "SELECT version FROM jobs WHERE job_no = $1 AND deleted_at IS NULL"
-_NTH_NEWEST = """
-SELECT step FROM metric_points WHERE job_no = $1 AND metric = $2
-ORDER BY step DESC, attempt DESC OFFSET $3 LIMIT 1"""
-
 
 class Rewarmer:
     """A queue of jobs whose window is missing; readers wake it and do not wait."""
@@ -48,12 +44,12 @@ class Rewarmer:
         async with reading(self._database) as connection:
             floor = -1
             for metric in job.metrics.values():
-                step = await connection.fetchval(_NTH_NEWEST, job.job_no, metric, self._points)
+                step = await nth_newest_step(connection, job.job_no, metric, self._points)
                 floor = max(floor, -1 if step is None else step)
             parts = [
                 Points.of_curve(job.job_no, metric, await read_rows(connection, job.job_no, metric, floor + 1, LARGEST))
                 for metric in job.metrics.values()
             ]
-            version = await connection.fetchval(_VERSION, job.job_no)
+            version = await version_of(connection, job.job_no)
         if parts and version == job.version:  # nothing was committed between the first look and the last
             await self._hot.put(job.job_id, job.version, floor, Points.joined(parts))
