@@ -7,13 +7,14 @@ import numpy as np
 
 from services.metrics_ingest.domain.curves import Curve
 
-# Whole columns as one array each: a row of Python objects for every point would cost ten times as much.
+# One value for all rows: to make Python objects of each column of each row takes twice as long for a million points.
 _ROWS = """
-SELECT array_agg(step) AS step, array_agg(attempt) AS attempt, array_agg(time) AS time, array_agg(value) AS value
+SELECT string_agg(int4send(step) || int4send(attempt) || float8send(time) || float8send(value), ''::bytea)
 FROM (
     SELECT step, attempt, time, value FROM metric_points
     WHERE job_no = $1 AND metric = $2 AND step BETWEEN $3 AND $4 ORDER BY step, attempt
 ) AS points"""
+_ROW = np.dtype([("step", ">i4"), ("attempt", ">i4"), ("time", ">f8"), ("value", ">f8")])
 _NTH_NEWEST = """
 SELECT step FROM metric_points WHERE job_no = $1 AND metric = $2
 ORDER BY step DESC, attempt DESC OFFSET $3 LIMIT 1"""
@@ -37,12 +38,12 @@ ORDER BY step, metric, attempt LIMIT $6"""
 
 async def read_rows(connection: Any, job_no: int, metric: int, low: int, high: int) -> Curve:
     """All raw points of a metric with low <= step <= high, from the rows alone."""
-    row = await connection.fetchrow(_ROWS, job_no, metric, low, high)
+    rows = np.frombuffer(await connection.fetchval(_ROWS, job_no, metric, low, high) or b"", _ROW)
     return Curve(
-        step=np.array(row["step"] or (), dtype=np.int32),
-        attempt=np.array(row["attempt"] or (), dtype=np.int32),
-        time=np.array(row["time"] or (), dtype=np.float64),
-        value=np.array(row["value"] or (), dtype=np.float64),
+        step=rows["step"].astype(np.int32),
+        attempt=rows["attempt"].astype(np.int32),
+        time=rows["time"].astype(np.float64),
+        value=rows["value"].astype(np.float64),
     )
 
 
