@@ -31,7 +31,8 @@ def _subscribe(runtime: ServiceRuntime, settings: Settings, hot: HotWindow) -> N
     rewarmer = Rewarmer(runtime.database, hot, settings.hot_points)
     runtime.background("rewarming", rewarmer.run)
     runtime.include(events, requests, hot=hot, charts=Charts(runtime.database, hot, rewarmer))
-    batches = ReportBatches(StoreReports(runtime.database, hot, runtime.clock), settings.points_per_transaction)
+    store = StoreReports(runtime.database, hot, runtime.clock, settings.points_per_job)
+    batches = ReportBatches(store, settings.points_per_transaction)
     runtime.bus.consume_raw_batches(
         consumer("metrics_ingest_metrics"), batches.take, max_wait_s=settings.batch_max_wait_s
     )

@@ -30,7 +30,8 @@ metric_names = Table(
     Column("name", Text, nullable=False, unique=True),
 )
 
-# `version` grows with every transaction that changes what can be read of the job; caches carry it.
+# `version` grows with every transaction that changes what can be read of the job; caches carry it. `points` are those
+# stored since they are counted, give or take some that came twice: a bound, not a statistic.
 # A deleted job stays as a tombstone: its late points must not bring it back.
 jobs = Table(
     "jobs",
@@ -40,6 +41,7 @@ jobs = Table(
     Column("workspace_id", UUID(as_uuid=True), nullable=False),
     Column("version", BigInteger, nullable=False, server_default="0"),
     Column("last_point_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("points", BigInteger, nullable=False, server_default="0"),
     Column("deleted_at", DateTime(timezone=True)),
     Column("purged_at", DateTime(timezone=True)),
     Index("jobs_to_purge", "job_no", postgresql_where=text("deleted_at IS NOT NULL AND purged_at IS NULL")),

@@ -1,23 +1,22 @@
 """What is known of a job."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """A job as a writer sees it."""
+    """A job as a writer sees it. `points`: stored so far; `resumed`: attempt -> step it resumed from; `names`: of
+    its metrics."""
 
     job_no: int
     workspace_id: UUID
     version: int
+    points: int
     deleted: bool
-
-    def refusal(self, workspace_id: UUID) -> str | None:
-        """Why a report that names this workspace cannot be taken."""
-        if self.workspace_id != workspace_id:
-            return f"the report says workspace {workspace_id}, but its job belongs to another"
-        return None
+    resumed: Mapping[int, int]
+    names: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)

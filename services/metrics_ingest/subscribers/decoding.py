@@ -12,6 +12,7 @@ import numpy as np
 from chassis.messaging.raw_message import RawMessage, read_event
 from chassis.messaging.retry import Permanent
 from contracts.events import MetricsReported
+from services.metrics_ingest.domain.attempts import MOST_ATTEMPTS
 from services.metrics_ingest.domain.curves import Floats, Ints
 from services.metrics_ingest.domain.points import LARGEST
 from services.metrics_ingest.domain.reports import Report
@@ -80,25 +81,32 @@ def _read_slowly(raw: RawMessage) -> Report:
 
 
 def _columns(data: _Data | MetricsReported, sent_at: datetime) -> Report:
-    names = tuple(data.values)
-    for name in names:
-        if not _NAME.fullmatch(name):
-            raise Permanent(f"{name[:120]!r} is no name of a metric: letters, digits and _./- only, at most 100")
-    values = [np.array(column, dtype=np.float64) for column in data.values.values()]
-    present = [_present(column, array) for column, array in zip(data.values.values(), values, strict=True)]
+    if data.attempt > MOST_ATTEMPTS:
+        raise Permanent(f"a job has at most {MOST_ATTEMPTS} attempts, and this report is about attempt {data.attempt}")
     steps, times = np.array(data.steps, dtype=np.int32), _times(data.times, sent_at)
+    columns = [_column(name, values) for name, values in data.values.items()]
+    columns = [column for column in columns if len(column[1])]
     return Report(
         job_id=data.job_id,
         workspace_id=data.workspace_id,
         attempt=data.attempt,
         resumed_from_step=data.resumed_from_step,
         time=sent_at.timestamp(),
-        names=names,
-        name_index=np.concatenate([np.full(len(p), i, dtype=np.int32) for i, p in enumerate(present)]),
-        steps=np.concatenate([steps[p] for p in present]),
-        times=np.concatenate([times[p] for p in present]),
-        values=np.concatenate([array[p] for array, p in zip(values, present, strict=True)]),
+        names=tuple(name for name, _, _ in columns),
+        name_index=np.repeat(np.arange(len(columns), dtype=np.int32), [len(present) for _, present, _ in columns]),
+        steps=np.concatenate([steps[:0], *(steps[present] for _, present, _ in columns)]),
+        times=np.concatenate([times[:0], *(times[present] for _, present, _ in columns)]),
+        values=np.concatenate([times[:0], *(values for _, _, values in columns)]),
     )
+
+
+def _column(name: str, values: Sequence[Value]) -> tuple[str, Ints, Floats]:
+    """The name, where it has values, and these."""
+    if not _NAME.fullmatch(name):
+        raise Permanent(f"{name[:120]!r} is no name of a metric: letters, digits and _./- only, at most 100")
+    array = np.array(values, dtype=np.float64)
+    present = _present(values, array)
+    return name, present, array[present]
 
 
 def _present(column: Sequence[Value], array: Floats) -> Ints:

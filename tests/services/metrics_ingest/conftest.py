@@ -8,7 +8,10 @@ from uuid import UUID
 
 import pytest_asyncio
 
+from chassis.clock import SystemClock
+from chassis.database.engine import Database
 from chassis.messaging.bus import Bus
+from chassis.messaging.raw_message import RawMessage
 from chassis.runtime import ServiceRuntime
 from contracts.envelope import new_event
 from contracts.events import JobDeleted, MetricsReported
@@ -26,14 +29,15 @@ from contracts.rpc.metrics import (
     RawPoint,
 )
 from services.metrics_ingest.app import build_runtime
+from services.metrics_ingest.application.commands.store_reports import StoreReports
 from services.metrics_ingest.settings import Settings
+from services.metrics_ingest.subscribers.reports import ReportBatches
 
 
-class Trainer:
-    """One job: reports as its pods would, asks as job_api would."""
+class Job:
+    """Says what its pods would."""
 
-    def __init__(self, bus: Bus, jetstream: Any) -> None:
-        self.bus, self.jetstream = bus, jetstream
+    def __init__(self) -> None:
         self.job_id, self.workspace_id = uuid7(), uuid7()
 
     def report(
@@ -45,6 +49,18 @@ class Trainer:
             steps=steps, times=tuple(times or (float(1_700_000_000 + step) for step in steps)),
             values={name: tuple(column) for name, column in values.items()},
         )  # fmt: skip
+
+    def raw(self, steps: Any, **values: Any) -> RawMessage:
+        data = self.report(steps, **values)
+        return RawMessage(data.subject(), new_event(data, source="/trainer").to_bytes(), "METRICS", 1, 1)
+
+
+class Trainer(Job):
+    """Reports as its pods would, asks as job_api would."""
+
+    def __init__(self, bus: Bus, jetstream: Any) -> None:
+        super().__init__()
+        self.bus, self.jetstream = bus, jetstream
 
     async def publish(
         self, data: MetricsReported, *, event_id: UUID | None = None, dedup: str = "", **envelope: Any
@@ -119,6 +135,45 @@ async def until(condition: Callable[[], Any], seconds: float = 30.0) -> None:
 def envelope(data: MetricsReported) -> dict[str, Any]:
     """As a dictionary, to be spoilt."""
     return dict(json.loads(new_event(data, source="/trainer").to_bytes()))
+
+
+async def scalar(service: Any, query: str) -> Any:
+    """Of a runtime's database."""
+    return await value(service.database, query)
+
+
+async def packed(service: Any) -> None:
+    async def done() -> bool:
+        return await scalar(service, "SELECT count(*) FROM blocks WHERE NOT packed") == 0
+
+    await until(done)
+
+
+async def value(database: Database, query: str) -> Any:
+    async with database.engine.connect() as connection:
+        return (await connection.exec_driver_sql(query)).scalar()
+
+
+class NoWindow:
+    """The port of the hot window where there is none."""
+
+    async def nothing(self, *_: Any) -> None:
+        return None
+
+    add = put = get = drop = latest = remember_latest = nothing
+
+    async def is_current(self, *_: Any) -> bool:
+        return False
+
+
+@pytest_asyncio.fixture
+async def database(fresh_database) -> Database:
+    return await fresh_database("services.metrics_ingest")
+
+
+def batches(database: Database, **limits: int) -> ReportBatches:
+    """The handler of reports over this database, without a broker and a cache."""
+    return ReportBatches(StoreReports(database, NoWindow(), SystemClock(), **limits), 40_000)
 
 
 @pytest_asyncio.fixture

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from chassis.problems import ProblemError
 from contracts.identifiers import uuid7
 from services.metrics_ingest.domain.points import BLOCK_STEPS
-from tests.services.metrics_ingest.conftest import Trainer, until
+from tests.services.metrics_ingest.conftest import Trainer, packed, until
 
 STEPS = 3 * BLOCK_STEPS + 500
 
@@ -20,18 +20,6 @@ async def report_all(trainer: Trainer, values: np.ndarray[Any, Any]) -> None:
         part = values[at : at + 2000].tolist()
         await trainer.publish(trainer.report(range(at, at + len(part)), loss=part))
     await trainer.settled()
-
-
-async def packed(service: Any) -> None:
-    async def done() -> bool:
-        return await scalar(service, "SELECT count(*) FROM blocks WHERE NOT packed") == 0
-
-    await until(done)
-
-
-async def scalar(service: Any, query: str) -> Any:
-    async with service.database.engine.connect() as connection:
-        return (await connection.exec_driver_sql(query)).scalar()
 
 
 def hits(service: Any) -> float:

@@ -12,8 +12,7 @@ from services.metrics_ingest.app import build_runtime
 from services.metrics_ingest.application.workers.cleaning import Cleaner
 from services.metrics_ingest.settings import Settings
 from stack.parts import PostgresPart, ValkeyPart
-from tests.services.metrics_ingest.conftest import Trainer, until
-from tests.services.metrics_ingest.test_charts import scalar
+from tests.services.metrics_ingest.conftest import Trainer, scalar, until
 
 
 async def gone(service: Any) -> None:

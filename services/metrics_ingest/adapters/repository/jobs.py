@@ -1,7 +1,7 @@
 """Jobs: their numbers, versions and tombstones."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -14,12 +14,20 @@ from services.metrics_ingest.adapters.tables import jobs
 from services.metrics_ingest.domain.jobs import JobRow, JobView
 
 _LOCK = """
-SELECT job_id, job_no, workspace_id, version, deleted_at IS NOT NULL AS deleted FROM jobs
+SELECT job_id, job_no, workspace_id, version, points, deleted_at IS NOT NULL AS deleted FROM jobs
 WHERE job_id = ANY($1) ORDER BY job_no FOR NO KEY UPDATE"""
+# Only after the lock: a statement that had to wait for it still sees what was there before.
+_FACTS = """
+SELECT job_no,
+    (SELECT json_object_agg(attempt, resumed_from_step)::text FROM attempts a WHERE a.job_no = j.job_no) AS attempts,
+    ARRAY(SELECT name FROM job_metrics m JOIN metric_names USING (metric) WHERE m.job_no = j.job_no) AS names
+FROM unnest($1::int[]) AS j (job_no)"""
 _NEW = """
 INSERT INTO jobs (job_id, workspace_id) SELECT * FROM unnest($1::uuid[], $2::uuid[])
 ON CONFLICT DO NOTHING RETURNING job_no"""
-_VERSIONS = "UPDATE jobs SET version = version + 1, last_point_at = now() WHERE job_no = ANY($1)"
+_RENEW = """
+UPDATE jobs SET version = version + 1, last_point_at = now(), points = points + added
+FROM unnest($1::int[], $2::bigint[]) AS renewed (no, added) WHERE job_no = renewed.no"""
 _VERSION = "SELECT version FROM jobs WHERE job_no = $1 AND deleted_at IS NULL"
 _VIEW = """
 SELECT job_no, version,
@@ -45,12 +53,25 @@ async def lock_jobs(connection: Any, workspaces: Mapping[UUID, UUID]) -> dict[UU
 
 async def _locked(connection: Any, job_ids: list[UUID]) -> dict[UUID, JobRow]:
     rows = await connection.fetch(_LOCK, job_ids)
-    return {row["job_id"]: JobRow(row["job_no"], row["workspace_id"], row["version"], row["deleted"]) for row in rows}
+    facts = {row["job_no"]: row for row in await connection.fetch(_FACTS, [row["job_no"] for row in rows])}
+    return {row["job_id"]: _job_row(row, facts[row["job_no"]]) for row in rows}
 
 
-async def renew_versions(connection: Any, job_numbers: Sequence[int]) -> None:
-    """These jobs read differently from this transaction on."""
-    await connection.execute(_VERSIONS, job_numbers)
+def _job_row(row: Any, facts: Any) -> JobRow:
+    return JobRow(
+        job_no=row["job_no"],
+        workspace_id=row["workspace_id"],
+        version=row["version"],
+        points=row["points"],
+        deleted=row["deleted"],
+        resumed=_resumed(facts["attempts"]),
+        names=frozenset(facts["names"]),
+    )
+
+
+async def renew_jobs(connection: Any, added: Mapping[int, int]) -> None:
+    """These jobs read differently from this transaction on. `added` is job_no -> points."""
+    await connection.execute(_RENEW, list(added), list(added.values()))
 
 
 async def version_of(connection: Any, job_no: int) -> int | None:
@@ -64,9 +85,14 @@ async def find_job(connection: Any, job_id: UUID, workspace_id: UUID) -> JobView
     row = await connection.fetchrow(_VIEW, job_id, workspace_id)
     if row is None:
         return None
-    attempts, metrics = json.loads(row["attempts"] or "{}"), json.loads(row["metrics"] or "{}")
-    resumed = {int(attempt): step for attempt, step in sorted(attempts.items(), key=lambda item: int(item[0]))}
-    return JobView(job_id, row["job_no"], row["version"], resumed, metrics)
+    metrics = json.loads(row["metrics"] or "{}")
+    return JobView(job_id, row["job_no"], row["version"], _resumed(row["attempts"]), metrics)
+
+
+def _resumed(attempts: str | None) -> dict[int, int]:
+    """JSON to attempt -> step it resumed from, in the order of the attempts."""
+    found = json.loads(attempts or "{}")
+    return {int(attempt): step for attempt, step in sorted(found.items(), key=lambda item: int(item[0]))}
 
 
 async def put_tombstone(tx: AsyncConnection, job_id: UUID, workspace_id: UUID) -> None:

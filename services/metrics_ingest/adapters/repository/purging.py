@@ -13,10 +13,12 @@ _EXPIRE = """
 UPDATE jobs SET deleted_at = now()
 WHERE deleted_at IS NULL AND last_point_at < now() - make_interval(days => $1)"""
 _DELETED = "SELECT job_no, job_id FROM jobs WHERE deleted_at IS NOT NULL AND purged_at IS NULL ORDER BY job_no"
+# What another replica is removing just now is left to it.
 _BITE_OFF = """
 DELETE FROM metric_points WHERE job_no = $1 AND ctid = ANY (ARRAY(
-    SELECT ctid FROM metric_points WHERE job_no = $1 LIMIT $2))"""
+    SELECT ctid FROM metric_points WHERE job_no = $1 LIMIT $2 FOR UPDATE SKIP LOCKED))"""
 _REST = ("segments", "blocks", "attempts", "job_metrics")
+_LEFT = "SELECT EXISTS (SELECT FROM metric_points WHERE job_no = $1)"
 _PURGED = "UPDATE jobs SET purged_at = now() WHERE job_no = $1"
 _DEAD_PARTITIONS = """
 SELECT job_no / $1 AS number FROM jobs GROUP BY 1
@@ -40,11 +42,14 @@ async def remove_points(connection: Any, job_no: int, most: int) -> int:
     return int((await connection.execute(_BITE_OFF, job_no, most)).rpartition(" ")[2])
 
 
-async def finish_purge(connection: Any, job_no: int) -> None:
-    """Remove what lies beside the points, and note that nothing is left."""
+async def finish_purge(connection: Any, job_no: int) -> bool:
+    """Remove what lies beside the points, and note that nothing is left; False while there are points."""
+    if await connection.fetchval(_LEFT, job_no):
+        return False
     for table in _REST:
         await connection.execute(f"DELETE FROM {table} WHERE job_no = $1", job_no)  # noqa: S608  our names
     await connection.execute(_PURGED, job_no)
+    return True
 
 
 async def dead_partitions(connection: Any) -> Sequence[int]:

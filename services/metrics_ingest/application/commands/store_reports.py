@@ -10,10 +10,11 @@ import structlog
 
 from chassis.clock import Clock
 from chassis.database.engine import Database
-from services.metrics_ingest.adapters.repository import jobs as job_rows
-from services.metrics_ingest.adapters.repository import points as point_rows
+from services.metrics_ingest.adapters.repository import points as rows
 from services.metrics_ingest.adapters.repository.connections import writing
+from services.metrics_ingest.adapters.repository.jobs import lock_jobs, renew_jobs
 from services.metrics_ingest.adapters.repository.names import MetricNames
+from services.metrics_ingest.domain.acceptance import nameless, refusals
 from services.metrics_ingest.domain.jobs import JobRow
 from services.metrics_ingest.domain.points import Points
 from services.metrics_ingest.domain.reports import Report
@@ -22,14 +23,13 @@ from services.metrics_ingest.metrics import BATCH_POINTS, LAG_SECONDS, NOT_FINIT
 from services.metrics_ingest.ports import HotWindow
 
 _log = structlog.get_logger(__name__)
+Jobs = Mapping[UUID, JobRow]
 
 
 class StoreReports:
-    def __init__(self, database: Database, hot: HotWindow, clock: Clock) -> None:
-        self._database, self._hot, self._clock = database, hot, clock
+    def __init__(self, database: Database, hot: HotWindow, clock: Clock, points_per_job: int = 20_000_000) -> None:
+        self._database, self._hot, self._clock, self._points_per_job = database, hot, clock, points_per_job
         self._names = MetricNames(database)
-        # Attempts and metrics of jobs that are known to be recorded: (job_no, attempt, resumed) and (job_no, metric).
-        self._recorded: set[tuple[int, ...]] = set()
 
     async def __call__(self, reports: Sequence[Report]) -> Stored:
         """Insert every point that is not there yet. Raises DatabaseUnavailable; then nothing was stored."""
@@ -41,41 +41,25 @@ class StoreReports:
         return stored
 
     async def _store(self, reports: Sequence[Report]) -> Stored:
-        metrics = await self._names.numbers(name for report in reports for name in report.names)
         async with writing(self._database) as connection:
-            jobs = await job_rows.lock_jobs(connection, _workspaces(reports))
-            refused = _refused(reports, jobs, metrics)
+            jobs = await lock_jobs(connection, _workspaces(reports))
+            refused = refusals(reports, jobs, self._points_per_job)
             dropped = frozenset(i for i, r in enumerate(reports) if i not in refused and jobs[r.job_id].deleted)
-            accepted = [r for i, r in enumerate(reports) if i not in refused and i not in dropped]
+            numbers = await self._numbers(_without(reports, refused.keys() | dropped))
+            refused |= nameless(reports, numbers, refused.keys() | dropped)
+            accepted = _without(reports, refused.keys() | dropped)
             if not accepted:
                 return Stored(refused=refused, dropped=dropped)
-            points = Points.joined([_points(r, jobs[r.job_id].job_no, metrics) for r in accepted]).in_key_order()
-            inserted = await point_rows.insert_points(connection, points)
-            attempts = _attempts(accepted, jobs)
-            changed = await self._record(connection, attempts, points.series()) or inserted > 0
+            points = Points.joined([_points(r, jobs[r.job_id].job_no, numbers) for r in accepted]).in_key_order()
+            inserted = await rows.insert_points(connection, points)
+            noted = await _note(connection, accepted, jobs, numbers)
             if inserted:
-                await point_rows.touch_blocks(connection, points.blocks())
-            renewed = await _renew(connection, accepted, jobs) if changed else []
-        self._remember(attempts, points.series())
-        return Stored(points, inserted, renewed, refused, dropped)
+                await rows.touch_blocks(connection, points.blocks())
+            changed = await _renew(connection, accepted, jobs, points.shares(inserted)) if inserted or noted else []
+        return Stored(points, inserted, changed, refused, dropped)
 
-    async def _record(
-        self, connection: Any, attempts: dict[tuple[int, int], int], series: list[tuple[int, int]]
-    ) -> bool:
-        """Note attempts and metrics; whether anything is new."""
-        rows = [(*key, resumed) for key, resumed in sorted(attempts.items()) if (*key, resumed) not in self._recorded]
-        fresh = [pair for pair in series if pair not in self._recorded]
-        if rows:
-            await point_rows.note_attempts(connection, rows)
-        if fresh:
-            await point_rows.note_metrics(connection, fresh)
-        return bool(rows or fresh)
-
-    def _remember(self, attempts: dict[tuple[int, int], int], series: list[tuple[int, int]]) -> None:
-        if len(self._recorded) > 100_000:  # a bound for memory; forgetting costs a statement that changes nothing
-            self._recorded.clear()
-        self._recorded.update((*key, resumed) for key, resumed in attempts.items())
-        self._recorded.update(series)
+    async def _numbers(self, reports: Sequence[Report]) -> Mapping[str, int]:
+        return await self._names.numbers(name for report in reports for name in report.names)
 
     async def _warm(self, stored: Stored) -> None:
         try:
@@ -95,11 +79,28 @@ class StoreReports:
             NOT_FINITE.inc(int((~np.isfinite(stored.points.value)).sum()))
 
 
-async def _renew(connection: Any, reports: Sequence[Report], jobs: Mapping[UUID, JobRow]) -> list[ChangedJob]:
-    """Give the jobs of these reports their next version."""
+async def _note(connection: Any, reports: Sequence[Report], jobs: Jobs, numbers: Mapping[str, int]) -> bool:
+    """Note attempts and metrics that the jobs do not have; whether there were any."""
+    attempts, metrics = set(), set()
+    for report in reports:
+        job = jobs[report.job_id]
+        if job.resumed.get(report.attempt, -1) < report.resumed_from_step:
+            attempts.add((job.job_no, report.attempt, report.resumed_from_step))
+        metrics |= {(job.job_no, numbers[name]) for name in report.names if name not in job.names}
+    if attempts:
+        await rows.note_attempts(connection, sorted(attempts))
+    if metrics:
+        await rows.note_metrics(connection, sorted(metrics))
+    return bool(attempts or metrics)
+
+
+async def _renew(
+    connection: Any, reports: Sequence[Report], jobs: Jobs, added: Mapping[int, int]
+) -> Sequence[ChangedJob]:
+    """Give the jobs of these reports their next version. `added` is job_no -> points."""
     ids = dict.fromkeys(report.job_id for report in reports)
     changed = [ChangedJob(job_id, jobs[job_id].job_no, jobs[job_id].version + 1) for job_id in ids]
-    await job_rows.renew_versions(connection, [job.job_no for job in changed])
+    await renew_jobs(connection, {job.job_no: added.get(job.job_no, 0) for job in changed})
     return changed
 
 
@@ -108,14 +109,8 @@ def _workspaces(reports: Sequence[Report]) -> dict[UUID, UUID]:
     return {report.job_id: report.workspace_id for report in reversed(reports)}
 
 
-def _refused(reports: Sequence[Report], jobs: Mapping[UUID, JobRow], metrics: Mapping[str, int]) -> dict[int, str]:
-    refused: dict[int, str] = {}
-    for position, report in enumerate(reports):
-        if problem := jobs[report.job_id].refusal(report.workspace_id):
-            refused[position] = problem
-        elif unknown := [name for name in report.names if name not in metrics]:
-            refused[position] = f"there are too many metric names already to add {unknown[0]!r}"
-    return refused
+def _without(reports: Sequence[Report], positions: set[int]) -> list[Report]:
+    return [report for position, report in enumerate(reports) if position not in positions]
 
 
 def _points(report: Report, job_no: int, metrics: Mapping[str, int]) -> Points:
@@ -129,12 +124,3 @@ def _points(report: Report, job_no: int, metrics: Mapping[str, int]) -> Points:
         time=report.times,
         value=report.values,
     )
-
-
-def _attempts(reports: Sequence[Report], jobs: Mapping[UUID, JobRow]) -> dict[tuple[int, int], int]:
-    """(job_no, attempt) -> the step it resumed from."""
-    found: dict[tuple[int, int], int] = {}
-    for report in reports:
-        key = jobs[report.job_id].job_no, report.attempt
-        found[key] = max(found.get(key, 0), report.resumed_from_step)
-    return found

@@ -14,8 +14,10 @@ _BITE = 20_000
 
 
 class Cleaner:
-    def __init__(self, database: Database, hot: HotWindow, retention_days: int) -> None:
-        self._database, self._hot, self._retention_days = database, hot, retention_days
+    """Any number of replicas may clean; what one does not finish, the next round does."""
+
+    def __init__(self, database: Database, hot: HotWindow, retention_days: int, bite: int = _BITE) -> None:
+        self._database, self._hot, self._retention_days, self._bite = database, hot, retention_days, bite
 
     async def clean(self) -> None:
         """Expire, drop, purge, and make the next partition before it is needed."""
@@ -33,13 +35,13 @@ class Cleaner:
             await prepare_partitions(connection)
 
     async def _purge(self, job_no: int) -> None:
-        removed = _BITE
-        while removed == _BITE:
+        removed = self._bite
+        while removed == self._bite:
             async with writing(self._database) as connection:
-                removed = await purging.remove_points(connection, job_no, _BITE)
+                removed = await purging.remove_points(connection, job_no, self._bite)
         async with writing(self._database) as connection:
-            await purging.finish_purge(connection, job_no)
-        _log.info("job_purged", job_no=job_no)
+            if await purging.finish_purge(connection, job_no):
+                _log.info("job_purged", job_no=job_no)
 
     async def _drop_partitions(self) -> None:
         async with writing(self._database) as connection:

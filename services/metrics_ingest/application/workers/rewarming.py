@@ -2,8 +2,6 @@
 
 import asyncio
 
-import structlog
-
 from chassis.database.engine import Database
 from services.metrics_ingest.adapters.repository.connections import reading
 from services.metrics_ingest.adapters.repository.jobs import version_of
@@ -12,7 +10,6 @@ from services.metrics_ingest.domain.jobs import JobView
 from services.metrics_ingest.domain.points import LARGEST, Points
 from services.metrics_ingest.ports import HotWindow
 
-_log = structlog.get_logger(__name__)
 
 class Rewarmer:
     """A queue of jobs whose window is missing; readers wake it and do not wait."""
@@ -28,12 +25,11 @@ class Rewarmer:
             self._queue.put_nowait(job)
 
     async def run(self) -> None:
+        """For ever, until a rebuild fails."""
         while True:
             job = await self._queue.get()
             try:
                 await self.rebuild(job)
-            except Exception as error:
-                _log.warning("hot_window_not_rebuilt", error=repr(error))
             finally:
                 self._waiting.discard(job.job_no)
 
