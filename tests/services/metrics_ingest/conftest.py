@@ -150,7 +150,7 @@ async def packed(service: Any) -> None:
 
 
 async def value(database: Database, query: str) -> Any:
-    async with database.engine.connect() as connection:
+    async with database.read() as connection:
         return (await connection.exec_driver_sql(query)).scalar()
 
 

@@ -13,7 +13,7 @@ async def test_readers_leave_connections_to_the_writer(trainer: Trainer, service
     await packed(service)
     await service.redis.flushall()
     writer = Trainer(trainer.bus, trainer.jetstream)
-    async with service.database.engine.connect() as blocking:
+    async with service.database.transaction() as blocking:
         await blocking.exec_driver_sql("LOCK TABLE segments IN ACCESS EXCLUSIVE MODE")  # charts wait, writers do not
         charts = [asyncio.create_task(trainer.range()) for _ in range(32)]
         await asyncio.sleep(0.5)
@@ -25,5 +25,4 @@ async def test_readers_leave_connections_to_the_writer(trainer: Trainer, service
             await asyncio.sleep(0.05)
         else:
             raise AssertionError("the report was not stored while charts waited")
-        await blocking.rollback()
     assert {reply.series[0].total_points for reply in await asyncio.gather(*charts)} == {6_000}

@@ -1,4 +1,4 @@
-"""The driver's own connection inside a transaction: COPY and large results are not for SQLAlchemy."""
+"""The driver's own connection: COPY and large results are not for SQLAlchemy."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,10 +20,9 @@ async def writing(database: Database) -> AsyncIterator[Any]:
 
 @asynccontextmanager
 async def reading(database: Database) -> AsyncIterator[Any]:
-    """An asyncpg connection in a read-only transaction."""
-    async with _translated(), database.read() as tx:
-        await tx.execute(text("SELECT"))
-        yield (await tx.get_raw_connection()).driver_connection
+    """An asyncpg connection for reading; each statement sees what was committed before it."""
+    async with _translated(), database.read() as connection:
+        yield (await connection.get_raw_connection()).driver_connection
 
 
 @asynccontextmanager
