@@ -174,19 +174,19 @@ async def lag(running: Running, points_per_s: int, seconds: float) -> dict[str, 
     database = await asyncpg.create_pool(running.database_url, min_size=1, max_size=2)
     jobs = [uuid7() for _ in range(JOBS)]
     interval = STEPS * len(METRICS) / points_per_s
-    said: dict[tuple[UUID, int], float] = {}
+    published: dict[tuple[UUID, int], float] = {}
     lags: list[float] = []
-    all_said = asyncio.Event()
-    watching = asyncio.create_task(_watch(database, said, lags, all_said))
+    all_published = asyncio.Event()
+    watching = asyncio.create_task(_watch(database, published, lags, all_published))
     start = time.perf_counter()
     for n in range(int(seconds / interval)):
         await asyncio.sleep(max(0.0, start + n * interval - time.perf_counter()))
         job_id, number = jobs[n % JOBS], n // JOBS
         made = time.perf_counter()
         subject, payload = message(job_id, number)
-        said[job_id, (number + 1) * STEPS] = made
+        published[job_id, (number + 1) * STEPS] = made
         await client.jetstream().publish(subject, payload, timeout=60)
-    all_said.set()
+    all_published.set()
     await watching
     await database.close()
     await client.close()
@@ -198,16 +198,16 @@ async def lag(running: Running, points_per_s: int, seconds: float) -> dict[str, 
 
 
 async def _watch(
-    database: asyncpg.Pool, said: dict[tuple[UUID, int], float], lags: list[float], all_said: asyncio.Event
+    database: asyncpg.Pool, published: dict[tuple[UUID, int], float], lags: list[float], all_published: asyncio.Event
 ) -> None:
     query = """SELECT w.job_id, w.step FROM unnest($1::uuid[], $2::int[]) AS w (job_id, step)
         JOIN jobs USING (job_id) JOIN metric_points p USING (job_no, step)
         WHERE p.metric = (SELECT metric FROM metric_names WHERE name = 'loss') AND p.attempt = 1"""
-    while said or not all_said.is_set():
-        if waiting := list(said):
+    while published or not all_published.is_set():
+        if waiting := list(published):
             rows = await database.fetch(query, [job for job, _ in waiting], [step for _, step in waiting])
             seen = time.perf_counter()
-            lags += [seen - said.pop((row["job_id"], row["step"])) for row in rows]
+            lags += [seen - published.pop((row["job_id"], row["step"])) for row in rows]
         await asyncio.sleep(0.005)
 
 

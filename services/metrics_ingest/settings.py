@@ -7,6 +7,8 @@ class Settings(ServiceSettings):
     service_name: str = "metrics_ingest"
     # One transaction takes about this many points: 20 ms of decoding and half a second of storing on one slow core.
     points_per_transaction: int = Field(default=40_000, ge=1)
+    # What one job can store, of all its metrics together: twelve metrics of 1.6 million steps.
+    points_per_job: int = Field(default=20_000_000, ge=1)
     batch_max_wait_s: float = Field(default=0.1, gt=0)
     # The hot window keeps this many of the newest points of every metric of a job.
     hot_points: int = Field(default=2_000, ge=100)

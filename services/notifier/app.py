@@ -2,41 +2,39 @@
 
 from collections.abc import Mapping
 
-from chassis.reconciler import Wakeup, every
 from starlette.applications import Starlette
 
 from chassis.clock import Clock
+from chassis.database.listen import PgListener
 from chassis.runtime import ServiceRuntime, worker_app
-from contracts.streams import consumers_of
+from services.notifier import subscribers
 from services.notifier.adapters.email import EmailSender
 from services.notifier.adapters.log import LogSender
+from services.notifier.adapters.repository import WAKE_CHANNEL
 from services.notifier.adapters.slack import SlackSender
-from services.notifier.domain import Channel
-from services.notifier.handlers import Notify
+from services.notifier.adapters.tables import metadata
+from services.notifier.application.workers import DeliveryWorker
+from services.notifier.domain.addresses import Channel
 from services.notifier.ports import Sender
-from services.notifier.reconciler import Postman
-from services.notifier.repository import WAKE_CHANNEL
 from services.notifier.settings import Settings
-from services.notifier.tables import metadata
 
 
-def build_runtime(settings: Settings, clock: Clock | None = None) -> ServiceRuntime:
+def build_runtime(
+    settings: Settings, senders: Mapping[Channel, Sender] | None = None, clock: Clock | None = None
+) -> ServiceRuntime:
+    """`senders`: instead of those that the settings name."""
     runtime = ServiceRuntime(settings, metadata=metadata, clock=clock)
-    notify = Notify(settings)
-    for spec in consumers_of("notifier"):
-        runtime.bus.consume(spec, dict.fromkeys(spec.events, notify))
-    postman = Postman(runtime.database, _senders(settings), settings, runtime.clock, runtime.registry)
-
-    async def deliver() -> None:
-        async with Wakeup(runtime.database.url, WAKE_CHANNEL) as wakeup:
-            await every(settings.poll_s, postman.deliver_due, wakeup=wakeup)
-
-    runtime.background("postman", deliver)
+    runtime.include(subscribers.events)
+    worker = DeliveryWorker(runtime.database, senders or senders_of(settings), settings, runtime.registry)
+    runtime.periodic(
+        "delivery", settings.poll_s, worker.deliver_due, woken_by=PgListener(runtime.database.url, WAKE_CHANNEL)
+    )
     return runtime
 
 
-def _senders(settings: Settings) -> Mapping[Channel, Sender]:
-    slack = SlackSender(settings.slack_webhook_url.get_secret_value(), settings.send_timeout_s)
+def senders_of(settings: Settings) -> Mapping[Channel, Sender]:
+    url = settings.slack_webhook_url.get_secret_value()
+    slack = SlackSender(url, settings.send_timeout_s, settings.send_limit_s)
     return {Channel.SLACK: slack, Channel.EMAIL: EmailSender(settings), Channel.LOG: LogSender()}
 
 

@@ -4,17 +4,9 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
-from services.notifier.domain import Channel
-
 
 @dataclass(frozen=True)
-class Address:
-    channel: Channel
-    recipient: str = ""
-
-
-@dataclass(frozen=True)
-class Letter:
+class Notification:
     """One message to one recipient. `delivery_id` is stable over retries."""
 
     delivery_id: UUID
@@ -37,5 +29,5 @@ class DeliveryUncertain(Exception):
 
 
 class Sender(Protocol):
-    async def send(self, letter: Letter) -> None:
+    async def send(self, notification: Notification) -> None:
         """Raises DeliveryFailed or DeliveryUncertain."""

@@ -1,6 +1,7 @@
 from pydantic import Field, SecretStr
 
 from chassis.settings import ServiceSettings
+from services.notifier.domain.addresses import Audience
 
 
 class Settings(ServiceSettings):
@@ -20,5 +21,23 @@ class Settings(ServiceSettings):
     public_url: str = ""
     # After the first, second, ... failure; used up, the delivery is given up. After Svix's schedule.
     retry_delays_s: tuple[float, ...] = (5, 30, 120, 600, 1800, 7200, 18_000, 36_000)
+    # For each step of a delivery: to connect, to send, to get the answer.
     send_timeout_s: float = Field(default=15.0, gt=0)
     poll_s: float = Field(default=5.0, gt=0)
+
+    @property
+    def send_limit_s(self) -> float:
+        """All steps of one delivery together."""
+        return 3 * self.send_timeout_s
+
+    @property
+    def lease_s(self) -> float:
+        """A delivery that takes longer than this has lost its sender."""
+        return 4 * self.send_timeout_s
+
+    @property
+    def audience(self) -> Audience:
+        return Audience(
+            slack=bool(self.slack_webhook_url.get_secret_value()), email=bool(self.smtp_host),
+            recipients=self.email_to, job_creator=self.email_job_creator,
+        )

@@ -7,6 +7,9 @@ import numpy as np
 from services.metrics_ingest.domain.curves import Curve, Ints, Mask
 from services.metrics_ingest.domain.points import LARGEST
 
+# Attempts are counted from 1, one for each machine; a pod cannot make readers sort through more of them.
+MOST_ATTEMPTS = 1_000
+
 
 def last_valid_steps(resumed: Mapping[int, int]) -> dict[int, int]:
     """The last step of each attempt that no newer attempt has taken back.
@@ -23,11 +26,10 @@ def last_valid_steps(resumed: Mapping[int, int]) -> dict[int, int]:
 
 
 def superseded(steps: Ints, attempts: Ints, resumed: Mapping[int, int]) -> Mask:
-    limits = last_valid_steps(resumed)
-    mask = np.zeros(len(steps), dtype=np.bool_)
-    for attempt, limit in limits.items():
-        if limit < LARGEST:
-            mask |= (attempts == attempt) & (steps > limit)
+    last_valid = np.full(MOST_ATTEMPTS + 2, LARGEST, dtype=np.int32)
+    for attempt, step in last_valid_steps(resumed).items():
+        last_valid[min(attempt, MOST_ATTEMPTS + 1)] = step
+    mask: Mask = steps > last_valid[np.minimum(attempts, MOST_ATTEMPTS + 1)]
     return mask
 
 

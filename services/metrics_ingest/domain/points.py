@@ -57,7 +57,11 @@ class Points:
         numbers = np.full(size, job_no, dtype=np.int32), np.full(size, metric, dtype=np.int32)
         return cls(*numbers, curve.step, curve.attempt, curve.time, curve.value)
 
-    def series(self) -> list[tuple[int, int]]:
-        """(job_no, metric), each once, in order."""
-        keys = np.unique(self.job_no.astype(np.int64) << 32 | self.metric)
-        return [(int(key >> 32), int(key & 0xFFFFFFFF)) for key in keys]
+    def per_job(self) -> dict[int, int]:
+        """job_no -> points."""
+        numbers, counts = np.unique(self.job_no, return_counts=True)
+        return dict(zip(numbers.tolist(), counts.tolist(), strict=True))
+
+    def shares(self, inserted: int) -> dict[int, int]:
+        """job_no -> about how many of its points were among the `inserted` ones; exact where all or none were."""
+        return {job_no: round(count * inserted / len(self)) for job_no, count in self.per_job().items()}

@@ -1,1 +1,1 @@
-"""Slack, e-mail and the log."""
+"""SQL, Slack, e-mail and the log."""

@@ -2,11 +2,11 @@
 
 import structlog
 
-from services.notifier.ports import Letter
+from services.notifier.ports import Notification
 
 log = structlog.get_logger(__name__)
 
 
 class LogSender:
-    async def send(self, letter: Letter) -> None:
-        log.info("notification", title=letter.title, lines=list(letter.lines), link=letter.link)
+    async def send(self, notification: Notification) -> None:
+        log.info("notification", title=notification.title, lines=list(notification.lines), link=notification.link)

@@ -8,7 +8,10 @@ from uuid import UUID
 
 import pytest_asyncio
 
+from chassis.clock import SystemClock
+from chassis.database.engine import Database
 from chassis.messaging.bus import Bus
+from chassis.messaging.raw_message import RawMessage
 from chassis.runtime import ServiceRuntime
 from contracts.envelope import new_event
 from contracts.events import JobDeleted, MetricsReported
@@ -26,14 +29,15 @@ from contracts.rpc.metrics import (
     RawPoint,
 )
 from services.metrics_ingest.app import build_runtime
+from services.metrics_ingest.application.commands.store_reports import StoreReports
 from services.metrics_ingest.settings import Settings
+from services.metrics_ingest.subscribers.reports import ReportBatches
 
 
-class Trainer:
-    """One job: reports as its pods would, asks as job_api would."""
+class Job:
+    """Says what its pods would."""
 
-    def __init__(self, bus: Bus, jetstream: Any) -> None:
-        self.bus, self.jetstream = bus, jetstream
+    def __init__(self) -> None:
         self.job_id, self.workspace_id = uuid7(), uuid7()
 
     def report(
@@ -46,7 +50,19 @@ class Trainer:
             values={name: tuple(column) for name, column in values.items()},
         )  # fmt: skip
 
-    async def say(
+    def raw(self, steps: Any, **values: Any) -> RawMessage:
+        data = self.report(steps, **values)
+        return RawMessage(data.subject(), new_event(data, source="/trainer").to_bytes(), "METRICS", 1, 1)
+
+
+class Trainer(Job):
+    """Reports as its pods would, asks as job_api would."""
+
+    def __init__(self, bus: Bus, jetstream: Any) -> None:
+        super().__init__()
+        self.bus, self.jetstream = bus, jetstream
+
+    async def publish(
         self, data: MetricsReported, *, event_id: UUID | None = None, dedup: str = "", **envelope: Any
     ) -> UUID:
         event = new_event(data, source="/trainer", event_id=event_id, **envelope)
@@ -59,7 +75,7 @@ class Trainer:
     async def losses(self, steps: Any, **how: Any) -> None:
         """Report loss = step + attempt / 10 at each step."""
         attempt = how.get("attempt", 1)
-        await self.say(self.report(steps, loss=[step + attempt / 10 for step in steps], **how))
+        await self.publish(self.report(steps, loss=[step + attempt / 10 for step in steps], **how))
 
     async def delete(self) -> None:
         event = new_event(
@@ -92,7 +108,7 @@ class Trainer:
                 return points
 
     async def settled(self) -> None:
-        """All that was published has been stored, refused or buried."""
+        """All that was published has been stored, refused or dead-lettered."""
 
         async def done() -> bool:
             # Nothing pending may also mean that the consumer has not yet noticed the newest message.
@@ -102,7 +118,7 @@ class Trainer:
 
         await until(done)
 
-    async def buried(self) -> list[Any]:
+    async def dead_lettered(self) -> list[Any]:
         await self.settled()
         last = (await self.jetstream.stream_info("DLQ")).state.last_seq
         return [await self.jetstream.get_msg("DLQ", sequence) for sequence in range(1, last + 1)]
@@ -119,6 +135,45 @@ async def until(condition: Callable[[], Any], seconds: float = 30.0) -> None:
 def envelope(data: MetricsReported) -> dict[str, Any]:
     """As a dictionary, to be spoilt."""
     return dict(json.loads(new_event(data, source="/trainer").to_bytes()))
+
+
+async def scalar(service: Any, query: str) -> Any:
+    """Of a runtime's database."""
+    return await value(service.database, query)
+
+
+async def packed(service: Any) -> None:
+    async def done() -> bool:
+        return await scalar(service, "SELECT count(*) FROM blocks WHERE NOT packed") == 0
+
+    await until(done)
+
+
+async def value(database: Database, query: str) -> Any:
+    async with database.read() as connection:
+        return (await connection.exec_driver_sql(query)).scalar()
+
+
+class NoWindow:
+    """The port of the hot window where there is none."""
+
+    async def nothing(self, *_: Any) -> None:
+        return None
+
+    add = put = get = drop = latest = remember_latest = nothing
+
+    async def is_current(self, *_: Any) -> bool:
+        return False
+
+
+@pytest_asyncio.fixture
+async def database(fresh_database) -> Database:
+    return await fresh_database("services.metrics_ingest")
+
+
+def batches(database: Database, **limits: int) -> ReportBatches:
+    """The handler of reports over this database, without a broker and a cache."""
+    return ReportBatches(StoreReports(database, NoWindow(), SystemClock(), **limits), 40_000)
 
 
 @pytest_asyncio.fixture

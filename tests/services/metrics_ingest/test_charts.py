@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from chassis.problems import ProblemError
 from contracts.identifiers import uuid7
 from services.metrics_ingest.domain.points import BLOCK_STEPS
-from tests.services.metrics_ingest.conftest import Trainer, until
+from tests.services.metrics_ingest.conftest import Trainer, packed, until
 
 STEPS = 3 * BLOCK_STEPS + 500
 
@@ -18,20 +18,8 @@ STEPS = 3 * BLOCK_STEPS + 500
 async def report_all(trainer: Trainer, values: np.ndarray[Any, Any]) -> None:
     for at in range(0, len(values), 2000):
         part = values[at : at + 2000].tolist()
-        await trainer.say(trainer.report(range(at, at + len(part)), loss=part))
+        await trainer.publish(trainer.report(range(at, at + len(part)), loss=part))
     await trainer.settled()
-
-
-async def packed(service: Any) -> None:
-    async def done() -> bool:
-        return await scalar(service, "SELECT count(*) FROM blocks WHERE NOT packed") == 0
-
-    await until(done)
-
-
-async def scalar(service: Any, query: str) -> Any:
-    async with service.database.engine.connect() as connection:
-        return (await connection.exec_driver_sql(query)).scalar()
 
 
 def hits(service: Any) -> float:
@@ -130,8 +118,8 @@ async def test_pages_of_the_export_are_complete_and_in_order(trainer: Trainer) -
     for first in (0, 50, 100):
         steps = range(first, first + 50)
         sparse = [step / 2 if step % 10 == 0 else None for step in steps]
-        await trainer.say(trainer.report(steps, loss=[1.0] * 50, learning_rate=[2.0] * 50, validation_loss=sparse))
-    await trainer.say(trainer.report(range(120, 140), attempt=2, resumed=119, loss=[3.0] * 20))
+        await trainer.publish(trainer.report(steps, loss=[1.0] * 50, learning_rate=[2.0] * 50, validation_loss=sparse))
+    await trainer.publish(trainer.report(range(120, 140), attempt=2, resumed=119, loss=[3.0] * 20))
     await trainer.settled()
     whole = await trainer.export()
     assert len(whole) == 150 * 2 + 15 + 20
@@ -174,7 +162,7 @@ async def test_metrics_nobody_reported_are_empty_series(trainer: Trainer) -> Non
 
 
 async def test_latest_follows_every_metric(trainer: Trainer) -> None:
-    await trainer.say(trainer.report([1, 2, 3], loss=[3, 2, 1], validation_loss=[None, 5, None]))
+    await trainer.publish(trainer.report([1, 2, 3], loss=[3, 2, 1], validation_loss=[None, 5, None]))
     await trainer.settled()
     found = (await trainer.latest()).metrics
     assert {name: (value.step, value.value) for name, value in found.items()} == {

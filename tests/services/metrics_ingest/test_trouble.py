@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from chassis.database.migrate import upgrade
+from services.metrics_ingest.adapters.hot_window import RedisHotWindow
+from services.metrics_ingest.adapters.repository.partitions import JOBS_PER_PARTITION
 from services.metrics_ingest.app import build_runtime
-from services.metrics_ingest.cleaning import Cleaner
-from services.metrics_ingest.hot_window import HotWindow
-from services.metrics_ingest.partitions import JOBS_PER_PARTITION
+from services.metrics_ingest.application.workers.cleaning import Cleaner
 from services.metrics_ingest.settings import Settings
 from stack.parts import PostgresPart, ValkeyPart
-from tests.services.metrics_ingest.conftest import Trainer, until
-from tests.services.metrics_ingest.test_charts import scalar
+from tests.services.metrics_ingest.conftest import Trainer, scalar, until
 
 
 async def gone(service: Any) -> None:
@@ -39,7 +38,7 @@ async def test_a_deleted_job_goes_and_stays_gone(trainer: Trainer, service: Any)
         assert await scalar(service, f"SELECT count(*) FROM {table}") == 0, table
     assert (await trainer.latest()).metrics == {}
     assert await trainer.export() == []
-    assert await trainer.buried() == []
+    assert await trainer.dead_lettered() == []
 
 
 async def test_a_job_deleted_before_its_first_report_stays_away(trainer: Trainer, service: Any) -> None:
@@ -85,7 +84,7 @@ async def test_old_jobs_expire_when_told_so(trainer: Trainer, service: Any) -> N
     await trainer.settled()
     async with service.database.transaction() as tx:
         await tx.exec_driver_sql("UPDATE jobs SET last_point_at = now() - interval '31 days'")
-    await Cleaner(service.database, HotWindow(service.redis, points=100, ttl_s=10), 30).clean()
+    await Cleaner(service.database, RedisHotWindow(service.redis, points=100, ttl_s=10), 30).clean()
     assert await scalar(service, "SELECT count(*) FROM metric_points") == 0
     assert await trainer.export() == []
 
@@ -133,7 +132,7 @@ async def test_postgres_killed_and_back(settings_for, topology, caller, jetstrea
         await trainer.settled()
         assert (await trainer.range()).series[0].steps == tuple(range(1000))
         assert len(await trainer.export()) == 1000
-        assert await trainer.buried() == []
+        assert await trainer.dead_lettered() == []
 
 
 async def until_deferred(jetstream: Any) -> None:

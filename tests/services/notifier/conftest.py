@@ -16,9 +16,9 @@ from sqlalchemy import select
 
 from chassis.runtime import ServiceRuntime
 from contracts.envelope import EventData, new_event
+from services.notifier.adapters.tables import deliveries
 from services.notifier.app import build_runtime
 from services.notifier.settings import Settings
-from services.notifier.tables import deliveries
 from stack.parts import free_port
 
 
@@ -26,7 +26,7 @@ class Mailbox:
     """Answers of `refusals` are given first, one for each recipient named; then everything is taken."""
 
     def __init__(self) -> None:
-        self.letters: list[Any] = []
+        self.messages: list[Any] = []
         self.refusals: list[str] = []
         self.port = free_port()
 
@@ -37,7 +37,7 @@ class Mailbox:
         return "250 OK"
 
     async def handle_DATA(self, server, session, envelope) -> str:
-        self.letters.append(message_from_bytes(envelope.content))
+        self.messages.append(message_from_bytes(envelope.content))
         return "250 OK"
 
 
@@ -96,8 +96,10 @@ class World:
         self.database, self._jetstream, self._build = database, jetstream, build
 
     @asynccontextmanager
-    async def notifier(self, **settings: Any) -> AsyncIterator[ServiceRuntime]:
-        runtime = build_runtime(self._build(**settings))
+    async def notifier(
+        self, senders: Any = None, clock: Any = None, **settings: Any
+    ) -> AsyncIterator[ServiceRuntime]:
+        runtime = build_runtime(self._build(**settings), senders=senders, clock=clock)
         async with runtime.lifespan():
             yield runtime
 

@@ -5,7 +5,10 @@ from sqlalchemy import update
 
 from contracts.example_events import examples
 from contracts.identifiers import uuid7
-from services.notifier.tables import deliveries
+from services.notifier.adapters.tables import deliveries
+from services.notifier.domain.addresses import Channel
+from tests.services.notifier.adapters.faulty_server import faulty
+from tests.services.notifier.adapters.test_slack import read_all
 
 
 def about(stem: str, **changes):
@@ -28,8 +31,8 @@ async def test_a_failure_reaches_slack_and_mail_once(world, mailbox, webhook) ->
         await asyncio.sleep(0.5)
     assert len(webhook.posts) == 1
     assert failed.suggested_fix in str(webhook.posts[0])
-    assert sorted(letter["To"] for letter in mailbox.letters) == ["engineer@example.com", "team@example.com"]
-    body = mailbox.letters[0].get_payload()
+    assert sorted(message["To"] for message in mailbox.messages) == ["engineer@example.com", "team@example.com"]
+    body = mailbox.messages[0].get_payload()
     assert "What to do:" in body
     assert f"http://127.0.0.1:8700/api/training/jobs/{failed.job_id}" in body
 
@@ -99,6 +102,41 @@ async def test_a_silent_slack_is_not_told_twice(world, webhook) -> None:
     assert webhook.tries == 1
 
 
+async def test_a_slack_that_hangs_up_after_the_request_is_not_told_twice(world) -> None:
+    with faulty(read_all) as slack:
+        url = f"http://127.0.0.1:{slack.port}/services/T0/B0/secret"
+        async with world.notifier(slack_webhook_url=url, retry_delays_s=(0.1, 0.1, 0.1)):
+            await world.tell(about("job.completed"))
+            rows = await world.settled("unknown")
+            await asyncio.sleep(0.7)
+    assert (slack.clients, rows[0].failures) == (1, 0)
+    assert "secret" not in rows[0].last_error
+
+
+async def test_a_sender_that_breaks_is_seen_and_the_others_are_told(world) -> None:
+    class Broken:
+        calls = 0
+
+        async def send(self, notification) -> None:
+            self.calls += 1
+            if self.calls <= 4:
+                raise RuntimeError("a bug")
+
+    async with world.notifier(senders={Channel.LOG: Broken()}, send_timeout_s=0.2, poll_s=0.05) as runtime:
+        for _ in range(5):
+            await world.tell(about("job.completed"))
+        for _ in range(200):
+            _, health = await runtime.health.ready()
+            if health["checks"]["background"]["status"] == "degraded":
+                break
+            await asyncio.sleep(0.02)
+        assert "delivery failed" in health["checks"]["background"]["detail"]
+        assert "a bug" in health["checks"]["background"]["detail"]
+        await world.settled("sent")
+        rows = await world.settled("unknown", count=4)
+    assert {row.last_error for row in rows if row.status == "unknown"} == {"the sender ended while sending"}
+
+
 async def test_a_busy_mail_server_is_tried_again_and_an_unknown_mailbox_is_not(world, mailbox) -> None:
     mailbox.refusals = ["451 try later", "550 no such user"]
     async with world.notifier(
@@ -106,11 +144,11 @@ async def test_a_busy_mail_server_is_tried_again_and_an_unknown_mailbox_is_not(w
     ):
         await world.tell(about("job.completed"))
         rows = await world.settled("failed")
-    assert (rows[0].failures, mailbox.letters) == (2, [])
+    assert (rows[0].failures, mailbox.messages) == (2, [])
     assert "550" in rows[0].last_error
 
 
-async def test_a_mail_server_that_is_away_for_a_while_gets_the_letter(world, mailbox, webhook) -> None:
+async def test_a_mail_server_that_is_away_for_a_while_gets_the_message(world, mailbox, webhook) -> None:
     async with world.notifier(
         smtp_host="127.0.0.1",
         smtp_port=1,
@@ -129,7 +167,7 @@ async def test_a_mail_server_that_is_away_for_a_while_gets_the_letter(world, mai
         await tx.execute(update(deliveries).values(next_try_at=datetime.now(UTC)))
     async with world.notifier(smtp_host="127.0.0.1", smtp_port=mailbox.port, email_job_creator=False):
         await world.settled("sent")
-    assert [letter["Message-ID"] for letter in mailbox.letters] == [f"<{rows[0].id}@brightrun>"]
+    assert [message["Message-ID"] for message in mailbox.messages] == [f"<{rows[0].id}@brightrun>"]
 
 
 async def test_a_sender_that_died_in_the_act_is_reported_not_repeated(world, webhook) -> None:
@@ -149,5 +187,5 @@ async def test_a_jobs_name_adds_no_header_and_no_markup(world, mailbox, webhook)
     async with world.notifier(slack_webhook_url=webhook.url, smtp_host="127.0.0.1", smtp_port=mailbox.port):
         await world.tell(about("job.completed", job_name=name))
         await world.settled("sent", count=2)
-    assert mailbox.letters[0]["Bcc"] is None
+    assert mailbox.messages[0]["Bcc"] is None
     assert {block["text"]["type"] for block in webhook.posts[0]["blocks"]} == {"plain_text"}

@@ -1,0 +1,1 @@
+"""Use cases: what is done with reports and deleted jobs, what is answered, what goes on by time."""

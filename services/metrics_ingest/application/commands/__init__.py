@@ -1,0 +1,1 @@
+"""What changes points and jobs."""

@@ -1,0 +1,1 @@
+"""What metrics_ingest subscribes to and answers."""

@@ -1,0 +1,1 @@
+"""Use cases: announce what happened, deliver what is due."""

@@ -1,0 +1,89 @@
+"""Sends what is due, outside of any transaction, and records what came of it."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter
+from sqlalchemy import Row
+
+from chassis.database.engine import Database
+from contracts.identifiers import uuid7
+from services.notifier.adapters import repository
+from services.notifier.domain.addresses import Channel
+from services.notifier.domain.results import Result, Status, failed
+from services.notifier.ports import DeliveryFailed, DeliveryUncertain, Notification, Sender
+from services.notifier.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+class DeliveryWorker:
+    """Any number of replicas may run one: a delivery belongs to the token it was claimed with, for `lease_s`."""
+
+    def __init__(
+        self, database: Database, senders: Mapping[Channel, Sender], settings: Settings, registry: CollectorRegistry
+    ) -> None:
+        self._database, self._senders, self._settings = database, senders, settings
+        self._results = Counter(
+            "notifier_deliveries", "Deliveries by channel and result", ["channel", "result"], registry=registry
+        )
+
+    async def deliver_due(self) -> None:
+        """One round: give up crashed ones, then send until nothing is due."""
+        await self._report_crashed()
+        while claimed := await self._claim():
+            await self._deliver(*claimed)
+
+    async def _report_crashed(self) -> None:
+        async with self._database.transaction() as tx:
+            crashed = await repository.mark_crashed(tx)
+        for row in crashed:
+            self._results.labels(row.channel, Status.UNKNOWN).inc()
+            log.error(
+                "a sender ended while sending; the message may or may not have arrived",
+                delivery_id=str(row.id), channel=row.channel, kind=row.kind,
+            )
+
+    async def _claim(self) -> tuple[Row[Any], UUID] | None:
+        """One at a time: a crash leaves at most one delivery of which nobody knows whether it arrived."""
+        token = uuid7()
+        async with self._database.transaction() as tx:
+            row = await repository.claim_due(tx, token, timedelta(seconds=self._settings.lease_s))
+        return None if row is None else (row, token)
+
+    async def _deliver(self, row: Row[Any], token: UUID) -> None:
+        result = await self._attempt(row)
+        self._results.labels(row.channel, result.status).inc()
+        async with self._database.transaction() as tx:
+            recorded = await repository.finish(tx, row.id, token, result)
+        if not recorded:
+            log.error(
+                "a delivery ended after its lease; its result is dropped",
+                delivery_id=str(row.id), channel=row.channel, result=result.status,
+            )
+
+    async def _attempt(self, row: Row[Any]) -> Result:
+        try:
+            await self._senders[Channel(row.channel)].send(self._notification(row))
+        except DeliveryUncertain as error:
+            return Result(Status.UNKNOWN, row.failures, str(error))
+        except DeliveryFailed as error:
+            return self._failed(row, error)
+        return Result(Status.SENT, row.failures)
+
+    def _failed(self, row: Row[Any], error: DeliveryFailed) -> Result:
+        result = failed(
+            row.failures + 1, str(error), permanent=error.permanent, asked_s=error.retry_after_s,
+            delays_s=self._settings.retry_delays_s,
+        )
+        log.warning("delivery failed", delivery_id=str(row.id), channel=row.channel, failures=result.failures,
+                    error=result.error, again_in=str(result.again_in))
+        return result
+
+    def _notification(self, row: Row[Any]) -> Notification:
+        base = self._settings.public_url.rstrip("/")
+        link = f"{base}/api/training/jobs/{row.job_id}" if base and row.job_id else ""
+        return Notification(row.id, row.recipient, row.content["title"], tuple(row.content["lines"]), link)

@@ -1,0 +1,38 @@
+"""Who is told: by configuration, and the job's creator."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from services.notifier.domain.messages import Message
+
+
+class Channel(StrEnum):
+    SLACK = "slack"
+    EMAIL = "email"
+    LOG = "log"
+
+
+@dataclass(frozen=True)
+class Address:
+    channel: Channel
+    recipient: str = ""
+
+
+@dataclass(frozen=True)
+class Audience:
+    """What is configured. `job_creator`: also write to who created the job, when that is an e-mail address."""
+
+    slack: bool = False
+    email: bool = False
+    recipients: tuple[str, ...] = ()
+    job_creator: bool = True
+
+
+def addresses_for(message: Message, audience: Audience) -> list[Address]:
+    """At least one: the log, when nothing is configured."""
+    found = [Address(Channel.SLACK)] if audience.slack else []
+    if audience.email:
+        creator = message.creator if audience.job_creator and "@" in message.creator else ""
+        recipients = dict.fromkeys([*audience.recipients, *([creator] if creator else [])])
+        found += [Address(Channel.EMAIL, recipient) for recipient in recipients]
+    return found or [Address(Channel.LOG)]

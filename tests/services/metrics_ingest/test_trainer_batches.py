@@ -1,0 +1,36 @@
+"""What a trainer sends fits into what the stream takes."""
+
+import sys
+from typing import Any
+
+from contracts.envelope import new_event
+from contracts.events import MetricsReported
+from contracts.events.metrics import METRIC_NAMES
+from contracts.identifiers import uuid7
+from contracts.streams import STREAMS
+from trainer_image.metric_series import MAX_POINTS, MetricSeries
+
+LONGEST = -sys.float_info.min  # -2.2250738585072014e-308, as long as a number gets
+
+
+class Voice:
+    """Keeps what the trainer publishes."""
+
+    def __init__(self) -> None:
+        self.published: list[MetricsReported] = []
+
+    def publish(self, model: type[MetricsReported], **fields: Any) -> None:
+        self.published.append(model(job_id=uuid7(), workspace_id=uuid7(), attempt=1_000, sequence=10**9, **fields))
+
+    say = publish
+
+
+def test_the_largest_batch_of_a_trainer_fits_the_stream_three_times_over() -> None:
+    voice = Voice()
+    series = MetricSeries(voice)  # type: ignore[arg-type]
+    for step in range(2 * MAX_POINTS):
+        series.add(2**31 - 1 - step, **dict.fromkeys(METRIC_NAMES, LONGEST))
+    limit = next(stream.max_msg_size for stream in STREAMS if stream.name == "METRICS")
+    sizes = [len(new_event(data, source="/trainer").to_bytes()) for data in voice.published]
+    assert len(sizes) == 2
+    assert 50_000 < max(sizes) < limit / 3
