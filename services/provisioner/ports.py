@@ -97,15 +97,30 @@ class PodCredentials:
 
     user: str
     text: str = field(repr=False)
+    expires_at: datetime
 
 
-class CredentialIssuer(Protocol):
-    """Broker users that can do no more than one attempt needs."""
+@dataclass(frozen=True)
+class BrokerAccount:
+    """The part of the broker in which all pods of one workspace live. `revoked`: users that it refuses, until when."""
 
-    def issue(self, job_id: UUID, lifetime_s: int) -> PodCredentials | None:
-        """None: the broker asks for no credentials."""
+    key: str
+    workspace_id: UUID
+    revoked: Mapping[str, datetime] = field(default_factory=dict)
+
+
+class BrokerAccess(Protocol):
+    """Accounts and users of the broker that can do no more than their pods need."""
+
+    def new_account_key(self) -> str:
+        """For a workspace that has none yet. Empty: the broker knows no accounts and asks for no credentials."""
         ...
 
-    async def revoke(self, users: tuple[str, ...]) -> None:
-        """Make the broker refuse these users from now on. Raises when the broker did not confirm."""
+    def issue(self, account: str, job_id: UUID, lifetime_s: int) -> PodCredentials: ...
+
+    async def publish(self, account: BrokerAccount) -> bool:
+        """Have the broker know the account and refuse exactly its revoked users; whether it had to be told.
+
+        Raises when the broker did not confirm.
+        """
         ...
