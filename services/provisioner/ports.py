@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -19,7 +19,7 @@ class MachineState(StrEnum):
 
 
 @dataclass(frozen=True)
-class Order:
+class PodRequest:
     """One machine to be made. `environment` carries credentials: it is never logged and never on a command line."""
 
     name: str
@@ -55,8 +55,8 @@ class NoCapacity(ProviderError):
     """Nothing to be had just now. Nothing was created."""
 
 
-class OrderRefused(ProviderError):
-    """The provider will never accept this order (wrong key, no credit, impossible machine)."""
+class RequestRefused(ProviderError):
+    """The provider will never accept this request (wrong key, no credit, impossible machine)."""
 
 
 class ComputeProvider(Protocol):
@@ -64,7 +64,7 @@ class ComputeProvider(Protocol):
 
     name: str
 
-    async def create(self, order: Order) -> Machine:
+    async def create(self, request: PodRequest) -> Machine:
         """Make the machine, or return the one that already has this name, however it fares. Raises ProviderError."""
         ...
 
@@ -106,7 +106,7 @@ class BrokerAccount:
 
     key: str
     workspace_id: UUID
-    revoked: Mapping[str, datetime] = field(default_factory=dict)
+    revoked: dict[str, datetime] = field(default_factory=dict)
 
 
 class BrokerAccess(Protocol):
@@ -118,8 +118,12 @@ class BrokerAccess(Protocol):
 
     def issue(self, account: str, job_id: UUID, lifetime_s: int) -> PodCredentials: ...
 
-    async def publish(self, account: BrokerAccount) -> bool:
-        """Have the broker know the account and refuse exactly its revoked users; whether it had to be told.
+    async def introduce(self, account: BrokerAccount) -> None:
+        """Have the broker know the account; one that it knows stays as it is. Raises when it did not confirm."""
+        ...
+
+    async def publish(self, accounts: Sequence[BrokerAccount]) -> int:
+        """Have the broker know these accounts and refuse exactly their revoked users; how many it had to be told.
 
         Raises when the broker did not confirm.
         """

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from chassis.settings import ServiceSettings
-from services.provisioner.domain.limits import Limits
+from services.provisioner.domain.policy import Policy, RetryPolicy, Timeouts
 
 
 class Settings(ServiceSettings):
@@ -29,7 +29,8 @@ class Settings(ServiceSettings):
     # Checkpoints of an ended job are deleted after this time.
     checkpoint_retention_h: float = Field(default=72.0, ge=0)
 
-    # Broker users for pods (NATS operator mode). Empty: the broker asks for no credentials.
+    # Accounts and users for pods (NATS operator mode). Empty: the broker asks for no credentials. `nats_account` is
+    # the services' account, `nats_account_signing_seed_file` the key that signs pods' users.
     nats_account: str = ""
     nats_account_signing_seed_file: str = ""
     nats_operator_signing_seed_file: str = ""
@@ -54,10 +55,14 @@ class Settings(ServiceSettings):
     def pods_dir(self) -> Path:
         return self.data_dir / "pods"
 
-    def limits(self) -> Limits:
-        return Limits(
+    def policy(self) -> Policy:
+        retry = RetryPolicy(
             interruptions=self.max_interruptions, faults=self.max_faults, capacity_wait_s=self.capacity_wait_s,
-            capacity_retry_s=2.0, provisioning_s=self.provisioning_timeout_s, heartbeat_s=self.heartbeat_timeout_s,
+            capacity_retry_s=2.0,
+        )
+        timeouts = Timeouts(
+            provisioning_s=self.provisioning_timeout_s, heartbeat_s=self.heartbeat_timeout_s,
             first_heartbeat_s=self.first_heartbeat_timeout_s, finish_grace_s=self.finish_grace_s,
             stop_grace_s=self.heartbeat_interval_s + 1.0, poll_s=self.poll_s, terminate_poll_s=0.5,
         )
+        return Policy(retry, timeouts)

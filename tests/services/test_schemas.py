@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from chassis.database.migrate import upgrade
 
 TABLES = {
+    "services.provisioner": "services.provisioner.adapters.tables",
     "services.validator": "services.validator.adapters.tables",
 }
 # Made by migrations and used by nobody any more: dropping them would break the release before.

@@ -66,7 +66,7 @@ class Secured:
     async def pod_user(self, job: UUID, lifetime_s: int = 600, workspace: BrokerAccount | None = None
                        ) -> PodCredentials:
         account = workspace or self.workspace
-        await self.access.publish(account)
+        await self.access.publish([account])
         return self.access.issue(account.key, job, lifetime_s)
 
     async def pod(self, job: UUID, user: PodCredentials | None = None, workspace: BrokerAccount | None = None

@@ -111,7 +111,7 @@ async def test_a_revoked_pod_is_disconnected_and_refused(secured):
     job, until = uuid4(), datetime.now(UTC) + timedelta(hours=1)
     user = await secured.pod_user(job)
     pod, other = await secured.pod(job, user), await secured.pod(uuid4())
-    assert await secured.access.publish(replace(secured.workspace, revoked={user.user: until}))
+    assert await secured.access.publish([replace(secured.workspace, revoked={user.user: until})])
     for _ in range(100):
         if not pod.is_connected:
             break
@@ -127,12 +127,12 @@ async def test_a_revoked_pod_is_disconnected_and_refused(secured):
 
 
 async def test_an_account_is_told_once_and_again_when_it_was_lost(secured, tmp_path):
-    assert await secured.access.publish(secured.workspace)
-    assert not await secured.access.publish(secured.workspace)
+    assert await secured.access.publish([secured.workspace])
+    assert not await secured.access.publish([secured.workspace])
     secured.server.stop()
     (tmp_path / "nats" / "resolver" / f"{secured.workspace.key}.jwt").unlink()
     secured.server.start()
-    assert await secured.access.publish(secured.workspace)
+    assert await secured.access.publish([secured.workspace])
 
 
 async def test_an_account_of_another_signer_is_left_alone(secured):

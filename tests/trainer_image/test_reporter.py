@@ -148,7 +148,7 @@ class SecuredBroker:
     async def pod_credentials(self, job_id: UUID) -> str:
         access = broker_access(self.security, self.url)
         account = BrokerAccount(access.new_account_key(), uuid4())
-        await access.publish(account)
+        await access.publish([account])
         return access.issue(account.key, job_id, 600).text
 
     def service_options(self, name: str) -> dict[str, Any]:

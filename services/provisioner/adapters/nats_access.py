@@ -1,6 +1,6 @@
 """Accounts and users of pods, in NATS operator mode; and a broker that asks for neither."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -14,6 +14,7 @@ from chassis.messaging.nats_jwt import (
     Permissions,
     account_token,
     credentials,
+    fetch_account,
     new_account_key,
     new_user_key,
     publish_account,
@@ -56,9 +57,14 @@ class NatsAccess:
                            limits=POD_LIMITS, expires=expires)
         return PodCredentials(key.public, credentials(token, key.seed), expires)
 
-    async def publish(self, account: BrokerAccount) -> bool:
+    async def introduce(self, account: BrokerAccount) -> None:
         async with self._system_account() as client:
-            return await publish_account(client, self._token(account))
+            if not await fetch_account(client, account.key):
+                await publish_account(client, self._token(account))
+
+    async def publish(self, accounts: Sequence[BrokerAccount]) -> int:
+        async with self._system_account() as client:
+            return sum([await publish_account(client, self._token(account)) for account in accounts])
 
     def _token(self, account: BrokerAccount) -> str:
         return account_token(
@@ -89,5 +95,8 @@ class OpenBroker:
     def issue(self, account: str, job_id: UUID, lifetime_s: int) -> PodCredentials:
         raise RuntimeError("a broker without accounts has no users")
 
-    async def publish(self, account: BrokerAccount) -> bool:
-        return False
+    async def introduce(self, account: BrokerAccount) -> None:
+        return None
+
+    async def publish(self, accounts: Sequence[BrokerAccount]) -> int:
+        return 0

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest_asyncio
+from faststream.nats import TestNatsBroker
 
 from chassis.clock import FakeClock
 from chassis.objects.store import ObjectStore
@@ -10,7 +11,7 @@ from chassis.settings import ServiceSettings
 from tests.fixtures.databases import DatabaseFactory
 from tests.fixtures.services import SettingsFactory
 from tests.services.provisioner.fake_provider import FakeProvider
-from tests.services.provisioner.world import FakeUsers, World
+from tests.services.provisioner.world import FakeBroker, World
 
 
 @pytest_asyncio.fixture
@@ -19,4 +20,6 @@ async def world(fresh_database: DatabaseFactory, settings_for: SettingsFactory) 
     clock = FakeClock()
     objects = ObjectStore(ServiceSettings(**settings_for("provisioner")))
     database = await fresh_database("services.provisioner")
-    yield World(database, objects, FakeProvider(now=clock.now), clock, FakeUsers())
+    made = World(database, objects, FakeProvider(now=clock.now), clock, FakeBroker())
+    async with TestNatsBroker(made.bus):
+        yield made

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from contracts.gpus import GpuType, PricingTier
-from services.provisioner.ports import Capacity, Machine, MachineState, Order
+from services.provisioner.ports import Capacity, Machine, MachineState, PodRequest
 
 
 @dataclass
@@ -29,7 +29,7 @@ class FakeProvider:
 
     def __init__(self, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.machines: dict[str, Machine] = {}
-        self.orders: list[Order] = []
+        self.requests: list[PodRequest] = []
         self.logs: dict[str, bytes] = {}
         self.ended: set[str] = set()
         self.faults = Faults()
@@ -37,17 +37,17 @@ class FakeProvider:
         self.full = False
         self._now, self._changed = now, asyncio.Queue[str]()
 
-    async def create(self, order: Order) -> Machine:
+    async def create(self, request: PodRequest) -> Machine:
         _raise_next(self.faults.before_create)
-        if order.name not in self.machines:
-            if order.name in self.ended:
-                return Machine(order.name, order.name, MachineState.EXITED, exit_code=0)
-            self.orders.append(order)
+        if request.name not in self.machines:
+            if request.name in self.ended:
+                return Machine(request.name, request.name, MachineState.EXITED, exit_code=0)
+            self.requests.append(request)
             state = MachineState.STARTING if self.starting else MachineState.RUNNING
             since = None if self.starting else self._now()
-            self._set(Machine(order.name, f"id-{order.name}", state, since))
+            self._set(Machine(request.name, f"id-{request.name}", state, since))
         _raise_next(self.faults.after_create)
-        return self.machines[order.name]
+        return self.machines[request.name]
 
     async def describe(self, name: str) -> Machine | None:
         _raise_next(self.faults.describe)

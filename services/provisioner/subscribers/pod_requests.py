@@ -1,0 +1,64 @@
+"""What pods ask: to be alive, to read and write objects, to know what they can resume from.
+
+The broker guarantees that a pod asks for its own job only; whether its attempt counts is checked by each answer.
+"""
+
+from typing import Annotated
+
+from chassis.messaging.context import FromContext, WithClock, WithDatabase
+from chassis.messaging.requests import PodJob, RequestRouter
+from chassis.objects.store import ObjectStore
+from contracts.rpc.pods import (
+    DELETE_CHECKPOINT,
+    HEARTBEAT,
+    LIST_CHECKPOINTS,
+    SIGN_URLS,
+    DeleteCheckpoint,
+    Done,
+    Heartbeat,
+    HeartbeatReply,
+    ListCheckpoints,
+    ListCheckpointsReply,
+    SignUrls,
+    SignUrlsReply,
+)
+from services.provisioner.application.commands import checkpoints, heartbeats
+from services.provisioner.application.queries import objects as object_queries
+from services.provisioner.subscribers.problems import job_uuid, refusals_as_problems
+
+requests = RequestRouter()
+
+WithObjects = Annotated[ObjectStore, FromContext("objects")]
+UrlLifetime = Annotated[int, FromContext("settings.signed_url_lifetime_s")]
+
+
+@requests.pod_rpc(HEARTBEAT)
+async def heartbeat(request: Heartbeat, job_id: PodJob, database: WithDatabase, clock: WithClock) -> HeartbeatReply:
+    async with database.transaction() as tx:
+        return await heartbeats.record_heartbeat(tx, job_uuid(job_id), request, clock.now())
+
+
+@requests.pod_rpc(SIGN_URLS)
+async def sign_urls(
+    request: SignUrls, job_id: PodJob, database: WithDatabase, objects: WithObjects, clock: WithClock,
+    lifetime_s: UrlLifetime,
+) -> SignUrlsReply:
+    with refusals_as_problems():
+        return await object_queries.sign_urls(database, objects, job_uuid(job_id), request, lifetime_s=lifetime_s,
+                                              now=clock.now())
+
+
+@requests.pod_rpc(LIST_CHECKPOINTS)
+async def list_checkpoints(
+    request: ListCheckpoints, job_id: PodJob, database: WithDatabase, objects: WithObjects, clock: WithClock
+) -> ListCheckpointsReply:
+    with refusals_as_problems():
+        return await checkpoints.offer_checkpoints(database, objects, job_uuid(job_id), request, clock.now())
+
+
+@requests.pod_rpc(DELETE_CHECKPOINT)
+async def delete_checkpoint(request: DeleteCheckpoint, job_id: PodJob, database: WithDatabase, clock: WithClock
+                            ) -> Done:
+    with refusals_as_problems():
+        await checkpoints.give_up_checkpoint(database, job_uuid(job_id), request, clock.now())
+    return Done()
