@@ -41,7 +41,8 @@ def build_runtime(settings: Settings, provider: ComputeProvider) -> ServiceRunti
     context = WorkerContext(runtime.database, provider, settings.policy(), runtime.clock, Metrics(runtime.registry),
                             settings.call_timeout_s)
     runtime.include(events.events, requests.requests, pod_requests.requests,
-                    provider=provider, policy=context.policy, objects=runtime.objects)
+                    provider=provider, policy=context.policy, objects=runtime.objects,
+                    database_clock=context.database_clock)
     _add_pod_workers(runtime, settings, context, broker_access(settings))
     _add_periodic_workers(runtime, settings, context)
     return runtime

@@ -30,15 +30,25 @@ class PodRequest:
 
 @dataclass(frozen=True)
 class Machine:
-    """What the provider says about a machine. Exit codes above 128 mean a signal (137: SIGKILL, 143: SIGTERM)."""
+    """What the provider says about a machine, times by its clock. Exit codes above 128 mean a signal (137: SIGKILL,
+    143: SIGTERM)."""
 
     name: str
     provider_pod_id: str
     state: MachineState
+    created_at: datetime | None = None
     running_since: datetime | None = None
     exit_code: int | None = None
     exited_at: datetime | None = None
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class Lifetime:
+    """From when to when a machine cost money, by the provider's clock. `ended_at` None: it still does."""
+
+    began_at: datetime
+    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +88,13 @@ class ComputeProvider(Protocol):
 
     async def list(self) -> list[Machine]:
         """Every machine of this installation that exists or is billed. Raises ProviderError."""
+        ...
+
+    async def lifetime(self, name: str) -> Lifetime | None:
+        """What the machine of this name costs, also after its end. None: there never was one, or it is forgotten.
+
+        Raises ProviderError.
+        """
         ...
 
     async def capacity(self, gpu_type: GpuType, pricing_tier: PricingTier) -> Capacity: ...

@@ -45,6 +45,9 @@ class Settings(ServiceSettings):
     max_faults: int = Field(default=3, ge=1)
     finish_grace_s: float = Field(default=10.0, ge=0)
     poll_s: float = Field(default=5.0, gt=0)
+    # How far the provider's list may lag, and after which time its "no such machine" is asked for again.
+    list_lag_s: float = Field(default=10.0, ge=0)
+    gone_after_s: float = Field(default=1.0, ge=0)
     sweep_interval_s: float = Field(default=1.0, gt=0)
     reap_interval_s: float = Field(default=10.0, gt=0)
     # A provider call may take `call_timeout_s`; the lease on a pod outlasts it.
@@ -64,5 +67,6 @@ class Settings(ServiceSettings):
             provisioning_s=self.provisioning_timeout_s, heartbeat_s=self.heartbeat_timeout_s,
             first_heartbeat_s=self.first_heartbeat_timeout_s, finish_grace_s=self.finish_grace_s,
             stop_grace_s=self.heartbeat_interval_s + 1.0, poll_s=self.poll_s, terminate_poll_s=0.5,
+            list_lag_s=self.list_lag_s, gone_after_s=self.gone_after_s,
         )
         return Policy(retry, timeouts)

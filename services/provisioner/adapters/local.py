@@ -14,7 +14,7 @@ from pathlib import Path
 
 from contracts.gpus import GpuType, PricingTier
 from services.provisioner.adapters.local_folder import ENDED, LOG, PodFolder
-from services.provisioner.ports import Capacity, Machine, MachineState, NoCapacity, PodRequest, ProviderError
+from services.provisioner.ports import Capacity, Lifetime, Machine, MachineState, NoCapacity, PodRequest, ProviderError
 
 SHIM = Path(__file__).with_name("local_shim.py")
 _START_TIMEOUT_S = 10.0
@@ -61,6 +61,12 @@ class LocalProvider:
 
     async def list(self) -> list[Machine]:
         return [machine for folder in self._folders() if (machine := folder.machine()) is not None]
+
+    async def lifetime(self, name: str) -> Lifetime | None:
+        machine = self._folder(name).machine() or PodFolder(self._root / ENDED / name).machine()
+        if machine is None or machine.created_at is None:
+            return None
+        return Lifetime(machine.created_at, machine.exited_at)
 
     async def capacity(self, gpu_type: GpuType, pricing_tier: PricingTier) -> Capacity:
         taken = sum(machine.state is not MachineState.EXITED for machine in await self.list())

@@ -1,4 +1,5 @@
-"""Every table of the provisioner. Times are timezone-aware and come from the service's clock."""
+"""Every table of the provisioner. Times are timezone-aware. `running_since` and `terminated_at` of a pod are the
+provider's, what a trainer reports is the trainer's, all others are the database's."""
 
 from sqlalchemy import (
     BigInteger,
@@ -54,7 +55,8 @@ jobs = Table(
 )
 
 # One per attempt, saved before the provider is asked. `sequence` counts the events said about it.
-# `due_at` is when the reconciler looks at it next; `lock_token` says whose look counts.
+# `due_at` is when the reconciler looks at it next; `lock_token` says whose look counts. `create_asked_at`: the last
+# create call; `came_up_at`: first seen running; `missing_since`: the provider has not shown it since then.
 pods = Table(
     "pods",
     metadata,
@@ -84,6 +86,10 @@ pods = Table(
     _time("interrupted_at"),
     _word("reason"),
     _time("terminated_at"),
+    _time("create_asked_at"),
+    _time("came_up_at"),
+    _time("missing_since"),
+    _time("closed_at"),
     _time("due_at", required=True),
     Column("lock_token", UUID(as_uuid=True)),
     _time("locked_until"),

@@ -11,6 +11,7 @@ from contracts.events import InterruptionSource, PodFailed, PodInterrupted, PodR
 from contracts.events.pod import PodEvent
 from services.provisioner.adapters.repository import pods
 from services.provisioner.domain.attempts import GiveUp
+from services.provisioner.domain.billing import BilledInterval
 from services.provisioner.domain.model import Job, Pod
 
 SOURCE = "/services/provisioner"
@@ -46,6 +47,8 @@ async def publish_failed(tx: AsyncConnection, job: Job, pod: Pod, why: GiveUp) -
                    suggested_fix=why.suggested_fix)
 
 
-async def publish_terminated(tx: AsyncConnection, job: Job, pod: Pod, exit_code: int | None, at: datetime) -> None:
-    await _publish(tx, job, pod, PodTerminated, **_machine(pod), running_since=pod.running_since, terminated_at=at,
-                   exit_code=exit_code, reason=pod.reason)
+async def publish_terminated(
+    tx: AsyncConnection, job: Job, pod: Pod, exit_code: int | None, billed: BilledInterval
+) -> None:
+    await _publish(tx, job, pod, PodTerminated, **_machine(pod), running_since=billed.since,
+                   terminated_at=billed.until, exit_code=exit_code, reason=pod.reason)

@@ -80,3 +80,7 @@ class Pod:
     interrupted_at: datetime | None
     reason: str
     terminated_at: datetime | None
+    create_asked_at: datetime | None
+    came_up_at: datetime | None
+    missing_since: datetime | None
+    closed_at: datetime | None

@@ -45,6 +45,10 @@ class Timeouts:
     # How often the provider is asked about a pod when nothing happens.
     poll_s: float = 15.0
     terminate_poll_s: float = 2.0
+    # For so long after a create the provider's list may not show the machine, or show it after its end.
+    list_lag_s: float = 60.0
+    # A machine is gone when the provider says so again after this time.
+    gone_after_s: float = 10.0
 
 
 @dataclass(frozen=True)

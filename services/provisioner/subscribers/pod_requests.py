@@ -3,11 +3,9 @@
 The broker guarantees that a pod asks for its own job only; whether its attempt counts is checked by each answer.
 """
 
-from typing import Annotated
 
-from chassis.messaging.context import FromContext, WithClock, WithDatabase
+from chassis.messaging.context import WithClock, WithDatabase
 from chassis.messaging.requests import PodJob, RequestRouter
-from chassis.objects.store import ObjectStore
 from contracts.rpc.pods import (
     DELETE_CHECKPOINT,
     HEARTBEAT,
@@ -24,18 +22,19 @@ from contracts.rpc.pods import (
 )
 from services.provisioner.application.commands import checkpoints, heartbeats
 from services.provisioner.application.queries import objects as object_queries
+from services.provisioner.subscribers.context import UrlLifetime, WithDatabaseClock, WithObjects
 from services.provisioner.subscribers.problems import job_uuid, refusals_as_problems
 
 requests = RequestRouter()
 
-WithObjects = Annotated[ObjectStore, FromContext("objects")]
-UrlLifetime = Annotated[int, FromContext("settings.signed_url_lifetime_s")]
 
 
 @requests.pod_rpc(HEARTBEAT)
-async def heartbeat(request: Heartbeat, job_id: PodJob, database: WithDatabase, clock: WithClock) -> HeartbeatReply:
+async def heartbeat(
+    request: Heartbeat, job_id: PodJob, database: WithDatabase, clock: WithDatabaseClock
+) -> HeartbeatReply:
     async with database.transaction() as tx:
-        return await heartbeats.record_heartbeat(tx, job_uuid(job_id), request, clock.now())
+        return await heartbeats.record_heartbeat(tx, job_uuid(job_id), request, await clock.now(tx))
 
 
 @requests.pod_rpc(SIGN_URLS)
@@ -50,15 +49,16 @@ async def sign_urls(
 
 @requests.pod_rpc(LIST_CHECKPOINTS)
 async def list_checkpoints(
-    request: ListCheckpoints, job_id: PodJob, database: WithDatabase, objects: WithObjects, clock: WithClock
+    request: ListCheckpoints, job_id: PodJob, database: WithDatabase, objects: WithObjects, clock: WithDatabaseClock
 ) -> ListCheckpointsReply:
     with refusals_as_problems():
-        return await checkpoints.offer_checkpoints(database, objects, job_uuid(job_id), request, clock.now())
+        return await checkpoints.offer_checkpoints(database, objects, job_uuid(job_id), request, clock)
 
 
 @requests.pod_rpc(DELETE_CHECKPOINT)
-async def delete_checkpoint(request: DeleteCheckpoint, job_id: PodJob, database: WithDatabase, clock: WithClock
-                            ) -> Done:
+async def delete_checkpoint(
+    request: DeleteCheckpoint, job_id: PodJob, database: WithDatabase, clock: WithDatabaseClock
+) -> Done:
     with refusals_as_problems():
-        await checkpoints.give_up_checkpoint(database, job_uuid(job_id), request, clock.now())
+        await checkpoints.give_up_checkpoint(database, job_uuid(job_id), request, clock)
     return Done()

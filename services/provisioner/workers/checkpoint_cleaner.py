@@ -15,8 +15,8 @@ class CheckpointCleaner:
 
     async def clean(self) -> None:
         """Delete what was marked; the manifest first, so that a half deleted checkpoint is no checkpoint."""
-        now = self._context.clock.now()
         async with self._context.database.transaction() as tx:
+            now = await self._context.database_clock.now(tx)
             await checkpoints.mark_of_ended_jobs(tx, now, ended_before=now - self._retention)
         async with self._context.database.read() as tx:
             rows = await checkpoints.to_purge(tx, _AT_ONCE)

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chassis.clock import Clock
 from chassis.database.engine import Database
+from services.provisioner.adapters.database_clock import DatabaseClock
 from services.provisioner.adapters.repository import jobs, leases
 from services.provisioner.domain.model import Job, Pod
 from services.provisioner.domain.policy import Policy
@@ -19,12 +20,15 @@ from services.provisioner.workers.metrics import Metrics
 
 @dataclass(frozen=True)
 class WorkerContext:
+    """`clock` measures spans of this process; what other replicas compare comes from `database_clock`."""
+
     database: Database
     provider: ComputeProvider
     policy: Policy
     clock: Clock
     metrics: Metrics
     call_timeout_s: float = 10.0
+    database_clock: DatabaseClock = field(default_factory=DatabaseClock)
 
 
 @dataclass(frozen=True)
@@ -56,4 +60,5 @@ async def leased(context: WorkerContext, lease: PodLease) -> AsyncIterator[Lease
     async with context.database.transaction() as tx:
         job = await jobs.lock_job(tx, lease.pod.job_id)
         pod = await leases.lock_leased(tx, lease.pod.pod_name, lease.token)
-        yield None if job is None or pod is None else LeasedPod(tx, job, pod, context.clock.now())
+        now = await context.database_clock.now(tx)
+        yield None if job is None or pod is None else LeasedPod(tx, job, pod, now)

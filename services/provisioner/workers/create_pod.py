@@ -66,7 +66,7 @@ class CreatePod:
                 await current.release(status=PodStatus.TERMINATING)
                 return None
             await pods.change(current.tx, current.pod.pod_name, status=PodStatus.CREATING,
-                              creating_since=current.pod.creating_since or current.now)
+                              creating_since=current.pod.creating_since or current.now, create_asked_at=current.now)
             spec = pod_spec(current.job, current.pod, self._defaults, current.now)
             account, user = await self._user(current, spec.max_duration_s + _CREDENTIALS_MARGIN_S)
             return Prepared(pod_request(current.pod, spec, user), account)
@@ -121,7 +121,8 @@ class CreatePod:
         if (current.now - since).total_seconds() >= retry.capacity_wait_s:
             await self._give_up(current, f"No machine was to be had: {_words(error)}")
         else:
-            await current.release(retry.capacity_retry_s, reason=f"waiting for capacity: {_words(error)}")
+            await current.release(retry.capacity_retry_s, reason=f"waiting for capacity: {_words(error)}",
+                                  create_asked_at=None)  # nothing was created
 
     async def _give_up(self, current: LeasedPod, message: str) -> None:
         decision = attempts.give_up(TrainingErrorType.PROVISIONING, message)

@@ -26,17 +26,16 @@ class SilentPods:
         self._window = LivenessWindow()
 
     async def interrupt(self) -> None:
-        heartbeat_before, start_before = self._limits()
         async with self._context.database.read() as tx:
+            heartbeat_before, start_before = self._limits(await self._context.database_clock.now(tx))
             silent = await pods.silent(tx, last_word_before=heartbeat_before, started_before=start_before)
         for job_id, attempt in silent:
             await self._interrupt(job_id, attempt)
 
-    def _limits(self) -> tuple[datetime, datetime]:
+    def _limits(self, now: datetime) -> tuple[datetime, datetime]:
         """(last heartbeat before, start before): older ones are silent too long."""
-        clock, timeouts = self._context.clock, self._context.policy.timeouts
-        now = clock.now()
-        since = self._window.since(now, clock.monotonic(), connected=self._is_connected())
+        timeouts = self._context.policy.timeouts
+        since = self._window.since(now, self._context.clock.monotonic(), connected=self._is_connected())
         return (silent_since(since, now - timedelta(seconds=timeouts.heartbeat_s)),
                 silent_since(since, now - timedelta(seconds=timeouts.first_heartbeat_s)))
 
@@ -46,8 +45,8 @@ class SilentPods:
             job, pod = await jobs.lock_job(tx, job_id), await pods.lock_pod(tx, job_id, attempt)
             if job is None or pod is None or pod.status is not PodStatus.RUNNING or not job.active:
                 return
-            now = self._context.clock.now()
-            silent_s = (now - (pod.last_heartbeat_at or pod.running_since or now)).total_seconds()
+            now = await self._context.database_clock.now(tx)
+            silent_s = (now - (pod.last_heartbeat_at or pod.came_up_at or now)).total_seconds()
             if silent_s < policy.timeouts.heartbeat_s:
                 return  # it spoke in the meantime
             _log.warning("pod_silent", pod=pod.pod_name, silent_s=int(silent_s))
@@ -57,12 +56,11 @@ class SilentPods:
 
 
 async def end_overdue_jobs(context: WorkerContext) -> None:
-    now = context.clock.now()
     async with context.database.read() as tx:
-        overdue = await jobs.overdue(tx, now)
+        overdue = await jobs.overdue(tx, await context.database_clock.now(tx))
     for job_id in overdue:
         async with context.database.transaction() as tx:
-            await end_overdue(tx, job_id, policy=context.policy, now=now)
+            await end_overdue(tx, job_id, policy=context.policy, now=await context.database_clock.now(tx))
 
 
 async def show_pods(context: WorkerContext) -> None:

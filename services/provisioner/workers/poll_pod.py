@@ -20,7 +20,7 @@ from services.provisioner.domain.model import Pod, PodStatus
 from services.provisioner.domain.retry_counters import Cause
 from services.provisioner.ports import Machine, MachineState
 from services.provisioner.workers.context import LeasedPod, PodLease, WorkerContext, leased
-from services.provisioner.workers.machines import record_machine
+from services.provisioner.workers.machines import record_machine, still_missing
 
 _log = structlog.get_logger(__name__)
 
@@ -56,7 +56,7 @@ class PollPod:
                 await current.release(status=PodStatus.TERMINATING)
             else:
                 poll_s = self._context.policy.timeouts.poll_s
-                await current.release(poll_s if current.pod.stop_by is None else _LOOK_AGAIN_S)
+                await current.release(poll_s if current.pod.stop_by is None else _LOOK_AGAIN_S, missing_since=None)
 
     async def _coming_up(self, current: LeasedPod, machine: Machine) -> None:
         since = current.pod.creating_since or current.now
@@ -71,7 +71,7 @@ class PollPod:
         pod = lease.pod
         events, reachable = ([], True) if pod.result is not None else await self._result(pod)
         async with leased(self._context, lease) as current:
-            if current is None:
+            if current is None or (machine is None and await still_missing(self._context, current)):
                 return
             if current.pod.status is PodStatus.CREATING and machine is not None and machine.running_since is not None:
                 await record_machine(self._context, current, machine)  # it came and went between two looks

@@ -49,13 +49,18 @@ class Reconciler:
         room = _AT_ONCE - len(self._tasks)
         if room <= 0:
             return 0
-        async with self._context.database.transaction() as tx:
-            taken = await leases.claim_due(tx, self._context.clock.now(), self._lease_s, room)
-        for pod, token in taken:
-            task = asyncio.create_task(self._work(PodLease(pod, token)))
+        taken = await self.claim(room)
+        for lease in taken:
+            task = asyncio.create_task(self._work(lease))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return len(taken)
+
+    async def claim(self, count: int) -> list[PodLease]:
+        """Up to `count` due pods that nobody works on."""
+        async with self._context.database.transaction() as tx:
+            taken = await leases.claim_due(tx, await self._context.database_clock.now(tx), self._lease_s, count)
+        return [PodLease(pod, token) for pod, token in taken]
 
     async def _work(self, lease: PodLease) -> None:
         """One step for one pod. What raises here (the database went away) is done again when the lease is over."""
@@ -78,4 +83,4 @@ async def follow_changes(context: WorkerContext) -> None:
     """Have the reconciler look at once at a machine whose state changed."""
     async for name in context.provider.changes():
         async with context.database.transaction() as tx:
-            await leases.make_due(tx, context.clock.now(), [name])
+            await leases.make_due(tx, await context.database_clock.now(tx), [name])

@@ -46,8 +46,8 @@ class Revoker:
             self._told |= {account.key: account for account in changed}
 
     async def _revoke_in_database(self) -> set[str]:
-        now = self._context.clock.now()
         async with self._context.database.transaction() as tx:
+            now = await self._context.database_clock.now(tx)
             await broker.forget_expired(tx, now - _FORGET_AFTER)
             return await broker.revoke_users_of_ended(tx, now, last_words=_LAST_WORDS)
 

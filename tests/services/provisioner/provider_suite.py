@@ -57,6 +57,7 @@ class ProviderSuite:
         first = await provider.create(request_for(name))
         again = await provider.create(request_for(name))
         assert again.provider_pod_id == first.provider_pod_id
+        await until(provider, name, MachineState.RUNNING)
         assert [machine.name for machine in await provider.list()].count(name) == 1
         await gone(provider, name)
 
@@ -64,6 +65,7 @@ class ProviderSuite:
         name = new_name()
         made = await asyncio.gather(*(provider.create(request_for(name)) for _ in range(4)))
         assert len({machine.provider_pod_id for machine in made}) == 1
+        await until(provider, name, MachineState.RUNNING)
         assert [machine.name for machine in await provider.list()].count(name) == 1
         await gone(provider, name)
 
@@ -96,6 +98,24 @@ class ProviderSuite:
             while await anext(changes) != name:
                 pass
         await gone(provider, name)
+
+    async def test_times_are_told_and_outlive_the_machine_where_it_is_remembered(
+        self, provider: ComputeProvider
+    ) -> None:
+        name = new_name()
+        assert await provider.lifetime(name) is None
+        await provider.create(request_for(name))
+        machine = await until(provider, name, MachineState.RUNNING)
+        assert machine.created_at is not None
+        assert machine.running_since is not None
+        assert machine.created_at <= machine.running_since
+        during = await provider.lifetime(name)
+        assert during is not None
+        assert (during.began_at, during.ended_at) == (machine.created_at, None)
+        await gone(provider, name)
+        after = await provider.lifetime(name)
+        assert after is None or (after.began_at == during.began_at
+                                 and (after.ended_at is None or after.ended_at >= after.began_at))
 
     async def test_an_unknown_log_is_empty(self, provider: ComputeProvider) -> None:
         assert await provider.read_log(new_name(), 0, 100) == (b"", True)

@@ -102,6 +102,7 @@ async def test_a_pod_that_vanished_is_replaced(world: World) -> None:
     job_id = await world.started()
     world.provider.vanishes(pod_name(job_id, 1))
     await world.settle(5)
+    await world.settle(1)  # it is asked twice
     assert "pod.running a2" in await world.kinds()
 
 
@@ -238,6 +239,8 @@ async def test_a_provider_that_keeps_failing_ends_the_job(world: World) -> None:
     await world.started()
     for _ in range(6):
         await world.settle(60)
+    for _ in range(2):
+        await world.settle(3)  # until it is certain that no create had made a machine
     assert await world.kinds() == ["pod.requested a1", "pod.failed a1", "pod.terminated a1"]
 
 
@@ -349,3 +352,15 @@ async def test_a_checkpoint_of_foreign_objects_is_refused(world: World) -> None:
                    {"manifest_key": f"{WORKSPACE}/{job_id}/../x"}):
         with pytest.raises(Permanent):
             await world.deliver(checkpoint(job_id, 1, **change))
+
+
+async def test_without_a_broker_no_machine_is_bought_and_nobody_is_blamed(world: World) -> None:
+    world.broker.away = True
+    job_id = await world.started()
+    for _ in range(10):
+        await world.settle(2)
+    assert world.provider.requests == []
+    world.broker.away = False
+    await world.settle(2)
+    assert await world.kinds() == ["pod.requested a1", "pod.running a1"]
+    assert (await world.pods(job_id))[0].create_failures == 0

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 from faststream.nats import NatsBroker
 from prometheus_client import CollectorRegistry
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chassis.clock import FakeClock
 from chassis.database.engine import Database
@@ -26,6 +27,7 @@ from contracts.hyperparameters import Hyperparameters
 from contracts.problem import Problem
 from contracts.registry import parse_event
 from contracts.rpc.spec import PodRpc, Rpc
+from services.provisioner.adapters.database_clock import DatabaseClock
 from services.provisioner.adapters.repository import jobs, pods
 from services.provisioner.adapters.tables import broker_users
 from services.provisioner.domain.model import Job, Pod
@@ -44,11 +46,24 @@ from services.provisioner.workers.terminate_pod import TerminatePod
 from tests.services.provisioner.fake_provider import FakeProvider
 
 WORKSPACE = UUID("00000000-0000-7000-8000-000000000001")
-POLICY = Policy(RetryPolicy(interruptions=2, faults=3), Timeouts(poll_s=5.0, heartbeat_s=60, first_heartbeat_s=120))
+POLICY = Policy(
+    RetryPolicy(interruptions=2, faults=3),
+    Timeouts(poll_s=5.0, heartbeat_s=60, first_heartbeat_s=120, list_lag_s=2.0, gone_after_s=1.0),
+)
 HYPERPARAMETERS = Hyperparameters(
     lora_rank=8, lora_alpha=16, learning_rate=1e-4, num_epochs=2, per_device_train_batch_size=4,
     gradient_accumulation_steps=1,
 )
+
+
+class HandSetDatabaseClock(DatabaseClock):
+    """The database's time as the test moves it."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+
+    async def now(self, tx: AsyncConnection) -> datetime:
+        return self._clock.now()
 
 
 class FakeBroker:
@@ -138,14 +153,15 @@ class World:
 
     def __post_init__(self) -> None:
         self.context = WorkerContext(self.database, self.provider, self.policy, self.clock,
-                                     Metrics(CollectorRegistry()))
+                                     Metrics(CollectorRegistry()), database_clock=HandSetDatabaseClock(self.clock))
         self.reconciler = self.new_reconciler()
         self.bus = self._bus()
 
-    def new_reconciler(self, access: BrokerAccess | None = None) -> Reconciler:
+    def new_reconciler(self, access: BrokerAccess | None = None, context: WorkerContext | None = None) -> Reconciler:
+        context = context or self.context
         defaults = PodDefaults("nats://pods", 3.0, 100, 60.0, 3)
-        return Reconciler(self.context, create=CreatePod(self.context, access or self.broker, defaults),
-                          poll=PollPod(self.context, self.objects), terminate=TerminatePod(self.context), lease_s=15)
+        return Reconciler(context, create=CreatePod(context, access or self.broker, defaults),
+                          poll=PollPod(context, self.objects), terminate=TerminatePod(context), lease_s=15)
 
     def _bus(self) -> NatsBroker:
         """For FastStream's in-memory broker: what the service subscribes to, with inbox and problem documents."""
@@ -155,7 +171,8 @@ class World:
             bus.include_router(router.copy(), middlewares=REQUEST_MIDDLEWARES)
         settings = Settings(signed_url_lifetime_s=600)
         for name, value in {"database": self.database, "objects": self.objects, "provider": self.provider,
-                            "clock": self.clock, "policy": self.policy, "settings": settings}.items():
+                            "clock": self.clock, "policy": self.policy, "settings": settings,
+                            "database_clock": self.context.database_clock}.items():
             bus.context.set_global(name, value)
         return bus
 

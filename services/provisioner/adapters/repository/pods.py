@@ -15,7 +15,7 @@ from services.provisioner.domain.model import LIVE, Pod, PodStatus, Result
 
 
 async def insert_pod(tx: AsyncConnection, **values: Any) -> None:
-    await tx.execute(insert(pods).values(status=PodStatus.REQUESTED, **values))
+    await tx.execute(insert(pods).values({"status": PodStatus.REQUESTED, **values}))
 
 
 async def lock_pod(tx: AsyncConnection, job_id: UUID, attempt: int) -> Pod | None:
@@ -45,10 +45,18 @@ async def statuses(tx: AsyncConnection, names: Iterable[str]) -> dict[str, PodSt
     return {row.pod_name: PodStatus(row.status) for row in rows}
 
 
-async def running_since_before(tx: AsyncConnection, moment: datetime) -> set[str]:
+async def up_before(tx: AsyncConnection, moment: datetime) -> set[str]:
     """Pods the provider's list should have."""
-    running = (pods.c.status == PodStatus.RUNNING) & (pods.c.running_since < moment)
+    running = (pods.c.status == PodStatus.RUNNING) & (pods.c.came_up_at < moment)
     return set((await tx.execute(select(pods.c.pod_name).where(running))).scalars())
+
+
+async def machines(tx: AsyncConnection, since: datetime, *, after: str, count: int) -> list[Row[Any]]:
+    """Pods that had a machine at or after `since`, by name."""
+    had_one = or_(pods.c.provider_pod_id.is_not(None), pods.c.running_since.is_not(None))
+    existed = or_(pods.c.terminated_at.is_(None), pods.c.terminated_at >= since)
+    query = select(pods).where(had_one, existed, pods.c.pod_name > after).order_by(pods.c.pod_name).limit(count)
+    return list(await tx.execute(query))
 
 
 async def silent(
@@ -56,7 +64,7 @@ async def silent(
 ) -> list[tuple[UUID, int]]:
     """(job, attempt) of running pods whose last sign of life, or start if there was none, is too long ago."""
     quiet = or_(pods.c.last_heartbeat_at < last_word_before,
-                pods.c.last_heartbeat_at.is_(None) & (pods.c.running_since < started_before))
+                pods.c.last_heartbeat_at.is_(None) & (pods.c.came_up_at < started_before))
     rows = await tx.execute(select(pods.c.job_id, pods.c.attempt).where(
         pods.c.status == PodStatus.RUNNING, pods.c.result.is_(None), quiet))
     return [(row.job_id, row.attempt) for row in rows]
@@ -93,5 +101,6 @@ def as_pod(row: Row[Any]) -> Pod:
         last_heartbeat_at=row.last_heartbeat_at, last_step=row.last_step,
         result=Result(row.result) if row.result else None, stop_by=row.stop_by, ended_at=row.ended_at,
         exit_code=row.exit_code, interrupted_at=row.interrupted_at, reason=row.reason,
-        terminated_at=row.terminated_at,
+        terminated_at=row.terminated_at, create_asked_at=row.create_asked_at, came_up_at=row.came_up_at,
+        missing_since=row.missing_since, closed_at=row.closed_at,
     )

@@ -1,6 +1,5 @@
 """Which checkpoints a pod can resume from, and which it has given up."""
 
-from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Row
@@ -8,6 +7,7 @@ from sqlalchemy import Row
 from chassis.database.engine import Database
 from chassis.objects.store import ObjectStore
 from contracts.rpc.pods import CheckpointOffer, DeleteCheckpoint, ListCheckpoints, ListCheckpointsReply
+from services.provisioner.adapters.database_clock import DatabaseClock
 from services.provisioner.adapters.repository import checkpoints
 from services.provisioner.application.commands.training import save_checkpoint
 from services.provisioner.application.queries.attempts import current_job
@@ -20,7 +20,7 @@ _OFFERED = 10
 
 
 async def offer_checkpoints(
-    database: Database, objects: ObjectStore, job_id: UUID, asked: ListCheckpoints, now: datetime
+    database: Database, objects: ObjectStore, job_id: UUID, asked: ListCheckpoints, clock: DatabaseClock
 ) -> ListCheckpointsReply:
     """Newest first. Of a second attempt on, what was saved and never reported is found as well.
 
@@ -28,28 +28,29 @@ async def offer_checkpoints(
     """
     job = await current_job(database, job_id, asked.attempt)
     if asked.attempt > 1:
-        await _save_unreported(database, objects, job, now)
+        await _save_unreported(database, objects, job, clock)
     async with database.read() as tx:
         rows = await checkpoints.newest(tx, job.job_id, _OFFERED)
     return ListCheckpointsReply(checkpoints=tuple(_offer(job, row) for row in rows))
 
 
-async def give_up_checkpoint(database: Database, job_id: UUID, which: DeleteCheckpoint, now: datetime) -> None:
+async def give_up_checkpoint(database: Database, job_id: UUID, which: DeleteCheckpoint, clock: DatabaseClock) -> None:
     """Offer it no more. Repeating it is no error. Raises NewestCheckpointKept, AttemptSuperseded."""
     job = await current_job(database, job_id, which.attempt)
     async with database.transaction() as tx:
         newest = await checkpoints.newest(tx, job.job_id, 1)
         if newest and (newest[0].attempt, newest[0].step) == (which.checkpoint_attempt, which.step):
             raise NewestCheckpointKept("The newest checkpoint cannot be deleted.")
-        await checkpoints.mark_deleted(tx, job.job_id, now, attempt=which.checkpoint_attempt, step=which.step)
+        await checkpoints.mark_deleted(tx, job.job_id, await clock.now(tx), attempt=which.checkpoint_attempt,
+                                       step=which.step)
 
 
-async def _save_unreported(database: Database, objects: ObjectStore, job: Job, now: datetime) -> None:
+async def _save_unreported(database: Database, objects: ObjectStore, job: Job, clock: DatabaseClock) -> None:
     async with database.read() as tx:
         known = await checkpoints.known(tx, job.job_id)
     for saved in await unreported_checkpoints(objects, job, known):
         async with database.transaction() as tx:
-            await save_checkpoint(tx, saved, now=now)
+            await save_checkpoint(tx, saved, now=await clock.now(tx))
 
 
 def _offer(job: Job, row: Row) -> CheckpointOffer:

@@ -101,6 +101,25 @@ async def test_revoked_users_are_thrown_out_and_others_stay(
             await broker.connect(gone, user, [])
 
 
+async def test_the_broker_is_told_the_whole_list_when_it_has_another(
+    access: NatsAccess, account: BrokerAccount
+) -> None:
+    users = [access.issue(account.key, uuid4(), 60) for _ in range(2)]
+    both = replace(account, revoked={user.user: user.expires_at for user in users})
+    one = replace(account, revoked={users[0].user: users[0].expires_at})
+    assert [await access.publish([accounts]) for accounts in (both, both, one, one, both)] == [1, 0, 1, 0, 1]
+
+
+async def test_an_account_that_is_known_is_introduced_without_a_change(
+    broker: Broker, access: NatsAccess, account: BrokerAccount
+) -> None:
+    user = access.issue(account.key, uuid4(), 60)
+    revoked = replace(account, revoked={user.user: user.expires_at})
+    await access.publish([revoked])
+    await access.introduce(account)
+    assert await access.publish([revoked]) == 0
+
+
 def test_credentials_are_not_shown(access: NatsAccess, account: BrokerAccount) -> None:
     user = access.issue(account.key, uuid4(), 60)
     assert "SEED" in user.text

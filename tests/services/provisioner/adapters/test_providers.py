@@ -19,6 +19,7 @@ import pytest_asyncio
 from services.provisioner.adapters.local import LocalProvider, LocalSettings
 from services.provisioner.ports import ComputeProvider, MachineState, NoCapacity
 from tests.services.provisioner.fake_provider import FakeProvider
+from tests.services.provisioner.lagging_provider import LaggingProvider
 from tests.services.provisioner.provider_suite import ProviderSuite, gone, new_name, request_for, until
 
 SLEEPER = "import time; print('ready', flush=True); time.sleep(600)"
@@ -30,6 +31,21 @@ class TestFake(ProviderSuite):
     @pytest.fixture
     def provider(self) -> ComputeProvider:
         return FakeProvider()
+
+
+class TestLagging(ProviderSuite):
+    @pytest.fixture
+    def provider(self) -> ComputeProvider:
+        return LaggingProvider(FakeProvider(), 0.2)
+
+    async def test_it_lags(self, provider: ComputeProvider) -> None:
+        name = new_name()
+        await provider.create(request_for(name))
+        assert await provider.list() == []
+        await until(provider, name, MachineState.RUNNING)
+        await provider.terminate(name)
+        assert await provider.describe(name) is not None
+        await gone(provider, name)
 
 
 @pytest_asyncio.fixture
@@ -186,6 +202,16 @@ class TestLocal(ProviderSuite):
         await gone(provider, name)
         assert (await provider.create(request_for(name))).state is MachineState.EXITED
         assert await provider.list() == []
+
+    async def test_the_end_is_when_the_trainer_ended(self, make: Maker) -> None:
+        provider, name = make("pass"), new_name()
+        await provider.create(request_for(name))
+        exited = await until(provider, name, MachineState.EXITED)
+        await asyncio.sleep(0.2)
+        await gone(provider, name)
+        life = await provider.lifetime(name)
+        assert life is not None
+        assert (life.began_at, life.ended_at) == (exited.created_at, exited.exited_at)
 
     async def test_no_more_pods_than_places(self, make: Maker) -> None:
         provider, name = make(max_pods=1), new_name()

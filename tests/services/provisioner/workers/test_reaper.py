@@ -22,6 +22,7 @@ async def test_a_machine_that_came_back_after_its_end_is_terminated(world: World
     job_id = await world.started()
     await world.deliver(completed(job_id))
     await world.settle(20)
+    world.clock.advance(world.policy.timeouts.list_lag_s + 1)
     world.provider.ended.clear()
     await world.provider.create(request_for(pod_name(job_id, 1)))
     await Reaper(world.context).reap()
@@ -34,4 +35,5 @@ async def test_a_running_pod_that_is_not_listed_is_looked_at(world: World) -> No
     world.provider.vanishes(pod_name(job_id, 1))
     await Reaper(world.context).reap()
     await world.settle()
+    await world.settle(1)
     assert "pod.running a2" in await world.kinds()
