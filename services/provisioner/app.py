@@ -11,6 +11,7 @@ from chassis.runtime import ServiceRuntime, worker_app
 from services.provisioner.adapters.local import LocalProvider, LocalSettings
 from services.provisioner.adapters.nats_access import NatsAccess, OpenBroker
 from services.provisioner.adapters.tables import metadata
+from services.provisioner.domain.request_rates import RequestRates
 from services.provisioner.ports import BrokerAccess, ComputeProvider
 from services.provisioner.settings import Settings
 from services.provisioner.subscribers import events, pod_requests, requests
@@ -42,7 +43,8 @@ def build_runtime(settings: Settings, provider: ComputeProvider) -> ServiceRunti
                             settings.call_timeout_s)
     runtime.include(events.events, requests.requests, pod_requests.requests,
                     provider=provider, policy=context.policy, objects=runtime.objects,
-                    database_clock=context.database_clock)
+                    database_clock=context.database_clock,
+                    request_rates=RequestRates(settings.request_rates()))
     _add_pod_workers(runtime, settings, context, broker_access(settings))
     _add_periodic_workers(runtime, settings, context)
     return runtime

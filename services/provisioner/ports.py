@@ -75,7 +75,8 @@ class ComputeProvider(Protocol):
     name: str
 
     async def create(self, request: PodRequest) -> Machine:
-        """Make the machine, or return the one that already has this name, however it fares. Raises ProviderError."""
+        """Make the machine, or return the one that already has this name, however it fares. A name is for one machine
+        only: what has ended is not made again where the provider remembers it. Raises ProviderError."""
         ...
 
     async def describe(self, name: str) -> Machine | None:

@@ -7,7 +7,9 @@ from typing import Literal
 from pydantic import Field
 
 from chassis.settings import ServiceSettings
+from contracts.rpc.pods import DELETE_CHECKPOINT, HEARTBEAT, LIST_CHECKPOINTS, SIGN_URLS
 from services.provisioner.domain.policy import Policy, RetryPolicy, Timeouts
+from services.provisioner.domain.request_rates import Rate
 
 
 class Settings(ServiceSettings):
@@ -57,6 +59,15 @@ class Settings(ServiceSettings):
     @property
     def pods_dir(self) -> Path:
         return self.data_dir / "pods"
+
+    def request_rates(self) -> dict[str, Rate]:
+        """A pod's share of each request. A checkpoint or a delivery signs its objects in one burst."""
+        return {
+            HEARTBEAT.method: Rate(burst=20, per_s=4 / self.heartbeat_interval_s),
+            SIGN_URLS.method: Rate(burst=1_000, per_s=50),
+            LIST_CHECKPOINTS.method: Rate(burst=20, per_s=0.5),
+            DELETE_CHECKPOINT.method: Rate(burst=50, per_s=5),
+        }
 
     def policy(self) -> Policy:
         retry = RetryPolicy(

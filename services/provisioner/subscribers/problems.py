@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
-from chassis.problems import Conflict, Forbidden, Invalid, NotFound, ProblemError
+from chassis.problems import Conflict, Forbidden, Invalid, NotFound, ProblemError, TooManyRequests
 from services.provisioner.domain.errors import (
     AttemptNotFound,
     AttemptSuperseded,
     KeyRefused,
     NewestCheckpointKept,
+    RateLimited,
     Refused,
 )
 
@@ -26,6 +27,8 @@ def problem_of(refused: Refused) -> ProblemError:
                              suggested_fix="Name objects relative to the job, below the attempt's own folder.")
         case NewestCheckpointKept():
             return Conflict(str(refused), code="newest_checkpoint", suggested_fix="Save a newer one first.")
+        case RateLimited():
+            return TooManyRequests(str(refused), retry_after_s=round(refused.retry_after_s, 3))
     return Conflict(str(refused))
 
 

@@ -9,11 +9,12 @@ from contracts.error_taxonomy import TrainingErrorType
 from services.provisioner.adapters.repository import broker, pods
 from services.provisioner.application.commands.attempts import give_up
 from services.provisioner.domain import attempts
-from services.provisioner.domain.model import PodStatus
+from services.provisioner.domain.model import Pod, PodStatus
 from services.provisioner.domain.policy import delay
 from services.provisioner.ports import (
     BrokerAccess,
     BrokerAccount,
+    Lifetime,
     NoCapacity,
     PodCredentials,
     PodRequest,
@@ -49,13 +50,25 @@ class CreatePod:
             return
         try:
             async with asyncio.timeout(self._context.call_timeout_s):
-                machine = await self._context.provider.create(prepared.request)
+                made = await self._made_before(lease.pod) or await self._context.provider.create(prepared.request)
         except Exception as error:
             await self._failed(lease, error)
             return
         async with leased(self._context, lease) as current:
-            if current is not None:
-                await record_machine(self._context, current, machine)
+            if current is None:
+                return
+            if isinstance(made, Lifetime):
+                # Looked at like any machine that has ended. The provider's own name for it is not known any more.
+                await current.release(provider_pod_id=current.pod.pod_name, running_since=made.began_at)
+            else:
+                await record_machine(self._context, current, made)
+
+    async def _made_before(self, pod: Pod) -> Lifetime | None:
+        """A create that was not answered may have made a machine that is gone again. Where a name can be used twice,
+        a second one would run under the number of an attempt that has run."""
+        if pod.create_asked_at is None or await self._context.provider.describe(pod.pod_name) is not None:
+            return None
+        return await self._context.provider.lifetime(pod.pod_name)
 
     async def _prepare(self, lease: PodLease) -> Prepared | None:
         """The request, with its broker user saved first so that it can be revoked whatever happens."""

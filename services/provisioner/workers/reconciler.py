@@ -51,7 +51,7 @@ class Reconciler:
             return 0
         taken = await self.claim(room)
         for lease in taken:
-            task = asyncio.create_task(self._work(lease))
+            task = asyncio.create_task(self.work(lease))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return len(taken)
@@ -62,7 +62,7 @@ class Reconciler:
             taken = await leases.claim_due(tx, await self._context.database_clock.now(tx), self._lease_s, count)
         return [PodLease(pod, token) for pod, token in taken]
 
-    async def _work(self, lease: PodLease) -> None:
+    async def work(self, lease: PodLease) -> None:
         """One step for one pod. What raises here (the database went away) is done again when the lease is over."""
         with bound_contextvars(job_id=str(lease.pod.job_id)):
             try:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 from faststream.nats import TestNatsBroker
 
@@ -23,3 +24,12 @@ async def world(fresh_database: DatabaseFactory, settings_for: SettingsFactory) 
     made = World(database, objects, FakeProvider(now=clock.now), clock, FakeBroker())
     async with TestNatsBroker(made.bus):
         yield made
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Long searches run when they are asked for: `pytest -m fuzz tests/services/provisioner`."""
+    if "fuzz" not in config.option.markexpr:
+        skipped = pytest.mark.skip(reason="a search of minutes: pytest -m fuzz tests/services/provisioner")
+        for item in items:
+            if item.get_closest_marker("fuzz"):
+                item.add_marker(skipped)

@@ -66,7 +66,6 @@ class FakeProvider:
     async def terminate(self, name: str) -> None:
         _raise_next(self.faults.terminate)
         if not self.faults.ignore_terminate and name in self.machines:
-            self.ended.add(name)
             self.vanishes(name)
 
     async def lifetime(self, name: str) -> Lifetime | None:
@@ -95,6 +94,7 @@ class FakeProvider:
 
     def vanishes(self, name: str) -> None:
         del self.machines[name]
+        self.ended.add(name)
         self.lifetimes[name] = replace(self.lifetimes[name], ended_at=self._now())
         self._changed.put_nowait(name)
 

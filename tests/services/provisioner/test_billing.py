@@ -69,6 +69,19 @@ async def test_a_machine_that_came_and_went_unseen_is_billed(world: World) -> No
     assert await bills(world, job_id) == [(began, seconds_from(began, 7))]
 
 
+async def test_a_machine_that_came_and_went_before_its_create_was_answered_is_not_made_again(world: World) -> None:
+    """A second machine under the number of an attempt that has run would be taken for the first."""
+    began = world.clock.now()
+    job_id = await created_without_our_knowing(world)
+    world.provider.vanishes(pod_name(job_id, 1))
+    world.provider.ended.clear()  # this provider lets a name be used again
+    for _ in range(4):
+        await world.settle(5)
+    assert [request.name for request in world.provider.requests] == [pod_name(job_id, 1), pod_name(job_id, 2)]
+    assert await bills(world, job_id) == [(began, began)]
+    assert "pod.interrupted a1" in await world.kinds()
+
+
 async def test_the_end_is_the_providers_and_not_when_we_learnt_of_it(world: World) -> None:
     began = world.clock.now()
     job_id = await world.started()

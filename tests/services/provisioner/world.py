@@ -32,6 +32,7 @@ from services.provisioner.adapters.repository import jobs, pods
 from services.provisioner.adapters.tables import broker_users
 from services.provisioner.domain.model import Job, Pod
 from services.provisioner.domain.policy import Policy, RetryPolicy, Timeouts
+from services.provisioner.domain.request_rates import RequestRates
 from services.provisioner.ports import BrokerAccess, BrokerAccount, PodCredentials
 from services.provisioner.settings import Settings
 from services.provisioner.subscribers import events as event_subscribers
@@ -172,7 +173,8 @@ class World:
         settings = Settings(signed_url_lifetime_s=600)
         for name, value in {"database": self.database, "objects": self.objects, "provider": self.provider,
                             "clock": self.clock, "policy": self.policy, "settings": settings,
-                            "database_clock": self.context.database_clock}.items():
+                            "database_clock": self.context.database_clock,
+                            "request_rates": RequestRates(settings.request_rates())}.items():
             bus.context.set_global(name, value)
         return bus
 
