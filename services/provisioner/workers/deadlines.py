@@ -46,7 +46,7 @@ class SilentPods:
             if job is None or pod is None or pod.status is not PodStatus.RUNNING or not job.active:
                 return
             now = await self._context.database_clock.now(tx)
-            silent_s = (now - (pod.last_heartbeat_at or pod.came_up_at or now)).total_seconds()
+            silent_s = (now - (pod.last_heartbeat_at or pod.came_up_at or pod.running_since or now)).total_seconds()
             if silent_s < policy.timeouts.heartbeat_s:
                 return  # it spoke in the meantime
             _log.warning("pod_silent", pod=pod.pod_name, silent_s=int(silent_s))

@@ -13,6 +13,9 @@ from contracts.gpus import GpuType, PricingTier
 from services.provisioner.adapters.tables import pods
 from services.provisioner.domain.model import LIVE, Pod, PodStatus, Result
 
+# A replica of the release before, which does not know the first, may have seen it come up.
+_came_up = func.coalesce(pods.c.came_up_at, pods.c.running_since)
+
 
 async def insert_pod(tx: AsyncConnection, **values: Any) -> None:
     await tx.execute(insert(pods).values({"status": PodStatus.REQUESTED, **values}))
@@ -47,7 +50,7 @@ async def statuses(tx: AsyncConnection, names: Iterable[str]) -> dict[str, PodSt
 
 async def up_before(tx: AsyncConnection, moment: datetime) -> set[str]:
     """Pods the provider's list should have."""
-    running = (pods.c.status == PodStatus.RUNNING) & (pods.c.came_up_at < moment)
+    running = (pods.c.status == PodStatus.RUNNING) & (_came_up < moment)
     return set((await tx.execute(select(pods.c.pod_name).where(running))).scalars())
 
 
@@ -64,7 +67,7 @@ async def silent(
 ) -> list[tuple[UUID, int]]:
     """(job, attempt) of running pods whose last sign of life, or start if there was none, is too long ago."""
     quiet = or_(pods.c.last_heartbeat_at < last_word_before,
-                pods.c.last_heartbeat_at.is_(None) & (pods.c.came_up_at < started_before))
+                pods.c.last_heartbeat_at.is_(None) & (_came_up < started_before))
     rows = await tx.execute(select(pods.c.job_id, pods.c.attempt).where(
         pods.c.status == PodStatus.RUNNING, pods.c.result.is_(None), quiet))
     return [(row.job_id, row.attempt) for row in rows]
