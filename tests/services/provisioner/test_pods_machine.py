@@ -52,7 +52,8 @@ from tests.services.provisioner.world import (
 
 T = TypeVar("T")
 PLACES = ("before create", "after create", "before terminate", "after terminate", "after describe")
-OPENINGS = ("nothing", "runs", "create times out", "before create", "after create", "comes too late", "comes again")
+OPENINGS = ("nothing", "runs", "create times out", "before create", "after create", "comes too late", "comes again",
+            "is replaced")
 EXIT_CODES = (0, 1, 137, None)
 
 
@@ -100,6 +101,9 @@ class PodsMachine(RuleBasedStateMachine):
             self.work(0, opening if opening in PLACES else "before create" if opening.startswith("comes") else "")
         if opening.endswith("create"):
             self.time_passes(16)
+        if opening == "is replaced":
+            self.run(self.world.deliver(sigterm(self.jobs[0])))
+            self.work(1, "")
         if opening.startswith("comes"):
             self.goes_on_after_its_lease_expired(0, "before the other" if "late" in opening else "after the other")
 
