@@ -10,6 +10,11 @@ from contracts.hyperparameters import Hyperparameters
 SPEC_VARIABLE = "BRIGHTRUN_POD_SPEC"
 NATS_CREDENTIALS_VARIABLE = "BRIGHTRUN_NATS_CREDENTIALS"
 
+# The broker ends the connection of a pod that sends more at once. What a stream does not take is refused before that,
+# with an answer (`max_msg_size` in `contracts/streams.py`). Not below the server's own limit (`max_payload`): a client
+# is told that one only, and nats-py (2.16) waits for ever after sending what lies between.
+MAX_POD_MESSAGE_BYTES = 8 * 1024**2
+
 
 class PodSpec(BaseModel):
     """What an attempt needs to know, as one JSON value in `BRIGHTRUN_POD_SPEC`. Holds no secret.

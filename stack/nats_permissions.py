@@ -9,7 +9,6 @@ from contracts.streams import DEAD_LETTER_PREFIX, DEAD_LETTER_STREAM, STREAMS, C
 
 SERVICES = ("job_api", "provisioner", "metrics_ingest", "cost_guard", "validator", "notifier")
 TOPOLOGY = "topology"
-POD_COMMANDS = "podcmd.*"
 # job_api answers `brightrun dlq`: it reads and removes dead letters, and a replay publishes the original subject
 KEEPER_OF_DEAD_LETTERS = "job_api"
 
@@ -22,8 +21,6 @@ def service_permissions(service: str) -> Permissions:
         *(subject for spec in consumers for subject in _consuming(spec)),
         *(f"$JS.API.STREAM.INFO.{stream}" for stream in _streams(service, consumers)),
     ]
-    if service in {rpc.service for rpc in POD_RPCS}:
-        publish.append(POD_COMMANDS)
     if service == KEEPER_OF_DEAD_LETTERS:
         publish += _dead_letter_keeping()
     return Permissions(publish, [f"_INBOX_{service}.>", *_answers(service)], replies=True)

@@ -1,12 +1,13 @@
-"""The broker's keys and users on disk, in operator mode.
+"""The broker's keys, accounts and users on disk, in operator mode.
 
 keys/operator.seed            the root; signs the operator's own token only
-keys/operator_signing.seed    signs accounts. The provisioner has it: a pod's user is revoked by a new token of
-                              the account, and accounts are signed by the operator
-keys/account.seed             the account of all services and pods
-keys/account_signing.seed     signs users. The provisioner has it to make a user per pod
+keys/operator_signing.seed    signs accounts. The provisioner has it: it makes an account for the pods of each
+                              workspace, and revokes a pod's user by a new token of that account
+keys/account.seed             the services' account. It holds all streams, and takes what pods tell and ask from theirs
+keys/services_signing.seed    signs the services' users
+keys/pods_signing.seed        signs the pods' users. The provisioner has it to make a user per pod
 keys/system_account.seed      the account that may update others
-resolver/<account>.jwt        the accounts' tokens; the server keeps them up to date, revocations included
+resolver/<account>.jwt        the accounts' tokens; the server keeps those that the provisioner makes up to date
 creds/<user>.creds            one per service, `topology`, and `system` (for the provisioner's revocations)
 """
 
@@ -18,29 +19,36 @@ from pathlib import Path
 
 from chassis.messaging import nats_jwt
 from chassis.messaging.nats_jwt import Key, Permissions
+from contracts.pod_subjects import pod_subjects
 from stack.nats_permissions import SERVICES, TOPOLOGY, service_permissions, topology_permissions
 from stack.parts.nats import quoted
 from stack.private_files import write_private
 
-ACCOUNT_NAME, SYSTEM_ACCOUNT_NAME, SYSTEM_USER = "brightrun", "SYS", "system"
+SERVICES_ACCOUNT_NAME, SYSTEM_ACCOUNT_NAME, SYSTEM_USER = "brightrun", "SYS", "system"
+# Signed the users of services and pods while these shared an account: nothing that it signed counts any more.
+_RETIRED_KEYS = ("account_signing",)
 
 
 @dataclass(frozen=True)
 class NatsSecurity:
-    """`load` reads the keys and makes missing ones; `ensure` also writes accounts and users."""
+    """`load` reads the keys and makes missing ones; `ensure` also writes accounts and users. Both are idempotent."""
 
     folder: Path
     operator: Key
     operator_signing: Key
-    account: Key
-    account_signing: Key
+    services: Key
+    services_signing: Key
+    pods_signing: Key
     system_account: Key
 
     @classmethod
     def ensure(cls, folder: Path) -> NatsSecurity:
+        """While no server runs over this folder: what it reads at its start."""
         security = cls.load(folder)
         security._write_accounts()
         security._write_users()
+        for name in _RETIRED_KEYS:
+            (folder / "keys" / f"{name}.seed").unlink(missing_ok=True)
         return security
 
     @classmethod
@@ -50,8 +58,10 @@ class NatsSecurity:
             folder,
             operator,
             _stored_key(folder, "operator_signing", nats_jwt.new_operator_key),
+            # The streams' folder is named after this key.
             _stored_key(folder, "account", nats_jwt.new_account_key),
-            _stored_key(folder, "account_signing", nats_jwt.new_account_key),
+            _stored_key(folder, "services_signing", nats_jwt.new_account_key),
+            _stored_key(folder, "pods_signing", nats_jwt.new_account_key),
             _stored_key(folder, "system_account", nats_jwt.new_account_key),
         )
 
@@ -62,7 +72,7 @@ class NatsSecurity:
         """What the server's configuration needs to trust these keys and nobody else."""
         token = nats_jwt.operator_token(
             self.operator,
-            ACCOUNT_NAME,
+            SERVICES_ACCOUNT_NAME,
             signing_keys=[self.operator_signing.public],
             system_account=self.system_account.public,
         )
@@ -72,32 +82,32 @@ class NatsSecurity:
             f'resolver {{ type: full, dir: {resolver}, allow_delete: false, interval: "2m" }}\n'
         )
 
+    def accounts(self) -> dict[str, str]:
+        """Account -> its token, for the server's resolver: the services' and the system's. Those of pods are made by
+        the provisioner."""
+        sign = self.operator_signing
+        return {
+            self.services.public: nats_jwt.account_token(
+                sign, self.services.public, SERVICES_ACCOUNT_NAME, signing_keys=[self.services_signing.public],
+                jetstream=True, exports=pod_subjects(),
+            ),
+            self.system_account.public: nats_jwt.account_token(sign, self.system_account.public, SYSTEM_ACCOUNT_NAME),
+        }
+
     def provisioner_environment(self) -> dict[str, str]:
-        """Where the provisioner finds what it makes and revokes pod users with."""
+        """Where the provisioner finds what it makes accounts and users of pods with, and revokes them."""
         keys = self.folder / "keys"
         return {
-            "BRIGHTRUN_NATS_ACCOUNT": self.account.public,
-            "BRIGHTRUN_NATS_ACCOUNT_SIGNING_SEED_FILE": str(keys / "account_signing.seed"),
+            "BRIGHTRUN_NATS_ACCOUNT": self.services.public,
+            "BRIGHTRUN_NATS_ACCOUNT_SIGNING_SEED_FILE": str(keys / "pods_signing.seed"),
             "BRIGHTRUN_NATS_OPERATOR_SIGNING_SEED_FILE": str(keys / "operator_signing.seed"),
             "BRIGHTRUN_NATS_SYSTEM_CREDS_FILE": str(self.creds_file(SYSTEM_USER)),
         }
 
     def _write_accounts(self) -> None:
-        """Only when absent: the server's copy may hold revocations."""
-        app = self.folder / "resolver" / f"{self.account.public}.jwt"
-        if not app.exists():
-            token = nats_jwt.account_token(
-                self.operator_signing,
-                self.account.public,
-                ACCOUNT_NAME,
-                signing_keys=[self.account_signing.public],
-                jetstream=True,
-            )
-            write_private(app, token)
-        system = self.folder / "resolver" / f"{self.system_account.public}.jwt"
-        if not system.exists():
-            signer, name = self.operator_signing, SYSTEM_ACCOUNT_NAME
-            write_private(system, nats_jwt.account_token(signer, self.system_account.public, name))
+        """Anew at each start: what the services' account takes from pods follows the contracts."""
+        for account, token in self.accounts().items():
+            write_private(self.folder / "resolver" / f"{account}.jwt", token)
 
     def _write_users(self) -> None:
         """Anew at each start: the subjects follow the contracts."""
@@ -114,7 +124,7 @@ class NatsSecurity:
     def _write_user(
         self, name: str, permissions: Permissions, signer: Key | None = None, account: Key | None = None
     ) -> None:
-        signer, account, user = signer or self.account_signing, account or self.account, self._user_key(name)
+        signer, account, user = signer or self.services_signing, account or self.services, self._user_key(name)
         token = nats_jwt.user_token(signer, account.public, user.public, name, permissions)
         write_private(self.creds_file(name), nats_jwt.credentials(token, user.seed))
 

@@ -79,6 +79,22 @@ class Permissions:
         return document
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What one user, or all users of an account together, may hold; -1: any amount. `payload` is in bytes."""
+
+    subscriptions: int = NO_LIMIT
+    payload: int = NO_LIMIT
+    connections: int = NO_LIMIT
+    leaf_nodes: int = NO_LIMIT
+
+    def claims(self) -> dict[str, int]:
+        return {"subs": self.subscriptions, "data": NO_LIMIT, "payload": self.payload}
+
+
+NO_LIMITS = Limits()
+
+
 def operator_token(operator: Key, name: str, *, signing_keys: Sequence[str], system_account: str) -> str:
     nats = {"signing_keys": list(signing_keys), "system_account": system_account}
     return _token("operator", operator, operator.public, name, nats)
@@ -86,28 +102,34 @@ def operator_token(operator: Key, name: str, *, signing_keys: Sequence[str], sys
 
 def account_token(
     signer: Key, account: str, name: str, *, signing_keys: Sequence[str] = (), jetstream: bool = False,
+    exports: Sequence[str] = (), imports: Mapping[str, str] | None = None, limits: Limits = NO_LIMITS,
     revocations: Mapping[str, int] | None = None,
 ) -> str:
-    """`signer` is the operator or one of its signing keys; `revocations` maps users to "tokens issued up to"."""
-    limits: dict[str, Any] = dict.fromkeys(
-        ("subs", "data", "payload", "imports", "exports", "conn", "leaf"), NO_LIMIT
-    )
-    limits["wildcards"] = True
-    if jetstream:
-        limits |= dict.fromkeys(("mem_storage", "disk_storage", "streams", "consumer"), NO_LIMIT)
-    nats = {"limits": limits, "signing_keys": list(signing_keys), "default_permissions": {"pub": {}, "sub": {}}}
+    """`signer` is the operator or one of its signing keys; `revocations` maps users to "tokens issued up to".
+
+    `exports` are subjects on which other accounts may ask this one, `imports` maps such subjects to the account that
+    exports them. A message passes in one direction only, its answer returns to the account that asked, and the
+    server puts a reply subject of its own in place of the one that was given.
+    """
+    nats: dict[str, Any] = {
+        "limits": _account_limits(limits, jetstream, imports or {}, exports), "signing_keys": list(signing_keys),
+        "default_permissions": {"pub": {}, "sub": {}},
+        "exports": [{"name": subject, "subject": subject, "type": "service"} for subject in exports],
+        "imports": [{"name": subject, "subject": subject, "account": exporter, "type": "service"}
+                    for subject, exporter in (imports or {}).items()],
+    }
     if revocations:
         nats["revocations"] = dict(revocations)
     return _token("account", signer, account, name, nats)
 
 
 def user_token(
-    signer: Key, account: str, user: str, name: str, permissions: Permissions, *, expires: datetime | None = None,
+    signer: Key, account: str, user: str, name: str, permissions: Permissions, *, limits: Limits = NO_LIMITS,
+    expires: datetime | None = None,
 ) -> str:
-    """`signer` is the account or one of its signing keys, `account` the account's public key."""
-    nats = {
-        **permissions.claims(), "subs": NO_LIMIT, "data": NO_LIMIT, "payload": NO_LIMIT, "issuer_account": account,
-    }
+    """`signer` is the account or one of its signing keys, `account` the account's public key. The limits hold for
+    each connection."""
+    nats = {**permissions.claims(), **limits.claims(), "issuer_account": account}
     return _token("user", signer, user, name, nats, expires)
 
 
@@ -134,27 +156,8 @@ def claims_of(token: str) -> dict[str, Any]:
     return claims
 
 
-def with_revoked(
-    account_jwt: str, signer: Key, user: str, *, at: datetime | None = None, forget_before: datetime | None = None,
-) -> str:
-    """The account's token with one more user revoked: tokens of `user` issued up to `at` (now) no longer count.
-
-    Revocations older than `forget_before` are dropped; their tokens must have expired by then. Raises InvalidToken
-    when `signer` did not sign the present token: the server stores an account's new token even when it does not
-    trust its issuer (2.15), and would find the account invalid at its next start.
-    """
-    claims = claims_of(account_jwt)
-    if claims["iss"] != signer.public:
-        raise InvalidToken(f"the account was signed by {claims['iss']}, not by {signer.public}")
-    nats = dict(claims["nats"])
-    floor = int(forget_before.timestamp()) if forget_before else 0
-    kept = {key: when for key, when in nats.get("revocations", {}).items() if when >= floor}
-    nats["revocations"] = {**kept, user: int((at or datetime.now(UTC)).timestamp())}
-    return _token("account", signer, claims["sub"], claims["name"], nats)
-
-
 async def fetch_account(system: Client, account: str, timeout_s: float = 5.0) -> str:
-    """The account's token as the server has it; `system` is connected as a user of the system account."""
+    """The account's token as the server has it, empty when it has none; `system` is a user of the system account."""
     reply = await system.request(f"$SYS.REQ.ACCOUNT.{account}.CLAIMS.LOOKUP", b"", timeout=timeout_s)
     return reply.data.decode()
 
@@ -167,8 +170,35 @@ async def push_account(system: Client, account_jwt: str, timeout_s: float = 5.0)
         raise ClaimsRefused(answer.get("error", {}).get("description") or str(answer))
 
 
+async def publish_account(system: Client, account_jwt: str) -> bool:
+    """Have the server know an account by exactly these claims; False when it does already.
+
+    Raises ClaimsRefused, also when another key signed the account before: the server stores an account's new token
+    even when it does not trust its issuer (2.15), and would find the account invalid at its next start.
+    """
+    wanted = claims_of(account_jwt)
+    if present := await fetch_account(system, wanted["sub"]):
+        claims = claims_of(present)
+        if claims["iss"] != wanted["iss"]:
+            raise ClaimsRefused(f"the account was signed by {claims['iss']}, not by {wanted['iss']}")
+        if claims["nats"] == wanted["nats"]:
+            return False
+    await push_account(system, account_jwt)
+    return True
+
+
 def _new_key(prefix: int) -> Key:
     return Key.from_seed(nkeys.encode_seed(os.urandom(32), prefix).decode())
+
+
+def _account_limits(
+    limits: Limits, jetstream: bool, imports: Mapping[str, str], exports: Sequence[str]
+) -> dict[str, Any]:
+    stored = dict.fromkeys(("mem_storage", "disk_storage", "streams", "consumer"), NO_LIMIT) if jetstream else {}
+    return {
+        **limits.claims(), "conn": limits.connections, "leaf": limits.leaf_nodes, "imports": len(imports),
+        "exports": len(exports), "wildcards": True, **stored,
+    }
 
 
 def _only(subjects: Sequence[str]) -> dict[str, list[str]]:

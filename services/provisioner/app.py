@@ -1,33 +1,31 @@
-"""Composition root: settings -> provider, credentials, consumers, answers, loops -> ASGI app."""
+"""Composition root: settings -> provider, broker access, subscribers, workers -> ASGI app."""
 
 from datetime import timedelta
 from pathlib import Path
 
-from chassis.reconciler import every
 from starlette.applications import Starlette
 
+from chassis.database.leases import Lease
 from chassis.messaging.nats_jwt import Key
 from chassis.runtime import ServiceRuntime, worker_app
 from services.provisioner.adapters.local import LocalProvider, LocalSettings
-from services.provisioner.adapters.nats_users import NatsUsers, NoNatsUsers
-from services.provisioner.cleaner import CheckpointCleaner, Revoker
-from services.provisioner.creation import Creation
-from services.provisioner.handlers import Handlers
-from services.provisioner.hearing import Hearing
-from services.provisioner.leases import Toolbox
-from services.provisioner.metrics import Metrics
-from services.provisioner.orders import PodDefaults
-from services.provisioner.pod_desk import PodDesk
-from services.provisioner.ports import ComputeProvider, CredentialIssuer
-from services.provisioner.queries import Queries
-from services.provisioner.reaper import Reaper
-from services.provisioner.reconciler import Reconciler
-from services.provisioner.removal import Removal
-from services.provisioner.repository import pods
+from services.provisioner.adapters.nats_access import NatsAccess, OpenBroker
+from services.provisioner.adapters.tables import metadata
+from services.provisioner.domain.request_rates import RequestRates
+from services.provisioner.ports import BrokerAccess, ComputeProvider
 from services.provisioner.settings import Settings
-from services.provisioner.sweeper import Sweeper
-from services.provisioner.tables import metadata
-from services.provisioner.watching import Watching
+from services.provisioner.subscribers import events, pod_requests, requests
+from services.provisioner.workers import deadlines
+from services.provisioner.workers.checkpoint_cleaner import CheckpointCleaner
+from services.provisioner.workers.context import WorkerContext
+from services.provisioner.workers.create_pod import CreatePod
+from services.provisioner.workers.metrics import Metrics
+from services.provisioner.workers.pod_request import PodDefaults
+from services.provisioner.workers.poll_pod import PollPod
+from services.provisioner.workers.reaper import Reaper
+from services.provisioner.workers.reconciler import Reconciler, follow_changes
+from services.provisioner.workers.revoker import Revoker
+from services.provisioner.workers.terminate_pod import TerminatePod
 
 # Where `python -m trainer_image` finds its package.
 _ROOT = Path(__file__).resolve().parents[2]
@@ -41,41 +39,39 @@ def build_app(settings: Settings, provider: ComputeProvider | None = None) -> St
 
 def build_runtime(settings: Settings, provider: ComputeProvider) -> ServiceRuntime:
     runtime = ServiceRuntime(settings, metadata=metadata, with_objects=True)
-    limits, credentials = settings.limits(), credential_issuer(settings)
-    tools = Toolbox(runtime.database, provider, limits, runtime.clock, Metrics(runtime.registry),
-                    settings.call_timeout_s)
-    Handlers(provider=provider.name, limits=limits, clock=runtime.clock).register(runtime.bus)
-    PodDesk(runtime.database, runtime.objects, runtime.clock,
-            url_lifetime_s=settings.signed_url_lifetime_s).register(runtime.bus)
-    Queries(runtime.database, provider).register(runtime.bus)
-    _add_loops(runtime, settings, tools, credentials)
+    context = WorkerContext(runtime.database, provider, settings.policy(), runtime.clock, Metrics(runtime.registry),
+                            settings.call_timeout_s)
+    runtime.include(events.events, requests.requests, pod_requests.requests,
+                    provider=provider, policy=context.policy, objects=runtime.objects,
+                    database_clock=context.database_clock,
+                    request_rates=RequestRates(settings.request_rates()))
+    _add_pod_workers(runtime, settings, context, broker_access(settings))
+    _add_periodic_workers(runtime, settings, context)
     return runtime
 
 
-def _add_loops(
-    runtime: ServiceRuntime, settings: Settings, tools: Toolbox, credentials: CredentialIssuer
+def _add_pod_workers(
+    runtime: ServiceRuntime, settings: Settings, context: WorkerContext, access: BrokerAccess
 ) -> None:
     reconciler = Reconciler(
-        tools, creation=Creation(tools, credentials, pod_defaults(settings)),
-        watching=Watching(tools, runtime.objects), removal=Removal(tools), lease_s=settings.lease_s,
+        context, create=CreatePod(context, access, pod_defaults(settings)),
+        poll=PollPod(context, runtime.objects), terminate=TerminatePod(context), lease_s=settings.lease_s,
     )
-    sweeper = Sweeper(tools, Hearing(runtime.clock, lambda: runtime.bus.is_connected))
-    retention = timedelta(hours=settings.checkpoint_retention_h)
-    cleaner = CheckpointCleaner(tools, runtime.objects, retention)
-    revoker, reaper = Revoker(tools, credentials), Reaper(tools)
+    revoker = Revoker(context, access, Lease(context.database, "revoker"))
     runtime.background("reconciler", reconciler.run)
-    runtime.background("provider_changes", lambda: follow_changes(tools))
-    runtime.background("sweeper", lambda: every(settings.sweep_interval_s, sweeper.sweep, max_backoff_s=5.0))
-    runtime.background("reaper", lambda: every(settings.reap_interval_s, reaper.reap))
-    runtime.background("checkpoint_cleaner", lambda: every(_CLEAN_INTERVAL_S, cleaner.clean))
-    runtime.background("revoker", lambda: every(_REVOKE_INTERVAL_S, revoker.revoke))
+    runtime.background("provider_changes", lambda: follow_changes(context))
+    runtime.periodic("revoker", _REVOKE_INTERVAL_S, revoker.revoke)
 
 
-async def follow_changes(tools: Toolbox) -> None:
-    """Have the reconciler look at once at a machine whose state changed."""
-    async for name in tools.provider.changes():
-        async with tools.database.transaction() as tx:
-            await pods.make_due(tx, tools.clock.now(), [name])
+def _add_periodic_workers(runtime: ServiceRuntime, settings: Settings, context: WorkerContext) -> None:
+    silent = deadlines.SilentPods(context, lambda: runtime.bus.is_connected)
+    cleaner = CheckpointCleaner(context, runtime.objects, timedelta(hours=settings.checkpoint_retention_h))
+    every_s = settings.sweep_interval_s
+    runtime.periodic("silent_pods", every_s, silent.interrupt)
+    runtime.periodic("overdue_jobs", every_s, lambda: deadlines.end_overdue_jobs(context))
+    runtime.periodic("pod_figures", every_s, lambda: deadlines.show_pods(context))
+    runtime.periodic("reaper", settings.reap_interval_s, Reaper(context).reap)
+    runtime.periodic("checkpoint_cleaner", _CLEAN_INTERVAL_S, cleaner.clean)
 
 
 def local_provider(settings: Settings) -> ComputeProvider:
@@ -85,12 +81,12 @@ def local_provider(settings: Settings) -> ComputeProvider:
     ))
 
 
-def credential_issuer(settings: Settings) -> CredentialIssuer:
+def broker_access(settings: Settings) -> BrokerAccess:
     if not settings.nats_account_signing_seed_file:
-        return NoNatsUsers()
-    return NatsUsers(
-        nats_url=settings.nats_url, account=settings.nats_account,
-        account_signing=_key(settings.nats_account_signing_seed_file),
+        return OpenBroker()
+    return NatsAccess(
+        nats_url=settings.nats_url, services_account=settings.nats_account,
+        pods_signing=_key(settings.nats_account_signing_seed_file),
         operator_signing=_key(settings.nats_operator_signing_seed_file),
         system_creds_file=settings.nats_system_creds_file,
     )

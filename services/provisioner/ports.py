@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -19,7 +19,7 @@ class MachineState(StrEnum):
 
 
 @dataclass(frozen=True)
-class Order:
+class PodRequest:
     """One machine to be made. `environment` carries credentials: it is never logged and never on a command line."""
 
     name: str
@@ -30,15 +30,25 @@ class Order:
 
 @dataclass(frozen=True)
 class Machine:
-    """What the provider says about a machine. Exit codes above 128 mean a signal (137: SIGKILL, 143: SIGTERM)."""
+    """What the provider says about a machine, times by its clock. Exit codes above 128 mean a signal (137: SIGKILL,
+    143: SIGTERM)."""
 
     name: str
     provider_pod_id: str
     state: MachineState
+    created_at: datetime | None = None
     running_since: datetime | None = None
     exit_code: int | None = None
     exited_at: datetime | None = None
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class Lifetime:
+    """From when to when a machine cost money, by the provider's clock. `ended_at` None: it still does."""
+
+    began_at: datetime
+    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -55,8 +65,8 @@ class NoCapacity(ProviderError):
     """Nothing to be had just now. Nothing was created."""
 
 
-class OrderRefused(ProviderError):
-    """The provider will never accept this order (wrong key, no credit, impossible machine)."""
+class RequestRefused(ProviderError):
+    """The provider will never accept this request (wrong key, no credit, impossible machine)."""
 
 
 class ComputeProvider(Protocol):
@@ -64,8 +74,9 @@ class ComputeProvider(Protocol):
 
     name: str
 
-    async def create(self, order: Order) -> Machine:
-        """Make the machine, or return the one that already has this name, however it fares. Raises ProviderError."""
+    async def create(self, request: PodRequest) -> Machine:
+        """Make the machine, or return the one that already has this name, however it fares. A name is for one machine
+        only: what has ended is not made again where the provider remembers it. Raises ProviderError."""
         ...
 
     async def describe(self, name: str) -> Machine | None:
@@ -78,6 +89,13 @@ class ComputeProvider(Protocol):
 
     async def list(self) -> list[Machine]:
         """Every machine of this installation that exists or is billed. Raises ProviderError."""
+        ...
+
+    async def lifetime(self, name: str) -> Lifetime | None:
+        """What the machine of this name costs, also after its end. None: there never was one, or it is forgotten.
+
+        Raises ProviderError.
+        """
         ...
 
     async def capacity(self, gpu_type: GpuType, pricing_tier: PricingTier) -> Capacity: ...
@@ -97,15 +115,34 @@ class PodCredentials:
 
     user: str
     text: str = field(repr=False)
+    expires_at: datetime
 
 
-class CredentialIssuer(Protocol):
-    """Broker users that can do no more than one attempt needs."""
+@dataclass(frozen=True)
+class BrokerAccount:
+    """The part of the broker in which all pods of one workspace live. `revoked`: users that it refuses, until when."""
 
-    def issue(self, job_id: UUID, lifetime_s: int) -> PodCredentials | None:
-        """None: the broker asks for no credentials."""
+    key: str
+    workspace_id: UUID
+    revoked: dict[str, datetime] = field(default_factory=dict)
+
+
+class BrokerAccess(Protocol):
+    """Accounts and users of the broker that can do no more than their pods need."""
+
+    def new_account_key(self) -> str:
+        """For a workspace that has none yet. Empty: the broker knows no accounts and asks for no credentials."""
         ...
 
-    async def revoke(self, users: tuple[str, ...]) -> None:
-        """Make the broker refuse these users from now on. Raises when the broker did not confirm."""
+    def issue(self, account: str, job_id: UUID, lifetime_s: int) -> PodCredentials: ...
+
+    async def introduce(self, account: BrokerAccount) -> None:
+        """Have the broker know the account; one that it knows stays as it is. Raises when it did not confirm."""
+        ...
+
+    async def publish(self, accounts: Sequence[BrokerAccount]) -> int:
+        """Have the broker know these accounts and refuse exactly their revoked users; how many it had to be told.
+
+        Raises when the broker did not confirm.
+        """
         ...

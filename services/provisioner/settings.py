@@ -7,7 +7,9 @@ from typing import Literal
 from pydantic import Field
 
 from chassis.settings import ServiceSettings
-from services.provisioner.domain.limits import Limits
+from contracts.rpc.pods import DELETE_CHECKPOINT, HEARTBEAT, LIST_CHECKPOINTS, SIGN_URLS
+from services.provisioner.domain.policy import Policy, RetryPolicy, Timeouts
+from services.provisioner.domain.request_rates import Rate
 
 
 class Settings(ServiceSettings):
@@ -29,7 +31,8 @@ class Settings(ServiceSettings):
     # Checkpoints of an ended job are deleted after this time.
     checkpoint_retention_h: float = Field(default=72.0, ge=0)
 
-    # Broker users for pods (NATS operator mode). Empty: the broker asks for no credentials.
+    # Accounts and users for pods (NATS operator mode). Empty: the broker asks for no credentials. `nats_account` is
+    # the services' account, `nats_account_signing_seed_file` the key that signs pods' users.
     nats_account: str = ""
     nats_account_signing_seed_file: str = ""
     nats_operator_signing_seed_file: str = ""
@@ -44,6 +47,9 @@ class Settings(ServiceSettings):
     max_faults: int = Field(default=3, ge=1)
     finish_grace_s: float = Field(default=10.0, ge=0)
     poll_s: float = Field(default=5.0, gt=0)
+    # How far the provider's list may lag, and after which time its "no such machine" is asked for again.
+    list_lag_s: float = Field(default=10.0, ge=0)
+    gone_after_s: float = Field(default=1.0, ge=0)
     sweep_interval_s: float = Field(default=1.0, gt=0)
     reap_interval_s: float = Field(default=10.0, gt=0)
     # A provider call may take `call_timeout_s`; the lease on a pod outlasts it.
@@ -54,10 +60,24 @@ class Settings(ServiceSettings):
     def pods_dir(self) -> Path:
         return self.data_dir / "pods"
 
-    def limits(self) -> Limits:
-        return Limits(
+    def request_rates(self) -> dict[str, Rate]:
+        """A pod's share of each request. A checkpoint or a delivery signs its objects in one burst."""
+        return {
+            HEARTBEAT.method: Rate(burst=20, per_s=4 / self.heartbeat_interval_s),
+            SIGN_URLS.method: Rate(burst=1_000, per_s=50),
+            LIST_CHECKPOINTS.method: Rate(burst=20, per_s=0.5),
+            DELETE_CHECKPOINT.method: Rate(burst=50, per_s=5),
+        }
+
+    def policy(self) -> Policy:
+        retry = RetryPolicy(
             interruptions=self.max_interruptions, faults=self.max_faults, capacity_wait_s=self.capacity_wait_s,
-            capacity_retry_s=2.0, provisioning_s=self.provisioning_timeout_s, heartbeat_s=self.heartbeat_timeout_s,
+            capacity_retry_s=2.0,
+        )
+        timeouts = Timeouts(
+            provisioning_s=self.provisioning_timeout_s, heartbeat_s=self.heartbeat_timeout_s,
             first_heartbeat_s=self.first_heartbeat_timeout_s, finish_grace_s=self.finish_grace_s,
             stop_grace_s=self.heartbeat_interval_s + 1.0, poll_s=self.poll_s, terminate_poll_s=0.5,
+            list_lag_s=self.list_lag_s, gone_after_s=self.gone_after_s,
         )
+        return Policy(retry, timeouts)

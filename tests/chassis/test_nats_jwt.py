@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from chassis.messaging import nats_jwt
-from chassis.messaging.nats_jwt import InvalidToken, Key, Permissions
+from chassis.messaging.nats_jwt import InvalidToken, Key, Limits, Permissions
 
 
 def test_keys_say_what_they_are():
@@ -53,24 +53,33 @@ def test_a_changed_token_is_noticed(damage):
         nats_jwt.claims_of(broken[damage])
 
 
-def test_revocations_are_added_and_forgotten():
-    operator, account = nats_jwt.new_operator_key(), nats_jwt.new_account_key()
-    token = nats_jwt.account_token(operator, account.public, "app", signing_keys=["AX"], jetstream=True)
-    first = nats_jwt.with_revoked(token, operator, "U1", at=datetime(2026, 1, 1, tzinfo=UTC))
-    second = nats_jwt.with_revoked(first, operator, "U2", at=datetime(2026, 1, 3, tzinfo=UTC))
-    assert set(nats_jwt.claims_of(second)["nats"]["revocations"]) == {"U1", "U2"}
-    third = nats_jwt.with_revoked(second, operator, "U3", forget_before=datetime(2026, 1, 2, tzinfo=UTC))
-    claims = nats_jwt.claims_of(third)["nats"]
-    assert set(claims["revocations"]) == {"U2", "U3"}
-    assert claims["signing_keys"] == ["AX"]
-    assert claims["limits"]["disk_storage"] == -1
+def test_an_account_token_carries_limits_revocations_and_what_passes():
+    operator, account, exporter = nats_jwt.new_operator_key(), nats_jwt.new_account_key(), nats_jwt.new_account_key()
+    limits = Limits(subscriptions=5, payload=100, connections=2, leaf_nodes=0)
+    token = nats_jwt.account_token(operator, account.public, "app", signing_keys=["AX"], exports=["a.*"],
+                                   imports={"b.*": exporter.public}, limits=limits, revocations={"U1": 7})
+    claims = nats_jwt.claims_of(token)["nats"]
+    assert claims["limits"] == {"subs": 5, "data": -1, "payload": 100, "conn": 2, "leaf": 0, "imports": 1,
+                                "exports": 1, "wildcards": True}
+    assert claims["exports"] == [{"name": "a.*", "subject": "a.*", "type": "service"}]
+    assert claims["imports"] == [{"name": "b.*", "subject": "b.*", "account": exporter.public, "type": "service"}]
+    assert (claims["signing_keys"], claims["revocations"]) == (["AX"], {"U1": 7})
 
 
-def test_only_the_signer_of_an_account_may_revoke_in_it():
+def test_an_account_stores_streams_only_when_told_to():
     operator, account = nats_jwt.new_operator_key(), nats_jwt.new_account_key()
-    token = nats_jwt.account_token(operator, account.public, "app")
-    with pytest.raises(InvalidToken, match="signed by"):
-        nats_jwt.with_revoked(token, nats_jwt.new_operator_key(), "U1")
+    plain = nats_jwt.claims_of(nats_jwt.account_token(operator, account.public, "app"))["nats"]["limits"]
+    storing = nats_jwt.claims_of(nats_jwt.account_token(operator, account.public, "app", jetstream=True))
+    assert "disk_storage" not in plain
+    assert storing["nats"]["limits"]["disk_storage"] == -1
+
+
+def test_a_users_limits_are_its_own():
+    account, user = nats_jwt.new_account_key(), nats_jwt.new_user_key()
+    token = nats_jwt.user_token(account, account.public, user.public, "u", Permissions(["a"]),
+                                limits=Limits(subscriptions=3, payload=1024))
+    claims = nats_jwt.claims_of(token)["nats"]
+    assert (claims["subs"], claims["payload"], claims["data"]) == (3, 1024, -1)
 
 
 def test_credentials_are_what_clients_read():

@@ -15,6 +15,7 @@ TABLES = {
     "services.cost_guard": "services.cost_guard.adapters.tables",
     "services.metrics_ingest": "services.metrics_ingest.adapters.tables",
     "services.notifier": "services.notifier.adapters.tables",
+    "services.provisioner": "services.provisioner.adapters.tables",
     "services.validator": "services.validator.adapters.tables",
 }
 # Made by migrations and used by nobody any more: dropping them would break the release before.

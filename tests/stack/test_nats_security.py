@@ -2,86 +2,33 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import nats as nats_client
 import pytest
+from nats.aio.client import RawCredentials
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
 
 from chassis.messaging import nats_jwt
-from chassis.messaging.nats_jwt import Key
-from contracts.streams import STREAMS, consumers_of
-from services.provisioner.adapters.nats_users import pod_permissions
-from stack.nats_permissions import SERVICES, service_permissions
+from chassis.messaging.nats_jwt import Limits, Permissions
+from contracts.pod_subjects import pod_subjects
+from services.provisioner.adapters.nats_access import pod_permissions
+from stack.nats_permissions import SERVICES, service_permissions, topology_permissions
 from stack.nats_security import NatsSecurity
 from stack.parts import NatsPart
-
-
-class Secured:
-    """A running server in operator mode and ways to connect to it."""
-
-    def __init__(self, folder, start_part):
-        self.security = NatsSecurity.ensure(folder / "nats")
-        part = NatsPart(folder / "nats", extra_config=self.security.server_config(), durable=False)
-        self.server = start_part(part)
-        self.clients, self.folder = [], folder
-        self.errors: dict[int, list[str]] = {}
-
-    async def connect(self, creds, inbox, **options):
-        errors = []
-
-        async def note(error):
-            errors.append(str(error))
-
-        client = await nats_client.connect(
-            self.server.url, user_credentials=str(creds), inbox_prefix=inbox.encode(), error_cb=note,
-            connect_timeout=3, max_reconnect_attempts=0, allow_reconnect=False, **options,
-        )
-        self.errors[id(client)] = errors
-        self.clients.append(client)
-        return client
-
-    async def service(self, name):
-        return await self.connect(self.security.creds_file(name), f"_INBOX_{name}")
-
-    def pod_creds(self, job, user: Key, **options):
-        permissions = pod_permissions(job)
-        token = nats_jwt.user_token(
-            self.security.account_signing, self.security.account.public, user.public, f"pod-{job}", permissions,
-            **options,
-        )
-        path = self.folder / f"{job}.creds"
-        path.write_text(nats_jwt.credentials(token, user.seed))
-        return path
-
-    async def pod(self, job, user=None, **options):
-        creds = self.pod_creds(job, user or nats_jwt.new_user_key(), **options)
-        return await self.connect(creds, f"_INBOX_{job}")
-
-    async def denied(self, client) -> str:
-        """What the server refused, as the client was told."""
-        await client.flush(2)
-        await asyncio.sleep(0.05)
-        return " ".join(self.errors[id(client)])
+from stack.private_files import write_private
+from tests.stack.secured import Secured, secured_server
 
 
 @pytest.fixture
 async def secured(tmp_path, start_part):
-    server = Secured(tmp_path, start_part)
-    topology = await server.service("topology")
-    for stream in STREAMS:
-        await topology.jetstream(timeout=10).add_stream(name=stream.name, subjects=list(stream.subjects))
-    for service in SERVICES:
-        for spec in consumers_of(service):
-            await topology.jetstream(timeout=10).add_consumer(
-                spec.stream, durable_name=spec.durable, filter_subjects=list(spec.filters()), ack_policy="explicit"
-            )
-    yield server
-    for client in server.clients:
-        await client.close()
+    async for server in secured_server(tmp_path, start_part):
+        yield server
 
 
 async def settled(client):
@@ -125,10 +72,7 @@ async def test_a_pod_and_the_provisioner_talk(secured):
     await provisioner.subscribe("podrpc.heartbeat.*", queue="provisioner", cb=answer)
     await settled(provisioner)
     assert (await pod.request(f"podrpc.heartbeat.{job}", b"{}", timeout=2)).data == b"continue"
-    commands = await pod.subscribe(f"podcmd.{job}")
-    await settled(pod)
-    await provisioner.publish(f"podcmd.{job}", b"stop")
-    assert (await commands.next_msg(2)).data == b"stop"
+    assert await secured.denied(provisioner) == ""
 
 
 async def test_services_consume_acknowledge_and_bury_what_is_theirs(secured):
@@ -170,35 +114,49 @@ async def test_dead_letters_are_read_removed_and_replayed_by_job_api(secured):
 
 
 async def test_a_revoked_pod_is_disconnected_and_refused(secured):
-    job, user, security = uuid4(), nats_jwt.new_user_key(), secured.security
-    pod = await secured.pod(job, user)
-    system = await secured.connect(security.creds_file("system"), "_INBOX_provisioner")
-    before = await nats_jwt.fetch_account(system, security.account.public)
-    revoked = nats_jwt.with_revoked(before, security.operator_signing, user.public)
-    await nats_jwt.push_account(system, revoked)
+    job, until = uuid4(), datetime.now(UTC) + timedelta(hours=1)
+    user = await secured.pod_user(job)
+    pod, other = await secured.pod(job, user), await secured.pod(uuid4())
+    assert await secured.access.publish([replace(secured.workspace, revoked={user.user: until})])
     for _ in range(100):
         if not pod.is_connected:
             break
         await asyncio.sleep(0.05)
     assert not pod.is_connected
+    assert other.is_connected
     with pytest.raises(NatsError, match=r"(?i)authorization"):
-        await secured.connect(secured.folder / f"{job}.creds", f"_INBOX_{job}")
-    await secured.pod(uuid4())
+        await secured.pod(job, user)
     secured.server.kill()
     secured.server.start()
     with pytest.raises(NatsError, match=r"(?i)authorization"):
-        await secured.connect(secured.folder / f"{job}.creds", f"_INBOX_{job}")
+        await secured.pod(job, user)
+
+
+async def test_an_account_is_told_once_and_again_when_it_was_lost(secured, tmp_path):
+    assert await secured.access.publish([secured.workspace])
+    assert not await secured.access.publish([secured.workspace])
+    secured.server.stop()
+    (tmp_path / "nats" / "resolver" / f"{secured.workspace.key}.jwt").unlink()
+    secured.server.start()
+    assert await secured.access.publish([secured.workspace])
+
+
+async def test_an_account_of_another_signer_is_left_alone(secured):
+    system = await secured.connect(str(secured.security.creds_file("system")), "_INBOX_provisioner")
+    stranger = nats_jwt.account_token(nats_jwt.new_operator_key(), secured.security.services.public, "services")
+    with pytest.raises(nats_jwt.ClaimsRefused, match="signed by"):
+        await nats_jwt.publish_account(system, stranger)
 
 
 async def test_claims_that_are_none_are_refused(secured):
-    system = await secured.connect(secured.security.creds_file("system"), "_INBOX_provisioner")
+    system = await secured.connect(str(secured.security.creds_file("system")), "_INBOX_provisioner")
     with pytest.raises(nats_jwt.ClaimsRefused):
         await nats_jwt.push_account(system, "no.such.token")
 
 
 async def test_an_expired_pod_is_refused(secured):
     with pytest.raises(NatsError, match=r"(?i)(authorization|expired)"):
-        await secured.pod(uuid4(), expires=datetime.now(UTC) - timedelta(seconds=5))
+        await secured.pod(uuid4(), await secured.pod_user(uuid4(), lifetime_s=-5))
 
 
 def test_permissions_follow_the_contracts():
@@ -214,7 +172,8 @@ def test_keys_are_kept_and_private(tmp_path):
     first = NatsSecurity.ensure(tmp_path)
     seed = first.creds_file("notifier").read_text().splitlines()[-2]
     again = NatsSecurity.ensure(tmp_path)
-    assert (again.operator, again.account) == (first.operator, first.account)
+    assert (again.operator, again.services, again.pods_signing) == (
+        first.operator, first.services, first.pods_signing)
     assert again.creds_file("notifier").read_text().splitlines()[-2] == seed
     assert {oct(f.stat().st_mode)[-3:] for f in tmp_path.rglob("*") if f.is_file()} == {"600"}
 
@@ -223,4 +182,71 @@ def test_environment_names_existing_files(tmp_path):
     environment = NatsSecurity.ensure(tmp_path).provisioner_environment()
     files = [v for k, v in environment.items() if k.endswith("_FILE")]
     assert len(files) == 3
+    assert all(Path(file).exists() for file in files)
     assert json.dumps(files).count(str(tmp_path)) == 3
+
+
+def test_only_what_pods_say_passes_between_accounts(tmp_path):
+    security = NatsSecurity.ensure(tmp_path)
+    claims = {key: nats_jwt.claims_of(token)["nats"] for key, token in security.accounts().items()}
+    exports = claims[security.services.public]["exports"]
+    assert {(entry["subject"], entry["type"]) for entry in exports} == {(s, "service") for s in pod_subjects()}
+    assert not any(entry["imports"] for entry in claims.values())
+    assert claims[security.system_account.public]["exports"] == []
+
+
+def left_by_the_release_before(folder):
+    """Services and pods in one account, whose users one key signed. Returns the configuration and a pod's user."""
+    operator, signing = nats_jwt.new_operator_key(), nats_jwt.new_operator_key()
+    account, users, system = (nats_jwt.new_account_key() for _ in range(3))
+    keys = {"operator": operator, "operator_signing": signing, "account": account, "account_signing": users,
+            "system_account": system}
+    for name, key in keys.items():
+        write_private(folder / "keys" / f"{name}.seed", key.seed + "\n")
+    token = nats_jwt.account_token(signing, account.public, "brightrun", signing_keys=[users.public], jetstream=True,
+                                   revocations={"UX": 1}, limits=Limits())
+    write_private(folder / "resolver" / f"{account.public}.jwt", token)
+    write_private(folder / "resolver" / f"{system.public}.jwt",
+                  nats_jwt.account_token(signing, system.public, "SYS"))
+
+    def user(name: str, permissions: Permissions) -> str:
+        key = nats_jwt.new_user_key()
+        return nats_jwt.credentials(
+            nats_jwt.user_token(users, account.public, key.public, name, permissions), key.seed)
+
+    for service in SERVICES:
+        write_private(folder / "creds" / f"{service}.creds", user(service, service_permissions(service)))
+    write_private(folder / "creds" / "topology.creds", user("topology", topology_permissions()))
+    trusted = nats_jwt.operator_token(operator, "brightrun", signing_keys=[signing.public],
+                                      system_account=system.public)
+    return (f'operator: {trusted}\nsystem_account: {system.public}\nresolver {{ type: full, dir: '
+            f'"{folder / "resolver"}", allow_delete: false, interval: "2m" }}\n'), user
+
+
+async def test_a_folder_of_the_release_before_comes_up(tmp_path, start_part):
+    """Streams and keys stay, pods move into accounts of their own, and what the old ones were given ends."""
+    folder, job = tmp_path / "nats", uuid4()
+    config, user = left_by_the_release_before(folder)
+    before = NatsPart(folder, extra_config=config, durable=False)
+    before.start()
+    old_pod = RawCredentials(user(f"pod-{job}", pod_permissions(job)))
+    topology = await nats_client.connect(before.url, user_credentials=str(folder / "creds" / "topology.creds"),
+                                         inbox_prefix=b"_INBOX_topology")
+    await topology.jetstream().add_stream(name="TRAINING", subjects=["training.>"])
+    pod = await nats_client.connect(before.url, user_credentials=old_pod, inbox_prefix=f"_INBOX_{job}".encode())
+    await pod.jetstream().publish(f"training.progressed.{job}", b"{}")
+    await topology.close()
+    await pod.close()
+    before.stop()
+
+    NatsSecurity.ensure(folder)
+    secured = Secured(tmp_path, start_part)  # a second time, and with a server
+    assert not (folder / "keys" / "account_signing.seed").exists()
+    streams = await secured.streams()
+    assert (await streams.stream_info("TRAINING")).state.messages == 1
+    with pytest.raises(NatsError, match=r"(?i)authorization"):
+        await secured.connect(old_pod, f"_INBOX_{job}")
+    new_pod = await secured.pod(job)
+    assert (await new_pod.jetstream(timeout=5).publish(f"training.progressed.{job}", b"{}")).seq == 2
+    for client in secured.clients:
+        await client.close()

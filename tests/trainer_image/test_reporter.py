@@ -11,15 +11,16 @@ import nats
 import pytest
 import pytest_asyncio
 
-from chassis.messaging import nats_jwt, topology
+from chassis.messaging import topology
 from contracts.events import PodInterrupted, PodTerminated, TrainingWarning
 from contracts.pod_environment import PodSpec
 from contracts.presets import PRESETS
 from contracts.rpc.pods import LIST_CHECKPOINTS, ListCheckpoints
 from contracts.streams import CONSUMERS, STREAMS
-from services.provisioner.adapters.nats_users import pod_permissions
+from services.provisioner.ports import BrokerAccount
 from stack.nats_security import NatsSecurity
 from stack.parts import NatsPart, Part, S3Part
+from tests.stack.secured import broker_access
 from tests.trainer_image.provisioner import Provisioner
 from tests.trainer_image.runs import stored
 from trainer_image.errors import NetworkLost
@@ -144,12 +145,11 @@ class SecuredBroker:
         assert isinstance(self.part, NatsPart)
         self.url = self.part.url
 
-    def pod_credentials(self, job_id: UUID) -> str:
-        user = nats_jwt.new_user_key()
-        token = nats_jwt.user_token(
-            self.security.account_signing, self.security.account.public, user.public, f"pod-{job_id}",
-            pod_permissions(job_id))
-        return nats_jwt.credentials(token, user.seed)
+    async def pod_credentials(self, job_id: UUID) -> str:
+        access = broker_access(self.security, self.url)
+        account = BrokerAccount(access.new_account_key(), uuid4())
+        await access.publish([account])
+        return access.issue(account.key, job_id, 600).text
 
     def service_options(self, name: str) -> dict[str, Any]:
         return {"user_credentials": str(self.security.creds_file(name)), "inbox_prefix": f"_INBOX_{name}"}
@@ -164,7 +164,7 @@ async def test_with_the_pods_own_key(
     provisioner = Provisioner(s3)
     await provisioner.start(broker.url, **broker.service_options("provisioner"))
     pod = spec(broker.url, provisioner.job_id)
-    reporter = reporter_for(pod, broker.pod_credentials(pod.job_id))
+    reporter = reporter_for(pod, await broker.pod_credentials(pod.job_id))
     reporter._publisher.ack_timeout_s = 0.2
     reporter.start()
     reply = await asyncio.to_thread(reporter.ask, LIST_CHECKPOINTS, ListCheckpoints(attempt=1), patience_s=10)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from contracts.gpus import GpuType, PricingTier
 from services.provisioner.adapters.local_folder import ENDED, LOG, PodFolder
-from services.provisioner.ports import Capacity, Machine, MachineState, NoCapacity, Order, ProviderError
+from services.provisioner.ports import Capacity, Lifetime, Machine, MachineState, NoCapacity, PodRequest, ProviderError
 
 SHIM = Path(__file__).with_name("local_shim.py")
 _START_TIMEOUT_S = 10.0
@@ -48,10 +48,10 @@ class LocalProvider:
         self._settings, self._root = settings, settings.root.resolve()
         self._creating = asyncio.Lock()
 
-    async def create(self, order: Order) -> Machine:
-        # One at a time in this process, so that two orders cannot both take the last free place.
+    async def create(self, request: PodRequest) -> Machine:
+        # One at a time in this process, so that two requests cannot both take the last free place.
         async with self._creating:
-            return await asyncio.to_thread(self._create, order)
+            return await asyncio.to_thread(self._create, request)
 
     async def describe(self, name: str) -> Machine | None:
         return self._folder(name).machine()
@@ -61,6 +61,12 @@ class LocalProvider:
 
     async def list(self) -> list[Machine]:
         return [machine for folder in self._folders() if (machine := folder.machine()) is not None]
+
+    async def lifetime(self, name: str) -> Lifetime | None:
+        machine = self._folder(name).machine() or PodFolder(self._root / ENDED / name).machine()
+        if machine is None or machine.created_at is None:
+            return None
+        return Lifetime(machine.created_at, machine.exited_at)
 
     async def capacity(self, gpu_type: GpuType, pricing_tier: PricingTier) -> Capacity:
         taken = sum(machine.state is not MachineState.EXITED for machine in await self.list())
@@ -80,25 +86,25 @@ class LocalProvider:
             known = dict(current)
             await asyncio.sleep(_LOOK_EVERY_S)
 
-    def _create(self, order: Order) -> Machine:
-        folder = self._folder(order.name)
+    def _create(self, request: PodRequest) -> Machine:
+        folder = self._folder(request.name)
         if (machine := folder.machine()) is not None and machine.state is not MachineState.STARTING:
             return machine
-        if (ended := PodFolder(self._root / ENDED / order.name).machine()) is not None:
+        if (ended := PodFolder(self._root / ENDED / request.name).machine()) is not None:
             return ended  # a late create must not run an attempt twice
-        others = [m for f in self._folders() if f.name != order.name and (m := f.machine())]
+        others = [m for f in self._folders() if f.name != request.name and (m := f.machine())]
         if sum(m.state is not MachineState.EXITED for m in others) >= self._settings.max_pods:
             raise NoCapacity(f"all {self._settings.max_pods} local places are taken")
         folder.prepare()
-        self._start(folder, order)
+        self._start(folder, request)
         return self._wait_for_trainer(folder)
 
-    def _start(self, folder: PodFolder, order: Order) -> None:
+    def _start(self, folder: PodFolder, request: PodRequest) -> None:
         argv = [sys.executable, "-S", "-E", str(SHIM), str(folder.path), str(self._settings.owner_pid), "--",
                 *self._settings.command]
         with (folder.path / "shim.log").open("ab") as log:
             starter = subprocess.Popen(
-                argv, env=self._environment(folder, order), cwd=self._settings.working_directory,
+                argv, env=self._environment(folder, request), cwd=self._settings.working_directory,
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, start_new_session=True,
             )
         try:
@@ -119,12 +125,12 @@ class LocalProvider:
         said = (folder.path / "shim.log").read_text(errors="replace")[-500:]
         raise ProviderError(f"the local trainer process did not start: {said or 'no message'}")
 
-    def _environment(self, folder: PodFolder, order: Order) -> dict[str, str]:
+    def _environment(self, folder: PodFolder, request: PodRequest) -> dict[str, str]:
         inherited = {key: value for key, value in os.environ.items()
                      if key in _PASSED_ON or key.startswith(_PASSED_ON_PREFIXES)}
         own = {"BRIGHTRUN_WORK_DIR": str(folder.path / "work"), "PYTHONUNBUFFERED": "1",
                "PYTHONPATH": str(self._settings.working_directory)}
-        return {**inherited, **own, **order.environment}
+        return {**inherited, **own, **request.environment}
 
     def _terminate(self, folder: PodFolder) -> None:
         if folder.shim() is not None:

@@ -7,7 +7,7 @@ import shutil
 import signal
 import struct
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -53,12 +53,13 @@ class PodFolder:
         if status is None:
             return Machine(self.name, self.name, MachineState.STARTING) if shim else None
         since = _time(status["started_at"])
+        machine = Machine(self.name, self.name, MachineState.RUNNING, since, since)
         if exited is not None:
-            return Machine(self.name, self.name, MachineState.EXITED, since, int(exited["exit_code"]),
-                           _time(exited["exited_at"]), str(exited["reason"]))
+            return replace(machine, state=MachineState.EXITED, exit_code=int(exited["exit_code"]),
+                           exited_at=_time(exited["exited_at"]), reason=str(exited["reason"]))
         if shim is not None:
-            return Machine(self.name, self.name, MachineState.RUNNING, since)
-        return Machine(self.name, self.name, MachineState.EXITED, since, None, None, "the shim was killed")
+            return machine
+        return replace(machine, state=MachineState.EXITED, reason="the shim was killed")
 
     def stop(self) -> None:
         """Ask the shim to end its trainer."""

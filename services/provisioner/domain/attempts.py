@@ -5,11 +5,24 @@ from datetime import datetime, timedelta
 
 from contracts.error_taxonomy import ERROR_CLASSES, TrainingErrorType
 from contracts.gpus import PricingTier
-from services.provisioner.domain.limits import Limits, delay
-from services.provisioner.domain.model import Job
-from services.provisioner.domain.strikes import Cause, Strikes
+from services.provisioner.domain.model import LIVE, Job, Pod
+from services.provisioner.domain.policy import RetryPolicy, delay
+from services.provisioner.domain.retry_counters import Cause, RetryCounters
 
 SIGKILL_EXIT, SIGTERM_EXIT = 137, 143
+
+
+def superseded(job: Job | None, pod: Pod | None) -> str | None:
+    """Why this attempt should end; None while it counts. After its result it may close in peace."""
+    if job is None or pod is None:
+        return "no such attempt"
+    if pod.attempt != job.attempt:
+        return f"attempt {job.attempt} has taken over"
+    if pod.status not in LIVE:
+        return pod.reason or "the pod is being terminated"
+    if not job.active and pod.result is None:
+        return f"the job is {job.state.value}"
+    return None
 
 
 @dataclass(frozen=True)
@@ -32,28 +45,28 @@ def cause_of_exit(exit_code: int | None) -> Cause:
 
 
 def next_attempt(
-    strikes: Strikes, cause: Cause, limits: Limits, *, reason: str,
+    counters: RetryCounters, cause: Cause, policy: RetryPolicy, *, reason: str,
     error_type: TrainingErrorType = TrainingErrorType.UNKNOWN,
 ) -> StartAgain | GiveUp:
-    """`strikes` already counts the attempt that just ended."""
+    """`counters` already include the attempt that just ended."""
     if cause is Cause.INTERRUPTED:
-        if strikes.interruptions > limits.interruptions:
-            return _too_often_interrupted(strikes)
+        if counters.interruptions > policy.interruptions:
+            return _too_often_interrupted(counters)
         return StartAgain(0.0)
     if cause is Cause.NOT_STARTED:
-        if strikes.not_started >= limits.not_started:
-            message = f"No machine came up in {strikes.not_started} tries: {reason}"
+        if counters.not_started >= policy.not_started:
+            message = f"No machine came up in {counters.not_started} tries: {reason}"
             return give_up(TrainingErrorType.PROVISIONING, message)
-        return StartAgain(delay(limits.create_delays_s, strikes.not_started))
-    if strikes.faults >= limits.faults:
-        return give_up(error_type, f"The trainer failed {strikes.faults} times without progress: {reason}")
-    return StartAgain(delay(limits.fault_delays_s, strikes.faults))
+        return StartAgain(delay(policy.create_delays_s, counters.not_started))
+    if counters.faults >= policy.faults:
+        return give_up(error_type, f"The trainer failed {counters.faults} times without progress: {reason}")
+    return StartAgain(delay(policy.fault_delays_s, counters.faults))
 
 
-def _too_often_interrupted(strikes: Strikes) -> GiveUp:
+def _too_often_interrupted(counters: RetryCounters) -> GiveUp:
     return GiveUp(
         TrainingErrorType.NETWORK,
-        f"The machine was interrupted {strikes.interruptions} times without a new checkpoint in between.",
+        f"The machine was interrupted {counters.interruptions} times without a new checkpoint in between.",
         "Choose on_demand capacity, which is not taken away, then retry.",
     )
 
@@ -86,9 +99,9 @@ def remaining_s(job: Job, now: datetime) -> int:
 _SPOT_INTERRUPTIONS = 3
 
 
-def tier_for(wanted: PricingTier, strikes: Strikes) -> PricingTier:
+def tier_for(wanted: PricingTier, counters: RetryCounters) -> PricingTier:
     """The concrete tier of the next pod."""
     if wanted is not PricingTier.AUTO:
         return wanted
-    lost_patience = strikes.not_started > 0 or strikes.interruptions >= _SPOT_INTERRUPTIONS
+    lost_patience = counters.not_started > 0 or counters.interruptions >= _SPOT_INTERRUPTIONS
     return PricingTier.ON_DEMAND if lost_patience else PricingTier.SPOT

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from contracts.events import JobStartRequested
 from contracts.gpus import GpuType, PricingTier
-from services.provisioner.domain.strikes import Strikes
+from services.provisioner.domain.retry_counters import RetryCounters
 
 
 class JobState(StrEnum):
@@ -24,6 +24,9 @@ class PodStatus(StrEnum):
     RUNNING = "running"  # the machine exists
     TERMINATING = "terminating"  # not wanted any more; billed until the provider's list says it is gone
     TERMINATED = "terminated"
+
+
+LIVE = (PodStatus.REQUESTED, PodStatus.CREATING, PodStatus.RUNNING)
 
 
 class Result(StrEnum):
@@ -45,7 +48,7 @@ class Job:
     accepted_at: datetime
     first_running_at: datetime | None
     best_step: int | None
-    strikes: Strikes
+    counters: RetryCounters
     traceparent: str | None
 
     @property
@@ -77,4 +80,7 @@ class Pod:
     interrupted_at: datetime | None
     reason: str
     terminated_at: datetime | None
-    nats_users: tuple[str, ...]
+    create_asked_at: datetime | None
+    came_up_at: datetime | None
+    missing_since: datetime | None
+    closed_at: datetime | None

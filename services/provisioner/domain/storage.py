@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from contracts.rpc.pods import ObjectRequest
+from services.provisioner.domain.errors import KeyRefused
 
 CHECKPOINTS_BUCKET = "training-checkpoints"
 ARTIFACTS_BUCKET = "model-artifacts"
@@ -13,10 +14,6 @@ _BUCKETS = {"checkpoints": CHECKPOINTS_BUCKET, "artifacts": ARTIFACTS_BUCKET}
 _SEGMENT = re.compile(r"^(?!\.{1,2}$)[A-Za-z0-9._=@+-]{1,200}\Z")
 _ATTEMPT = re.compile(r"^a([1-9][0-9]*)\Z")
 _MANIFEST = re.compile(r"^a([1-9][0-9]*)/step-([0-9]+)/manifest\.json\Z")
-
-
-class KeyRefused(ValueError):
-    """The pod asked for an object that is not its own; the text says which rule was broken."""
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from contracts.gpus import GpuType, PricingTier
-from services.provisioner.ports import Capacity, Machine, MachineState, Order
+from services.provisioner.ports import Capacity, Lifetime, Machine, MachineState, PodRequest
 
 
 @dataclass
@@ -29,25 +29,35 @@ class FakeProvider:
 
     def __init__(self, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.machines: dict[str, Machine] = {}
-        self.orders: list[Order] = []
+        self.requests: list[PodRequest] = []
         self.logs: dict[str, bytes] = {}
         self.ended: set[str] = set()
         self.faults = Faults()
+        # When each machine began and stopped to cost money; a forgetful provider does not tell.
+        self.lifetimes: dict[str, Lifetime] = {}
+        self.forgetful = False
         self.starting = False
         self.full = False
-        self._now, self._changed = now, asyncio.Queue[str]()
+        # How far the provider's clock is ahead of ours.
+        self.clock_ahead_s = 0.0
+        self._clock, self._changed = now, asyncio.Queue[str]()
 
-    async def create(self, order: Order) -> Machine:
+    def _now(self) -> datetime:
+        return self._clock() + timedelta(seconds=self.clock_ahead_s)
+
+    async def create(self, request: PodRequest) -> Machine:
         _raise_next(self.faults.before_create)
-        if order.name not in self.machines:
-            if order.name in self.ended:
-                return Machine(order.name, order.name, MachineState.EXITED, exit_code=0)
-            self.orders.append(order)
+        if request.name not in self.machines:
+            if request.name in self.ended:
+                return Machine(request.name, request.name, MachineState.EXITED, exit_code=0)
+            self.requests.append(request)
             state = MachineState.STARTING if self.starting else MachineState.RUNNING
-            since = None if self.starting else self._now()
-            self._set(Machine(order.name, f"id-{order.name}", state, since))
+            now = self._now()
+            since = None if self.starting else now
+            self.lifetimes[request.name] = Lifetime(now)
+            self._set(Machine(request.name, f"id-{request.name}", state, now, since))
         _raise_next(self.faults.after_create)
-        return self.machines[order.name]
+        return self.machines[request.name]
 
     async def describe(self, name: str) -> Machine | None:
         _raise_next(self.faults.describe)
@@ -55,9 +65,11 @@ class FakeProvider:
 
     async def terminate(self, name: str) -> None:
         _raise_next(self.faults.terminate)
-        if not self.faults.ignore_terminate and self.machines.pop(name, None) is not None:
-            self.ended.add(name)
-            self._changed.put_nowait(name)
+        if not self.faults.ignore_terminate and name in self.machines:
+            self.vanishes(name)
+
+    async def lifetime(self, name: str) -> Lifetime | None:
+        return None if self.forgetful else self.lifetimes.get(name)
 
     async def list(self) -> list[Machine]:
         return [*self.machines.values()]
@@ -82,6 +94,8 @@ class FakeProvider:
 
     def vanishes(self, name: str) -> None:
         del self.machines[name]
+        self.ended.add(name)
+        self.lifetimes[name] = replace(self.lifetimes[name], ended_at=self._now())
         self._changed.put_nowait(name)
 
     def _set(self, machine: Machine) -> None:

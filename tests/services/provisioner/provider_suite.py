@@ -10,15 +10,15 @@ import pytest
 
 from contracts.gpus import GpuType, PricingTier
 from services.provisioner.domain.names import pod_name
-from services.provisioner.ports import ComputeProvider, Machine, MachineState, Order
+from services.provisioner.ports import ComputeProvider, Machine, MachineState, PodRequest
 
 
 def new_name() -> str:
     return pod_name(uuid4(), 1)
 
 
-def order(name: str, **environment: str) -> Order:
-    return Order(name, GpuType.LOCAL, PricingTier.SPOT, environment)
+def request_for(name: str, **environment: str) -> PodRequest:
+    return PodRequest(name, GpuType.LOCAL, PricingTier.SPOT, environment)
 
 
 async def gone(provider: ComputeProvider, name: str, within_s: float = 20.0) -> None:
@@ -44,7 +44,7 @@ class ProviderSuite:
 
     async def test_a_created_machine_is_described_and_listed(self, provider: ComputeProvider) -> None:
         name = new_name()
-        created = await provider.create(order(name))
+        created = await provider.create(request_for(name))
         assert created.name == name
         assert created.provider_pod_id
         machine = await until(provider, name, MachineState.RUNNING)
@@ -54,16 +54,18 @@ class ProviderSuite:
 
     async def test_a_repeated_create_finds_what_exists(self, provider: ComputeProvider) -> None:
         name = new_name()
-        first = await provider.create(order(name))
-        again = await provider.create(order(name))
+        first = await provider.create(request_for(name))
+        again = await provider.create(request_for(name))
         assert again.provider_pod_id == first.provider_pod_id
+        await until(provider, name, MachineState.RUNNING)
         assert [machine.name for machine in await provider.list()].count(name) == 1
         await gone(provider, name)
 
     async def test_creates_at_the_same_time_make_one_machine(self, provider: ComputeProvider) -> None:
         name = new_name()
-        made = await asyncio.gather(*(provider.create(order(name)) for _ in range(4)))
+        made = await asyncio.gather(*(provider.create(request_for(name)) for _ in range(4)))
         assert len({machine.provider_pod_id for machine in made}) == 1
+        await until(provider, name, MachineState.RUNNING)
         assert [machine.name for machine in await provider.list()].count(name) == 1
         await gone(provider, name)
 
@@ -74,7 +76,7 @@ class ProviderSuite:
 
     async def test_a_terminated_machine_vanishes_from_description_and_list(self, provider: ComputeProvider) -> None:
         name = new_name()
-        await provider.create(order(name))
+        await provider.create(request_for(name))
         await until(provider, name, MachineState.RUNNING)
         await gone(provider, name)
         await provider.terminate(name)
@@ -82,20 +84,38 @@ class ProviderSuite:
 
     async def test_machines_do_not_disturb_each_other(self, provider: ComputeProvider) -> None:
         one, other = new_name(), new_name()
-        await provider.create(order(one))
-        await provider.create(order(other))
+        await provider.create(request_for(one))
+        await provider.create(request_for(other))
         await gone(provider, one)
         assert (await until(provider, other, MachineState.RUNNING)).name == other
         await gone(provider, other)
 
     async def test_a_change_is_announced(self, provider: ComputeProvider) -> None:
         name = new_name()
-        await provider.create(order(name))
+        await provider.create(request_for(name))
         changes = provider.changes()
         async with asyncio.timeout(10):
             while await anext(changes) != name:
                 pass
         await gone(provider, name)
+
+    async def test_times_are_told_and_outlive_the_machine_where_it_is_remembered(
+        self, provider: ComputeProvider
+    ) -> None:
+        name = new_name()
+        assert await provider.lifetime(name) is None
+        await provider.create(request_for(name))
+        machine = await until(provider, name, MachineState.RUNNING)
+        assert machine.created_at is not None
+        assert machine.running_since is not None
+        assert machine.created_at <= machine.running_since
+        during = await provider.lifetime(name)
+        assert during is not None
+        assert (during.began_at, during.ended_at) == (machine.created_at, None)
+        await gone(provider, name)
+        after = await provider.lifetime(name)
+        assert after is None or (after.began_at == during.began_at
+                                 and (after.ended_at is None or after.ended_at >= after.began_at))
 
     async def test_an_unknown_log_is_empty(self, provider: ComputeProvider) -> None:
         assert await provider.read_log(new_name(), 0, 100) == (b"", True)

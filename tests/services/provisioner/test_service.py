@@ -50,16 +50,16 @@ class Service:
             self.process.terminate()
             self.process.wait(30)
 
-    async def say(self, data: EventData) -> None:
+    async def publish(self, data: EventData) -> None:
         event = new_event(data, source="/test")
         await self.jetstream.publish(event.subject, event.to_bytes(), headers={"Nats-Msg-Id": str(event.id)})
 
     async def started(self) -> UUID:
         start = start_request()
-        await self.say(start)
+        await self.publish(start)
         return start.job_id
 
-    async def heard(self, job_id: UUID) -> list[Any]:
+    async def received(self, job_id: UUID) -> list[Any]:
         """All pod events of this job, oldest first."""
         info = await self.jetstream.stream_info("PODS")
         found = []
@@ -71,7 +71,7 @@ class Service:
         return found
 
     async def kinds(self, job_id: UUID) -> list[str]:
-        return [f"{data.event} a{data.attempt}" for data in await self.heard(job_id)]
+        return [f"{data.event} a{data.attempt}" for data in await self.received(job_id)]
 
     def trainer(self, job_id: UUID, attempt: int = 1) -> int:
         return int(json.loads((self.folder / pod_name(job_id, attempt) / "status.json").read_text())["trainer_pid"])
@@ -138,7 +138,7 @@ async def test_a_job_is_started_killed_replaced_and_cancelled(service: Service) 
     await running(service, job_id, 2)
     await terminated(service, job_id, 1)
     assert len(service.trainers(job_id)) == 1
-    await service.say(events.JobCancelRequested(job_id=job_id, workspace_id=WORKSPACE, requested_by="someone"))
+    await service.publish(events.JobCancelRequested(job_id=job_id, workspace_id=WORKSPACE, requested_by="someone"))
     await terminated(service, job_id, 2)
     assert service.trainers(job_id) == []
     lives = [f"{kind} a{attempt}" for attempt in (1, 2) for kind in ("requested", "running", "terminated")]
@@ -154,7 +154,7 @@ async def test_a_killed_provisioner_finds_its_pods_again(service: Service) -> No
     service.start()
     await asyncio.sleep(3)
     assert service.trainers(job_id) == [pid]
-    await service.say(completed(job_id))
+    await service.publish(completed(job_id))
     await terminated(service, job_id)
     assert await service.kinds(job_id) == ["requested a1", "running a1", "terminated a1"]
 

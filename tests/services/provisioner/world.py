@@ -3,59 +3,101 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from faststream.nats import NatsBroker
 from prometheus_client import CollectorRegistry
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chassis.clock import FakeClock
 from chassis.database.engine import Database
+from chassis.messaging.middleware import REQUEST_MIDDLEWARES, Inbox
+from chassis.messaging.outbox import OUTBOX
 from chassis.objects.store import ObjectStore
+from chassis.problems import MEDIA_TYPE, ProblemError
 from contracts import events
 from contracts.envelope import Event, EventData, new_event
 from contracts.gpus import GpuType, PricingTier
 from contracts.hyperparameters import Hyperparameters
+from contracts.problem import Problem
 from contracts.registry import parse_event
-from services.provisioner.creation import Creation
-from services.provisioner.domain.limits import Limits
+from contracts.rpc.spec import PodRpc, Rpc
+from services.provisioner.adapters.database_clock import DatabaseClock
+from services.provisioner.adapters.repository import jobs, pods
+from services.provisioner.adapters.tables import broker_users
 from services.provisioner.domain.model import Job, Pod
-from services.provisioner.handlers import Handlers
-from services.provisioner.leases import Toolbox
-from services.provisioner.metrics import Metrics
-from services.provisioner.orders import PodDefaults
-from services.provisioner.pod_desk import PodDesk
-from services.provisioner.ports import CredentialIssuer, PodCredentials
-from services.provisioner.reconciler import Reconciler
-from services.provisioner.removal import Removal
-from services.provisioner.repository import jobs, pods
-from services.provisioner.tables import outbox
-from services.provisioner.watching import Watching
+from services.provisioner.domain.policy import Policy, RetryPolicy, Timeouts
+from services.provisioner.domain.request_rates import RequestRates
+from services.provisioner.ports import BrokerAccess, BrokerAccount, PodCredentials
+from services.provisioner.settings import Settings
+from services.provisioner.subscribers import events as event_subscribers
+from services.provisioner.subscribers import pod_requests, requests
+from services.provisioner.workers.context import WorkerContext
+from services.provisioner.workers.create_pod import CreatePod
+from services.provisioner.workers.metrics import Metrics
+from services.provisioner.workers.pod_request import PodDefaults
+from services.provisioner.workers.poll_pod import PollPod
+from services.provisioner.workers.reconciler import Reconciler
+from services.provisioner.workers.terminate_pod import TerminatePod
 from tests.services.provisioner.fake_provider import FakeProvider
 
 WORKSPACE = UUID("00000000-0000-7000-8000-000000000001")
-LIMITS = Limits(interruptions=2, faults=3, poll_s=5.0, heartbeat_s=60, first_heartbeat_s=120)
+POLICY = Policy(
+    RetryPolicy(interruptions=2, faults=3),
+    Timeouts(poll_s=5.0, heartbeat_s=60, first_heartbeat_s=120, list_lag_s=2.0, gone_after_s=1.0),
+)
 HYPERPARAMETERS = Hyperparameters(
     lora_rank=8, lora_alpha=16, learning_rate=1e-4, num_epochs=2, per_device_train_batch_size=4,
     gradient_accumulation_steps=1,
 )
 
 
-class FakeUsers:
-    """Broker users by number, and which of them were revoked."""
+class HandSetDatabaseClock(DatabaseClock):
+    """The database's time as the test moves it."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+
+    async def now(self, tx: AsyncConnection) -> datetime:
+        return self._clock.now()
+
+
+class FakeBroker:
+    """Users by number, and whom it refuses. `away`: it does not answer."""
 
     def __init__(self) -> None:
         self.issued: list[str] = []
-        self.revoked: set[str] = set()
+        self.accounts: dict[str, BrokerAccount] = {}
+        self.away = False
+        self.told = 0
 
-    def issue(self, job_id: UUID, lifetime_s: int) -> PodCredentials:
+    @property
+    def refused(self) -> set[str]:
+        return {user for account in self.accounts.values() for user in account.revoked}
+
+    def new_account_key(self) -> str:
+        return f"A{uuid4()}"
+
+    def issue(self, account: str, job_id: UUID, lifetime_s: int) -> PodCredentials:
         self.issued.append(f"U{len(self.issued) + 1}")
-        return PodCredentials(self.issued[-1], f"credentials of {self.issued[-1]}")
+        expires = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=lifetime_s)
+        return PodCredentials(self.issued[-1], f"credentials of {self.issued[-1]}", expires)
 
-    async def revoke(self, users: tuple[str, ...]) -> None:
-        self.revoked |= set(users)
+    async def introduce(self, account: BrokerAccount) -> None:
+        if self.away:
+            raise ConnectionError("the broker is away")
+        self.accounts.setdefault(account.key, account)
+
+    async def publish(self, accounts: Sequence[BrokerAccount]) -> int:
+        changed = [account for account in accounts if self.accounts.get(account.key) != account]
+        self.told += len(changed)
+        self.accounts |= {account.key: account for account in changed}
+        return len(changed)
 
 
 def start_request(job_id: UUID | None = None, **changes: Any) -> events.JobStartRequested:
@@ -101,29 +143,54 @@ def sigterm(job_id: UUID, attempt: int = 1) -> events.PodInterrupted:
 
 @dataclass
 class World:
+    """`deliver` an event as a durable would, `ask` as a pod or a service would, `settle` lets the workers work."""
+
     database: Database
     objects: ObjectStore
     provider: FakeProvider
     clock: FakeClock
-    users: FakeUsers
-    limits: Limits = LIMITS
+    broker: FakeBroker
+    policy: Policy = POLICY
 
     def __post_init__(self) -> None:
-        self.tools = Toolbox(self.database, self.provider, self.limits, self.clock, Metrics(CollectorRegistry()))
-        self.handlers = Handlers(provider="local", limits=self.limits, clock=self.clock)
-        self.desk = PodDesk(self.database, self.objects, self.clock, url_lifetime_s=600)
+        self.context = WorkerContext(self.database, self.provider, self.policy, self.clock,
+                                     Metrics(CollectorRegistry()), database_clock=HandSetDatabaseClock(self.clock))
         self.reconciler = self.new_reconciler()
+        self.bus = self._bus()
 
-    def new_reconciler(self, credentials: CredentialIssuer | None = None) -> Reconciler:
+    def new_reconciler(self, access: BrokerAccess | None = None, context: WorkerContext | None = None) -> Reconciler:
+        context = context or self.context
         defaults = PodDefaults("nats://pods", 3.0, 100, 60.0, 3)
-        return Reconciler(self.tools, creation=Creation(self.tools, credentials or self.users, defaults),
-                          watching=Watching(self.tools, self.objects), removal=Removal(self.tools), lease_s=15)
+        return Reconciler(context, create=CreatePod(context, access or self.broker, defaults),
+                          poll=PollPod(context, self.objects), terminate=TerminatePod(context), lease_s=15)
 
-    async def hear(self, data: EventData, *, source: str = "/trainer") -> Event[Any]:
+    def _bus(self) -> NatsBroker:
+        """For FastStream's in-memory broker: what the service subscribes to, with inbox and problem documents."""
+        bus = NatsBroker(serializer=None)
+        bus.include_router(event_subscribers.events.copy(), middlewares=(Inbox,))
+        for router in (requests.requests, pod_requests.requests):
+            bus.include_router(router.copy(), middlewares=REQUEST_MIDDLEWARES)
+        settings = Settings(signed_url_lifetime_s=600)
+        for name, value in {"database": self.database, "objects": self.objects, "provider": self.provider,
+                            "clock": self.clock, "policy": self.policy, "settings": settings,
+                            "database_clock": self.context.database_clock,
+                            "request_rates": RequestRates(settings.request_rates())}.items():
+            bus.context.set_global(name, value)
+        return bus
+
+    async def deliver(self, data: EventData, *, source: str = "/trainer") -> Event[Any]:
+        """Raises what the handler raises."""
         event = new_event(data, source=source)
-        async with self.database.transaction() as tx:
-            await self.handlers.by_event()[type(data)](event, tx)
+        await self.bus.publish(event.to_bytes(), event.subject)
         return event
+
+    async def ask(self, rpc: Rpc[Any, Any] | PodRpc[Any, Any], request: Any, job_id: object = None) -> Any:
+        """Raises the ProblemError that the asker gets."""
+        subject = rpc.subject if isinstance(rpc, Rpc) else rpc.subject(job_id)
+        reply = await self.bus.request(request.model_dump_json().encode(), subject, timeout=30)
+        if reply.headers.get("content-type") == MEDIA_TYPE:
+            raise ProblemError.from_problem(Problem.model_validate_json(reply.body))
+        return rpc.reply.model_validate_json(reply.body)
 
     async def settle(self, seconds: float = 0.0) -> None:
         """Let time pass, then work until nothing is due."""
@@ -134,18 +201,18 @@ class World:
     async def started(self, **changes: Any) -> UUID:
         """A job whose first pod runs."""
         start = start_request(**changes)
-        await self.hear(start)
+        await self.deliver(start)
         await self.settle()
         return start.job_id
 
-    async def said(self) -> list[Event[Any]]:
+    async def published(self) -> list[Event[Any]]:
         async with self.database.read() as tx:
-            rows = await tx.execute(select(outbox.c.event).order_by(outbox.c.position))
+            rows = await tx.execute(select(OUTBOX.c.event).order_by(OUTBOX.c.position))
             return [parse_event(row.event.encode()) for row in rows]
 
     async def kinds(self) -> list[str]:
-        """What was said, as `pod.requested a1`."""
-        return [f"{e.data.subject_prefix()} a{e.data.attempt}" for e in await self.said()]
+        """What was published, as `pod.requested a1`."""
+        return [f"{e.data.subject_prefix()} a{e.data.attempt}" for e in await self.published()]
 
     async def job(self, job_id: UUID) -> Job:
         async with self.database.read() as tx:
@@ -156,6 +223,12 @@ class World:
     async def pods(self, job_id: UUID) -> list[Pod]:
         async with self.database.read() as tx:
             return await pods.pods_of(tx, job_id)
+
+    async def users(self, job_id: UUID, attempt: int = 1) -> set[str]:
+        """Broker users that a pod was given."""
+        async with self.database.read() as tx:
+            mine = broker_users.c.pod_name == f"job-{job_id}-a{attempt}"
+            return set((await tx.execute(select(broker_users.c.user_key).where(mine))).scalars())
 
     async def leave_result(self, *results: Event[Any]) -> None:
         data = results[0].data

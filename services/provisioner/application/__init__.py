@@ -1,0 +1,1 @@
+"""Load, decide, save: each function is one short transaction's worth of work, or one answer."""

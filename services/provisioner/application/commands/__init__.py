@@ -1,0 +1,1 @@
+"""What changes: each function works in the transaction of its caller."""

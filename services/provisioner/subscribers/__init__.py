@@ -1,0 +1,1 @@
+"""FastStream routers: what the provisioner subscribes to and what it answers."""

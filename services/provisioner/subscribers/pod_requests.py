@@ -1,0 +1,73 @@
+"""What pods ask: to be alive, to read and write objects, to know what they can resume from.
+
+The broker guarantees that a pod asks for its own job only; whether its attempt counts is checked by each answer.
+"""
+
+
+from chassis.messaging.context import WithClock, WithDatabase
+from chassis.messaging.requests import PodJob, RequestRouter
+from contracts.rpc.pods import (
+    DELETE_CHECKPOINT,
+    HEARTBEAT,
+    LIST_CHECKPOINTS,
+    SIGN_URLS,
+    DeleteCheckpoint,
+    Done,
+    Heartbeat,
+    HeartbeatReply,
+    ListCheckpoints,
+    ListCheckpointsReply,
+    SignUrls,
+    SignUrlsReply,
+)
+from services.provisioner.application.commands import checkpoints, heartbeats
+from services.provisioner.application.queries import objects as object_queries
+from services.provisioner.subscribers.context import UrlLifetime, WithDatabaseClock, WithObjects, WithRates
+from services.provisioner.subscribers.problems import job_uuid, refusals_as_problems
+
+requests = RequestRouter()
+
+
+
+@requests.pod_rpc(HEARTBEAT)
+async def heartbeat(
+    request: Heartbeat, job_id: PodJob, database: WithDatabase, database_clock: WithDatabaseClock, clock: WithClock,
+    rates: WithRates,
+) -> HeartbeatReply:
+    with refusals_as_problems():
+        rates.spend(HEARTBEAT.method, job_id, 1, clock.monotonic())
+        async with database.transaction() as tx:
+            return await heartbeats.record_heartbeat(
+                tx, job_uuid(job_id), request, await database_clock.now(tx))
+
+
+@requests.pod_rpc(SIGN_URLS)
+async def sign_urls(
+    request: SignUrls, job_id: PodJob, database: WithDatabase, objects: WithObjects, clock: WithClock,
+    lifetime_s: UrlLifetime, rates: WithRates,
+) -> SignUrlsReply:
+    with refusals_as_problems():
+        rates.spend(SIGN_URLS.method, job_id, len(request.objects), clock.monotonic())
+        return await object_queries.sign_urls(database, objects, job_uuid(job_id), request, lifetime_s=lifetime_s,
+                                              now=clock.now())
+
+
+@requests.pod_rpc(LIST_CHECKPOINTS)
+async def list_checkpoints(
+    request: ListCheckpoints, job_id: PodJob, database: WithDatabase, objects: WithObjects,
+    database_clock: WithDatabaseClock, clock: WithClock, rates: WithRates,
+) -> ListCheckpointsReply:
+    with refusals_as_problems():
+        rates.spend(LIST_CHECKPOINTS.method, job_id, 1, clock.monotonic())
+        return await checkpoints.offer_checkpoints(database, objects, job_uuid(job_id), request, database_clock)
+
+
+@requests.pod_rpc(DELETE_CHECKPOINT)
+async def delete_checkpoint(
+    request: DeleteCheckpoint, job_id: PodJob, database: WithDatabase, database_clock: WithDatabaseClock,
+    clock: WithClock, rates: WithRates,
+) -> Done:
+    with refusals_as_problems():
+        rates.spend(DELETE_CHECKPOINT.method, job_id, 1, clock.monotonic())
+        await checkpoints.give_up_checkpoint(database, job_uuid(job_id), request, database_clock)
+    return Done()

@@ -1,0 +1,39 @@
+"""What other services ask about pods."""
+
+
+from chassis.messaging.context import WithDatabase
+from chassis.messaging.requests import RequestRouter
+from contracts.rpc.pods import (
+    JOB_PODS,
+    MACHINES,
+    POD_LOG,
+    JobPods,
+    JobPodsQuery,
+    LogPage,
+    LogQuery,
+    Machines,
+    MachinesQuery,
+)
+from services.provisioner.application.queries import machines as machine_queries
+from services.provisioner.application.queries import pods
+from services.provisioner.subscribers.context import WithProvider
+from services.provisioner.subscribers.problems import refusals_as_problems
+
+requests = RequestRouter()
+
+
+
+@requests.rpc(JOB_PODS)
+async def job_pods(request: JobPodsQuery, database: WithDatabase) -> JobPods:
+    return await pods.job_pods(database, request)
+
+
+@requests.rpc(POD_LOG)
+async def pod_log(request: LogQuery, database: WithDatabase, provider: WithProvider) -> LogPage:
+    with refusals_as_problems():
+        return await pods.pod_log(database, provider, request)
+
+
+@requests.rpc(MACHINES)
+async def machines(request: MachinesQuery, database: WithDatabase) -> Machines:
+    return await machine_queries.machines(database, request)

@@ -1,1 +1,0 @@
-"""Load, decide, save: each function is one short transaction's worth of work."""

@@ -1,0 +1,1 @@
+"""What happens by time: each takes what is due and does it."""

@@ -1,0 +1,148 @@
+"""Ask the provider for the machine of an attempt whose intent is saved."""
+
+import asyncio
+from dataclasses import dataclass
+
+import structlog
+
+from contracts.error_taxonomy import TrainingErrorType
+from services.provisioner.adapters.repository import broker, pods
+from services.provisioner.application.commands.attempts import give_up
+from services.provisioner.domain import attempts
+from services.provisioner.domain.model import Pod, PodStatus
+from services.provisioner.domain.policy import delay
+from services.provisioner.ports import (
+    BrokerAccess,
+    BrokerAccount,
+    Lifetime,
+    NoCapacity,
+    PodCredentials,
+    PodRequest,
+    RequestRefused,
+)
+from services.provisioner.workers.context import LeasedPod, PodLease, WorkerContext, leased
+from services.provisioner.workers.machines import record_machine
+from services.provisioner.workers.pod_request import PodDefaults, pod_request, pod_spec
+
+_log = structlog.get_logger(__name__)
+
+# The broker lets a pod talk a little longer than the job may run, for its last words.
+_CREDENTIALS_MARGIN_S = 3600
+_BROKER_RETRY_S = 1.0
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """`account` None: the broker asks for no credentials."""
+
+    request: PodRequest
+    account: BrokerAccount | None
+
+
+class CreatePod:
+    def __init__(self, context: WorkerContext, access: BrokerAccess, defaults: PodDefaults) -> None:
+        self._context, self._access, self._defaults = context, access, defaults
+
+    async def run(self, lease: PodLease) -> None:
+        """Create, then record what came of it. Killed in between, the next create finds what exists."""
+        prepared = await self._prepare(lease)
+        if prepared is None or not await self._introduced(lease, prepared.account):
+            return
+        try:
+            async with asyncio.timeout(self._context.call_timeout_s):
+                made = await self._made_before(lease.pod) or await self._context.provider.create(prepared.request)
+        except Exception as error:
+            await self._failed(lease, error)
+            return
+        async with leased(self._context, lease) as current:
+            if current is None:
+                return
+            if isinstance(made, Lifetime):
+                # Looked at like any machine that has ended. The provider's own name for it is not known any more.
+                await current.release(provider_pod_id=current.pod.pod_name, running_since=made.began_at)
+            else:
+                await record_machine(self._context, current, made)
+
+    async def _made_before(self, pod: Pod) -> Lifetime | None:
+        """A create that was not answered may have made a machine that is gone again. Where a name can be used twice,
+        a second one would run under the number of an attempt that has run."""
+        if pod.create_asked_at is None or await self._context.provider.describe(pod.pod_name) is not None:
+            return None
+        return await self._context.provider.lifetime(pod.pod_name)
+
+    async def _prepare(self, lease: PodLease) -> Prepared | None:
+        """The request, with its broker user saved first so that it can be revoked whatever happens."""
+        async with leased(self._context, lease) as current:
+            if current is None:
+                return None
+            if not current.job.active or current.pod.status is PodStatus.TERMINATING:
+                await current.release(status=PodStatus.TERMINATING)
+                return None
+            await pods.change(current.tx, current.pod.pod_name, status=PodStatus.CREATING,
+                              creating_since=current.pod.creating_since or current.now, create_asked_at=current.now)
+            spec = pod_spec(current.job, current.pod, self._defaults, current.now)
+            account, user = await self._user(current, spec.max_duration_s + _CREDENTIALS_MARGIN_S)
+            return Prepared(pod_request(current.pod, spec, user), account)
+
+    async def _user(
+        self, current: LeasedPod, lifetime_s: int
+    ) -> tuple[BrokerAccount | None, PodCredentials | None]:
+        if not (proposed := self._access.new_account_key()):
+            return None, None
+        pod = current.pod
+        account = await broker.account_of(current.tx, pod.workspace_id, proposed)
+        user = self._access.issue(account.key, pod.job_id, lifetime_s)
+        await broker.add_user(current.tx, user, pod.workspace_id, pod.pod_name)
+        return account, user
+
+    async def _introduced(self, lease: PodLease, account: BrokerAccount | None) -> bool:
+        """Without its account at the broker the pod could not speak. A broker that is away is no fault of anybody."""
+        if account is None:
+            return True
+        try:
+            await self._access.introduce(account)
+        except Exception as error:
+            _log.warning("broker_account_not_introduced", pod=lease.pod.pod_name, error=_words(error))
+            async with leased(self._context, lease) as current:
+                if current is not None:
+                    await current.release(_BROKER_RETRY_S, reason="waiting for the broker")
+            return False
+        return True
+
+    async def _failed(self, lease: PodLease, error: Exception) -> None:
+        self._context.metrics.provider_errors.labels("create").inc()
+        async with leased(self._context, lease) as current:
+            if current is None:
+                return
+            if current.pod.status is PodStatus.TERMINATING:
+                await current.release()
+            elif isinstance(error, NoCapacity):
+                await self._no_capacity(current, error)
+            else:
+                await self._refused(current, error)
+
+    async def _refused(self, current: LeasedPod, error: Exception) -> None:
+        delays_s, failures = self._context.policy.retry.create_delays_s, current.pod.create_failures + 1
+        if isinstance(error, RequestRefused) or failures >= len(delays_s):
+            await self._give_up(current, f"The provider refused the machine: {_words(error)}")
+            return
+        _log.warning("create_failed", pod=current.pod.pod_name, failures=failures, error=_words(error))
+        await current.release(delay(delays_s, failures), create_failures=failures, reason=_words(error))
+
+    async def _no_capacity(self, current: LeasedPod, error: NoCapacity) -> None:
+        retry, since = self._context.policy.retry, current.pod.creating_since or current.now
+        if (current.now - since).total_seconds() >= retry.capacity_wait_s:
+            await self._give_up(current, f"No machine was to be had: {_words(error)}")
+        else:
+            await current.release(retry.capacity_retry_s, reason=f"waiting for capacity: {_words(error)}",
+                                  create_asked_at=None)  # nothing was created
+
+    async def _give_up(self, current: LeasedPod, message: str) -> None:
+        decision = attempts.give_up(TrainingErrorType.PROVISIONING, message)
+        await give_up(current.tx, current.job, current.pod, decision, policy=self._context.policy, now=current.now)
+        await current.release()
+
+
+def _words(error: Exception) -> str:
+    """An error for people. A timeout has no text of its own."""
+    return str(error)[:300] or type(error).__name__

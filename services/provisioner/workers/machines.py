@@ -1,0 +1,48 @@
+"""What the provider shows of a machine becomes part of the pod's row."""
+
+from datetime import datetime
+
+from services.provisioner.adapters.repository import jobs
+from services.provisioner.application import pod_events
+from services.provisioner.domain.model import PodStatus
+from services.provisioner.domain.presence import Absence, judge_absence, look_again_s
+from services.provisioner.ports import Machine, MachineState
+from services.provisioner.workers.context import LeasedPod, WorkerContext
+
+
+def began(machine: Machine | None) -> datetime | None:
+    """Since when a machine costs money: one that never ran has been reserved from its creation on."""
+    return None if machine is None else machine.running_since or machine.created_at
+
+
+async def record_machine(context: WorkerContext, current: LeasedPod, machine: Machine) -> None:
+    """Running or not yet. A machine that is not wanted any more is ended next."""
+    values: dict[str, object] = {"provider_pod_id": machine.provider_pod_id, "reason": "", "missing_since": None}
+    if current.pod.status is PodStatus.TERMINATING:
+        await current.release(provider_pod_id=machine.provider_pod_id, running_since=began(machine))
+    elif machine.state is MachineState.STARTING:
+        await current.release(min(1.0, context.policy.timeouts.poll_s), **values)
+    else:
+        await _record_running(context, current, machine, values)
+
+
+async def _record_running(
+    context: WorkerContext, current: LeasedPod, machine: Machine, values: dict[str, object]
+) -> None:
+    since = machine.running_since or current.now
+    await pod_events.publish_running(current.tx, current.job, current.pod, machine.provider_pod_id, since)
+    await jobs.mark_running(current.tx, current.job.job_id, current.now)
+    context.metrics.time_to_running.observe((current.now - current.pod.requested_at).total_seconds())
+    after_s = context.policy.timeouts.poll_s if machine.state is MachineState.RUNNING else 0.0
+    await current.release(after_s, status=PodStatus.RUNNING, running_since=since, came_up_at=current.now, **values)
+
+
+async def still_missing(context: WorkerContext, current: LeasedPod) -> bool:
+    """The provider shows no such machine. True: that is not proof yet, and when to look again is noted."""
+    timeouts = context.policy.timeouts
+    absence = judge_absence(current.pod, current.now, timeouts)
+    if absence is Absence.GONE:
+        return False
+    since = current.pod.missing_since or current.now if absence is Absence.NOTED else None
+    await current.release(look_again_s(current.pod, current.now, timeouts), missing_since=since)
+    return True

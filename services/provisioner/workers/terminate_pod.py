@@ -1,0 +1,78 @@
+"""End a machine and keep at it until the provider's own word is that it is gone."""
+
+import asyncio
+from dataclasses import dataclass
+
+import structlog
+
+from services.provisioner.application import pod_events
+from services.provisioner.domain.billing import billed_interval
+from services.provisioner.domain.model import PodStatus
+from services.provisioner.ports import Lifetime, Machine
+from services.provisioner.workers.context import LeasedPod, PodLease, WorkerContext, leased
+from services.provisioner.workers.machines import began, still_missing
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The machine before and after it was told to end, and what it costs when it is gone."""
+
+    before: Machine | None
+    after: Machine | None
+    lifetime: Lifetime | None
+
+
+class TerminatePod:
+    def __init__(self, context: WorkerContext) -> None:
+        self._context = context
+
+    async def run(self, lease: PodLease) -> None:
+        """Terminate, then look. Until the machine is gone the pod stays `terminating`, and billed."""
+        try:
+            async with asyncio.timeout(self._context.call_timeout_s):
+                seen = await self._terminate(lease.pod.pod_name)
+        except Exception as error:
+            self._context.metrics.provider_errors.labels("terminate").inc()
+            _log.warning("terminate_failed", pod=lease.pod.pod_name, error=repr(error)[:300])
+            seen = None
+        async with leased(self._context, lease) as current:
+            if current is not None:
+                await self._apply(current, seen)
+
+    async def _terminate(self, name: str) -> Seen:
+        provider = self._context.provider
+        before = await provider.describe(name)
+        await provider.terminate(name)
+        after = await provider.describe(name)
+        return Seen(before, after, await provider.lifetime(name) if after is None else None)
+
+    async def _apply(self, current: LeasedPod, seen: Seen | None) -> None:
+        if seen is None:
+            await current.release(self._context.policy.timeouts.terminate_poll_s)
+        elif seen.after is not None:
+            await self._not_yet(current, seen.after)
+        elif seen.before is not None or not await still_missing(self._context, current):
+            await self._close(current, seen)
+
+    async def _not_yet(self, current: LeasedPod, machine: Machine) -> None:
+        await current.release(
+            self._context.policy.timeouts.terminate_poll_s, provider_pod_id=machine.provider_pod_id,
+            running_since=current.pod.running_since or began(machine), exit_code=_exit_code(current, machine),
+            missing_since=None,
+        )
+
+    async def _close(self, current: LeasedPod, seen: Seen) -> None:
+        life, code = seen.lifetime, _exit_code(current, seen.before)
+        billed = billed_interval(
+            current.pod.running_since, life.began_at if life else None, began(seen.before),
+            ended_at=life.ended_at if life else None, now=current.now)
+        await current.release(
+            status=PodStatus.TERMINATED, running_since=billed.since, terminated_at=billed.until, exit_code=code,
+            ended_at=current.pod.ended_at or current.now, closed_at=current.now)
+        await pod_events.publish_terminated(current.tx, current.job, current.pod, code, billed)
+
+
+def _exit_code(current: LeasedPod, machine: Machine | None) -> int | None:
+    return machine.exit_code if machine is not None and machine.exit_code is not None else current.pod.exit_code

@@ -1,0 +1,39 @@
+"""Machines that leak, and pods that the provider's list does not have."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from services.provisioner.domain.names import pod_name
+from services.provisioner.workers.reaper import Reaper
+from tests.services.provisioner.provider_suite import request_for
+from tests.services.provisioner.world import World, completed
+
+
+async def test_a_machine_nobody_asked_for_is_terminated(world: World) -> None:
+    job_id = await world.started()
+    orphan = pod_name(uuid4(), 1)
+    await world.provider.create(request_for(orphan))
+    await Reaper(world.context).reap()
+    assert list(world.provider.machines) == [pod_name(job_id, 1)]
+
+
+async def test_a_machine_that_came_back_after_its_end_is_terminated(world: World) -> None:
+    job_id = await world.started()
+    await world.deliver(completed(job_id))
+    await world.settle(20)
+    world.clock.advance(world.policy.timeouts.list_lag_s + 1)
+    world.provider.ended.clear()
+    await world.provider.create(request_for(pod_name(job_id, 1)))
+    await Reaper(world.context).reap()
+    assert world.provider.machines == {}
+
+
+async def test_a_running_pod_that_is_not_listed_is_looked_at(world: World) -> None:
+    job_id = await world.started()
+    await world.settle(20)
+    world.provider.vanishes(pod_name(job_id, 1))
+    await Reaper(world.context).reap()
+    await world.settle()
+    await world.settle(1)
+    assert "pod.running a2" in await world.kinds()
