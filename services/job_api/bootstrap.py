@@ -19,9 +19,9 @@ from chassis.clock import SystemClock
 from chassis.database import locks
 from chassis.database.engine import Database
 from contracts.identifiers import uuid7
+from services.job_api.accounts import repository as accounts
 from services.job_api.edge.auth import Role, new_api_key
 from services.job_api.edge.auth.api_keys import ApiKeys
-from services.job_api.repository import accounts
 from services.job_api.settings import Settings
 
 WORKSPACE, EMAIL, KEY_NAME = "Default workspace", "admin@localhost", "bootstrap"

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from chassis.database.migrate import upgrade
 
 TABLES = {
+    "services.job_api": "services.job_api.tables",
     "services.validator": "services.validator.adapters.tables",
 }
 # Made by migrations and used by nobody any more: dropping them would break the release before.

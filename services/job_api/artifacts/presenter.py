@@ -1,12 +1,11 @@
 """Artifacts and downloads as the API shows them."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy.engine import RowMapping
 
-from services.job_api.artifacts.delivery import Delivery
+from services.job_api.artifacts.application.downloads import HandedOut
 
 _MODEL = (
     "id",
@@ -52,16 +51,16 @@ def model(row: RowMapping, files: Sequence[RowMapping]) -> dict[str, Any]:
     )
 
 
-def download(kind: str, form: str, delivery: Delivery, url: str, expires_at: datetime) -> dict[str, Any]:
+def download(found: HandedOut) -> dict[str, Any]:
     return {
         "object": "download",
-        "kind": kind,
-        "format": form,
-        "url": url,
-        "expires_at": expires_at,
-        "file_name": delivery.file_name,
-        "size_bytes": delivery.size,
-        "sha256": delivery.sha256,
+        "kind": found.kind,
+        "format": found.form,
+        "url": found.url,
+        "expires_at": found.expires_at,
+        "file_name": found.delivery.file_name,
+        "size_bytes": found.delivery.size,
+        "sha256": found.delivery.sha256,
     }
 
 

@@ -15,19 +15,20 @@ import pytest_asyncio
 import uvicorn
 from sqlalchemy import insert, select
 
-from services.job_api.edge.auth import Role, new_api_key
-from chassis.messaging.bus import Bus
 from chassis.database.engine import Database
+from chassis.messaging.bus import Bus
+from chassis.messaging.requests import RequestRouter
 from chassis.settings import ServiceSettings
-from services.job_api.edge.auth.settings import JwtSettings
 from contracts.envelope import Event, EventData, new_event
 from contracts.gpus import PricingTier
 from contracts.identifiers import uuid7
 from contracts.registry import parse_event
 from contracts.rpc import costs, metrics, pods
+from services.job_api.accounts import repository as accounts
 from services.job_api.app import create_app
 from services.job_api.bootstrap import bootstrap
-from services.job_api.repository import accounts
+from services.job_api.edge.auth import Role, new_api_key
+from services.job_api.edge.auth.settings import JwtSettings
 from services.job_api.settings import Settings
 from services.job_api.tables import job_events, training_files, training_jobs
 from tests.services.job_api.waiting import eventually
@@ -48,12 +49,11 @@ class CostGuard:
         self.rates = [costs.GpuRate(gpu_type="local", pricing_tier="spot", micro_usd_per_hour=100_000,
                                     valid_from=datetime(2026, 1, 1, tzinfo=UTC))]
 
-    def serve(self, bus: Bus) -> None:
-        for rpc, answer in ((costs.ESTIMATE, self.estimate), (costs.RESERVE, self.reserve),
-                            (costs.RELEASE, self.release), (costs.BUDGET, self.budget),
-                            (costs.SET_BUDGET, self.set_budget), (costs.RATES, self.all_rates),
-                            (costs.SET_RATE, self.set_rate)):
-            bus.serve(rpc, answer)
+    def requests(self) -> RequestRouter:
+        return answering({
+            costs.ESTIMATE: self.estimate, costs.RESERVE: self.reserve, costs.RELEASE: self.release,
+            costs.BUDGET: self.budget, costs.SET_BUDGET: self.set_budget, costs.RATES: self.all_rates,
+            costs.SET_RATE: self.set_rate})
 
     def view(self) -> costs.BudgetView:
         held = len(self.reserved) * self.price
@@ -99,7 +99,15 @@ class CostGuard:
         return costs.GpuRate(**request.model_dump(exclude={"changed_by"}), valid_from=datetime.now(UTC))
 
 
-def serve_insight(bus: Bus) -> None:
+def answering(answers: dict[Any, Any]) -> RequestRouter:
+    """A router of another service's answers, by what is asked."""
+    router = RequestRouter()
+    for rpc, answer in answers.items():
+        router.rpc(rpc)(answer)
+    return router
+
+
+def insight() -> RequestRouter:
     """metrics_ingest and the provisioner, as far as job_api asks them."""
 
     async def latest(request: metrics.LatestQuery) -> metrics.Latest:
@@ -120,9 +128,8 @@ def serve_insight(bus: Bus) -> None:
         text = "step 1\nstep 2\n"[request.offset :][: request.max_bytes]
         return pods.LogPage(attempt=1, text=text, next_offset=request.offset + len(text), end=False)
 
-    for rpc, answer in ((metrics.LATEST, latest), (metrics.RANGE, series), (pods.JOB_PODS, job_pods),
-                        (pods.POD_LOG, log)):
-        bus.serve(rpc, answer)
+    return answering({
+        metrics.LATEST: latest, metrics.RANGE: series, pods.JOB_PODS: job_pods, pods.POD_LOG: log})
 
 
 class Api:
@@ -221,9 +228,9 @@ class Api:
     async def others(self) -> AsyncIterator[None]:
         """The other services answer while this is open."""
         buses = []
-        for service, register in (("cost_guard", self.cost_guard.serve), ("metrics_ingest", serve_insight)):
+        for service, router in (("cost_guard", self.cost_guard.requests()), ("metrics_ingest", insight())):
             bus = Bus(ServiceSettings(service_name=service, nats_url=self.nats_url))
-            register(bus)
+            bus.include(router)
             await bus.start()
             buses.append(bus)
         try:

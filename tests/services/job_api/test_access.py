@@ -194,6 +194,7 @@ async def test_documents_and_operations_are_where_they_are_said_to_be(api):
         assert (await client.get("/openapi.json")).json()["info"]["title"] == "Bright Run training API"
         ready = await client.get(f"{api.url}/health/ready")
         assert ready.status_code == 200, ready.text
-        assert "http_request" in (await client.get(f"{api.url}/metrics")).text
+        assert ready.json() == {"status": "ready", "service": "job_api"}
+        assert (await client.get(f"{api.url}/metrics")).status_code == 404
         missing = await client.get("/nothing")
         assert (missing.status_code, missing.headers["content-type"]) == (404, "application/problem+json")

@@ -11,8 +11,8 @@ import structlog
 
 from chassis.clock import Clock
 from chassis.problems import Forbidden, ServiceUnavailable
-from services.job_api.edge.auth.settings import JwtSettings
 from services.job_api.edge.auth.principal import Principal, Role
+from services.job_api.edge.auth.settings import JwtSettings
 
 _REFETCH_PAUSE_S = 30  # unknown key ids cannot be used to make us hammer the issuer
 log = structlog.get_logger(__name__)

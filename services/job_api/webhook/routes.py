@@ -1,0 +1,43 @@
+"""The signed HTTPS fallback for pods that cannot reach the broker."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request
+
+from chassis.problems import PayloadTooLarge
+from services.job_api.dependencies import WithDependencies
+from services.job_api.edge.responses import JsonResponse
+from services.job_api.webhook.domain import verify
+from services.job_api.webhook.errors import WebhookDisabled
+from services.job_api.webhook.schemas import WebhookAccepted
+from services.job_api.webhook.service import receive
+
+router = APIRouter(tags=["webhook"])
+
+MAX_BODY = 1024 * 1024  # the broker's own limit for one message
+
+
+@router.post("/webhook", status_code=202, response_model=WebhookAccepted, openapi_extra={"requestBody": {
+    "required": True, "content": {"application/json": {"schema": {"type": "object"}}}}})
+async def receive_webhook(
+    request: Request, deps: WithDependencies, x_brightrun_signature: Annotated[str, Header()] = ""
+) -> JsonResponse:
+    """An event of a pod, signed with `X-Brightrun-Signature: t=<unix seconds>,v1=<HMAC-SHA256 of "t.body">`."""
+    secret, now = deps.settings.webhook_secret.get_secret_value(), deps.clock.now()
+    if not secret:
+        raise WebhookDisabled
+    body = await _body(request)
+    verify(secret, x_brightrun_signature, body, now, deps.settings.webhook_tolerance_s)
+    async with deps.database.transaction() as tx:
+        taken = await receive(tx, body, now)
+    answer = {"object": "webhook_delivery", "accepted": True, "duplicate": not taken, "event_ids": taken}
+    return JsonResponse(answer, 202)
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise PayloadTooLarge(f"A webhook may have {MAX_BODY:,} bytes.", suggested_fix="Send smaller batches.")
+    return bytes(body)

@@ -1,0 +1,203 @@
+"""The log by pages and as an export, the live stream, and what other services know."""
+
+import asyncio
+import csv
+import io
+import json
+
+import httpx
+import pytest
+
+from contracts import events
+from services.job_api.jobs.exports import PAGE
+from services.job_api.jobs.schemas.history import EventView, LogView, MetricsView
+from tests.services.job_api.waiting import eventually
+
+
+async def job_with_events(api, count):
+    job = await api.running_job()  # three events of our own; the first progress brings a fourth
+    for number in range(count):
+        kind = events.TrainingWarning(**api.about(job), code="w", message=f"warning {number} of Elena")
+        await api.tell(kind if number % 2 else events.TrainingProgressed(
+            **api.about(job), step=number, total_steps=count, epoch=0))
+    return await api.until(job["id"], lambda job: job["last_event_seq"] == 4 + count)
+
+
+async def test_the_log_is_read_in_pages_in_both_directions(api):
+    job = await job_with_events(api, 120)
+    total, seen, cursor = job["last_event_seq"], [], None
+    while True:
+        page = (await api.client.get(f"/jobs/{job['id']}/events", params={"after": cursor} if cursor else {})).json()
+        seen += [entry["seq"] for entry in page["data"]]
+        assert len(page["data"]) <= 50
+        if not page["has_more"]:
+            break
+        cursor = page["next_cursor"]
+    assert seen == list(range(1, total + 1))
+    newest = (await api.client.get(f"/jobs/{job['id']}/events", params={"order": "desc", "limit": 2})).json()
+    assert [entry["seq"] for entry in newest["data"]] == [total, total - 1]
+    older = (await api.client.get(f"/jobs/{job['id']}/events", params={
+        "order": "desc", "limit": 2, "after": newest["next_cursor"]})).json()
+    assert [entry["seq"] for entry in older["data"]] == [total - 2, total - 3]
+    EventView.model_validate(older["data"][0])
+
+
+async def test_the_log_is_filtered_and_searched(api):
+    job = await job_with_events(api, 6)
+
+    async def found(**params):
+        response = await api.client.get(f"/jobs/{job['id']}/events", params=params)
+        return [entry["type"] for entry in response.json()["data"]]
+
+    assert await found(type="training.warning") == ["training.warning"] * 3
+    assert await found(type="job.created,job.start_requested") == ["job.created", "job.start_requested"]
+    assert await found(level="warning") == ["training.warning"] * 3
+    assert await found(q="warning 3 OF elena") == ["training.warning"]
+    assert await found(q="100%_") == []
+    assert (await api.client.get(f"/jobs/{job['id']}/events", params={"level": "loud"})).status_code == 422
+    assert (await api.client.get(f"/jobs/{job['id']}/events", params={"after": 2**63})).status_code == 422
+
+
+async def test_the_whole_log_is_exported(api):
+    job = await job_with_events(api, PAGE + 20)
+    response = await api.client.get(f"/jobs/{job['id']}/events", params={"format": "csv"})
+    assert response.headers["content-disposition"].endswith('events.csv"')
+    rows = list(csv.DictReader(io.StringIO(response.text)))
+    assert [int(row["seq"]) for row in rows] == list(range(1, job["last_event_seq"] + 1))
+    assert json.loads(rows[0]["payload"])["preset"] == "balanced"
+    exported = (await api.client.get(f"/jobs/{job['id']}/events", params={"format": "json"})).json()
+    assert len(exported) == job["last_event_seq"]
+    none = await api.client.get(f"/jobs/{job['id']}/events", params={"format": "json", "type": "none"})
+    assert none.json() == []
+
+
+async def test_a_cell_that_looks_like_a_formula_is_disarmed(api):
+    job = await api.running_job()
+    await api.tell(events.TrainingWarning(**api.about(job), code="w", message='=HYPERLINK("http://x")'))
+    await api.until(job["id"], lambda job: job["last_event_seq"] == 4)
+    response = await api.client.get(f"/jobs/{job['id']}/events", params={"format": "csv"})
+    assert list(csv.DictReader(io.StringIO(response.text)))[-1]["message"].startswith("'=HYPERLINK")
+
+
+class Stream:
+    """Reads server-sent events: (id, event, data) and comments."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self.lines = response.aiter_lines()
+        self.comments: list[str] = []
+
+    async def next(self, timeout_s: float = 15):
+        async with asyncio.timeout(timeout_s):
+            return await self._next()
+
+    async def _next(self):
+        fields: dict[str, str] = {}
+        async for line in self.lines:
+            if line.startswith(":"):
+                self.comments.append(line)
+            elif line:
+                name, _, value = line.partition(": ")
+                fields[name] = value
+            elif "event" in fields:
+                return int(fields.get("id", 0)), fields["event"], json.loads(fields["data"])
+            else:
+                fields = {}
+        return None
+
+    async def until(self, event: str):
+        while (message := await self.next()) is not None:
+            if message[1] == event:
+                return message
+        raise AssertionError(f"the stream ended without {event}")
+
+
+async def test_the_stream_shows_what_was_what_comes_and_the_end(api):
+    job = await api.running_job()
+    async with api.client.stream("GET", f"/jobs/{job['id']}/stream") as response:
+        assert response.headers["content-type"].startswith("text/event-stream")
+        stream = Stream(response)
+        assert [(await stream.next())[:2] for _ in range(4)] == [
+            (1, "job.created"), (2, "job.start_requested"), (3, "job.status_changed"), (0, "job")]
+        await asyncio.sleep(0.8)
+        await api.tell(events.TrainingProgressed(**api.about(job), step=7, total_steps=30, epoch=0.7, loss=2.5))
+        seq, _, entry = await stream.until("training.progressed")
+        assert (seq, entry["payload"]["step"]) == (4, 7)
+        assert stream.comments  # the heartbeat of a quiet stream
+        _, _, shown = await stream.until("job")
+        assert (shown["current_step"], shown["status"]) == (7, "training")
+        await api.client.post(f"/jobs/{job['id']}/cancel")
+        assert (await stream.until("job.cancelled"))[0] > 4
+        assert (await stream.until("end"))[2] == {"status": "cancelled"}
+        assert await stream.next() is None
+
+
+async def test_the_stream_resumes_after_the_last_event_seen(api):
+    job = await api.running_job()
+    headers = {"last-event-id": "2"}
+    async with api.client.stream("GET", f"/jobs/{job['id']}/stream", headers=headers) as response:
+        assert (await Stream(response).next())[:2] == (3, "job.status_changed")
+    await api.client.post(f"/jobs/{job['id']}/cancel")
+    last = (await api.job(job["id"]))["last_event_seq"]
+    async with api.client.stream("GET", f"/jobs/{job['id']}/stream", headers=headers) as response:
+        stream, seen = Stream(response), []
+        while (message := await stream.next()) is not None:
+            seen.append(message[0])
+        assert [seq for seq in seen if seq] == list(range(3, last + 1))
+    nothing_left = await api.client.get(f"/jobs/{job['id']}/stream", headers={"last-event-id": str(last)})
+    assert nothing_left.status_code == 204
+
+
+async def test_streams_are_limited_and_counted_down(api):
+    job = await api.running_job()
+    async with asyncio.timeout(20):
+        async with (api.client.stream("GET", f"/jobs/{job['id']}/stream") as one,
+                    api.client.stream("GET", f"/jobs/{job['id']}/stream") as two,
+                    api.client.stream("GET", f"/jobs/{job['id']}/stream") as three):
+            streams = [Stream(response) for response in (one, two, three)]
+            for stream in streams:
+                await stream.next()
+            refused = await api.client.get(f"/jobs/{job['id']}/stream")
+            assert (refused.status_code, refused.json()["code"]) == (503, "too_many_streams")
+            assert api.app.state.dependencies.notifier.streams == 3
+        await eventually(lambda: api.app.state.dependencies.notifier.streams == 0)
+
+
+async def test_a_server_that_stops_ends_its_streams(api):
+    job = await api.running_job()
+    async with api.client.stream("GET", f"/jobs/{job['id']}/stream") as response:
+        stream = Stream(response)
+        await stream.next()
+        api.app.state.runtime.stopping.set()
+        async with asyncio.timeout(5):
+            while await stream.next() is not None:
+                pass
+    api.app.state.runtime.stopping.clear()
+
+
+async def test_metrics_come_with_their_newest_values_and_flags(api):
+    job = await api.new_job()
+    response = await api.client.get(f"/jobs/{job['id']}/metrics", params={"metrics": "loss,learning_rate"})
+    found = response.json()
+    MetricsView.model_validate(found)
+    assert [series["metric"] for series in found["series"]] == ["loss", "learning_rate"]
+    assert found["series"][0]["values"] == [2.0, "NaN"]
+    assert (found["series"][0]["flagged_steps"], found["latest"]["loss"]["value"]) == ([2], "NaN")
+    too_many = await api.client.get(f"/jobs/{job['id']}/metrics", params={"max_points": 1_000_000})
+    assert too_many.status_code == 422
+
+
+async def test_machines_and_their_output(api):
+    job = await api.new_job()
+    pods = (await api.client.get(f"/jobs/{job['id']}/pods")).json()
+    assert pods["data"][0]["pod_name"] == f"job-{job['id']}-a1"
+    log = (await api.client.get(f"/jobs/{job['id']}/logs", params={"offset": 7, "max_bytes": 4})).json()
+    LogView.model_validate(log)
+    assert (log["text"], log["next_offset"]) == ("step", 11)
+
+
+@pytest.mark.parametrize("path", ["metrics", "pods", "logs"])
+async def test_a_service_that_is_away_is_a_503_with_a_hint_to_repeat(alone, path):
+    job = await alone.new_job()
+    response = await alone.client.get(f"/jobs/{job['id']}/{path}")
+    assert (response.status_code, response.json()["code"]) == (503, "no_answer")
+    assert response.headers["retry-after"]
