@@ -24,6 +24,7 @@ from services.job_api.files import service as files
 from services.job_api.jobs import subscribers, workers
 from services.job_api.jobs.application.commands import Defaults, JobContext
 from services.job_api.jobs.application.remembered_estimates import RememberedEstimates
+from services.job_api.jobs.application.reservations import release_abandoned
 from services.job_api.jobs.notifier import JobEventNotifier
 from services.job_api.jobs.streaming import EventStream
 from services.job_api.operations.application.dead_letters import VisibleDeadLetters
@@ -81,7 +82,7 @@ def _dependencies(runtime: ServiceRuntime, settings: Settings) -> Dependencies:
 def _background(runtime: ServiceRuntime, deps: Dependencies) -> None:
     runtime.background("job events", deps.notifier.run)
     runtime.periodic("abandoned reservations", workers.RELEASE_EVERY_S,
-                     lambda: workers.release_abandoned(deps.database, deps.rpc))
+                     lambda: release_abandoned(deps.database, deps.rpc))
     runtime.periodic("interrupted uploads", files.SWEEP_EVERY_S, lambda: files.sweep(deps.database, deps.objects))
 
 

@@ -36,6 +36,8 @@ PROBLEMS: Mapping[type[DomainError], Callable[[Any], ProblemError]] = {
     jobs.UnknownTrainingFile: of_jobs.unknown_file,
     jobs.TrainingFileBlocked: of_jobs.file_blocked,
     jobs.InvalidValues: of_jobs.invalid_values,
+    jobs.StartInProgress: of_jobs.start_in_progress,
+    jobs.StartOvertaken: of_jobs.start_overtaken,
     jobs.BudgetExceeded: of_jobs.budget_exceeded,
     files.TrainingFileNotFound: of_files.file_not_found,
     files.TrainingFileInUse: of_files.file_in_use,

@@ -49,6 +49,22 @@ class InvalidValues(DomainError):
         self.errors, self.place = errors, place
 
 
+class StartInProgress(DomainError):
+    """Somebody else is starting the job just now."""
+
+    def __init__(self, job_id: UUID) -> None:
+        super().__init__(f"job {job_id} is being started")
+        self.job_id = job_id
+
+
+class StartOvertaken(DomainError):
+    """This start took so long that it was given up."""
+
+    def __init__(self, job_id: UUID) -> None:
+        super().__init__(f"the start of job {job_id} was given up")
+        self.job_id = job_id
+
+
 class BudgetExceeded(DomainError):
     """The budget said no."""
 

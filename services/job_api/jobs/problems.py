@@ -11,6 +11,8 @@ from services.job_api.jobs.errors import (
     InvalidValues,
     JobNotFound,
     MoveRefused,
+    StartInProgress,
+    StartOvertaken,
     TrainingFileBlocked,
     UnknownTrainingFile,
 )
@@ -44,6 +46,21 @@ def move_refused(refusal: MoveRefused) -> Conflict:
         code="invalid_transition", title="Not possible in this status", suggested_fix=_way_out(refusal),
         job_id=str(refusal.job_id), status_now=refusal.status.value,
         allowed_actions=[item.value for item in refusal.allowed])
+
+
+def start_in_progress(error: StartInProgress) -> Conflict:
+    return Conflict(
+        "This job is being started by another request.", code="start_in_progress", title="Being started",
+        suggested_fix="Read the job in a second; repeat the start if it is still pending then.",
+        job_id=str(error.job_id), retryable=True, retry_after_s=2)
+
+
+def start_overtaken(error: StartOvertaken) -> Conflict:
+    return Conflict(
+        "This start took so long that it was given up; nothing was started and no money is held for it.",
+        code="start_overtaken", title="The start was given up",
+        suggested_fix="Start the job again if it is still pending.", job_id=str(error.job_id), retryable=True,
+        retry_after_s=1)
 
 
 def budget_exceeded(error: BudgetExceeded) -> ProblemError:

@@ -109,12 +109,17 @@ job_events = Table(
     Index("job_events_by_type", "job_id", "type", "seq"),
 )
 
-# Written before the budget is asked for a reservation, removed with the transaction that queues the job: what is
-# left over after a crash or a lost race is released (services.job_api.reservations).
-reservation_intents = Table(
-    "reservation_intents", metadata,
-    Column("job_id", UUID(as_uuid=True), primary_key=True),
+# One row for each try to start a job, written before its money is asked for and removed with the transaction that
+# queues the job. What is left is released (jobs.application.reservations): `releasing_at` says that no job may be
+# queued with it any more. `reservation_id` is null for tries of an older release, which had no names.
+start_intents = Table(
+    "start_intents", metadata,
+    identifier(),
+    Column("job_id", UUID(as_uuid=True), nullable=False),
     Column("workspace_id", UUID(as_uuid=True), nullable=False),
+    Column("reservation_id", UUID(as_uuid=True), unique=True),
     moment("asked_at", now=True),
-    Index("reservation_intents_by_time", "asked_at"),
+    moment("releasing_at"),
+    Index("start_intents_open", "job_id", unique=True, postgresql_where=text("releasing_at IS NULL")),
+    Index("start_intents_by_time", "asked_at"),
 )

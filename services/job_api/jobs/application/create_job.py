@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from typing import Any
+from uuid import UUID
 
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,7 +17,8 @@ from services.job_api.files.repository import references
 from services.job_api.jobs.application.commands import Defaults, Finish, JobContext, NewJob, ResultT
 from services.job_api.jobs.application.estimates import estimate_columns, estimate_or_none, estimate_request
 from services.job_api.jobs.application.history import publish_events
-from services.job_api.jobs.application.start_job import enqueue, reserve
+from services.job_api.jobs.application.reservations import open_intent, reserved
+from services.job_api.jobs.application.start_job import enqueue
 from services.job_api.jobs.application.usable_files import usable_file
 from services.job_api.jobs.domain.configuration import Configuration
 from services.job_api.jobs.domain.search import search_text
@@ -32,10 +34,10 @@ class PreparedJob:
     row: dict[str, Any]
     estimate: EstimateRequest = field(repr=False)
 
-    @property
-    def reserve_request(self) -> ReserveRequest:
-        return ReserveRequest(job_id=self.row["id"], job_name=self.row["name"],
-                              requested_by=self.row["created_by"], estimate=self.estimate)
+    def reserve_request(self, reservation_id: UUID) -> ReserveRequest:
+        return ReserveRequest(
+            job_id=self.row["id"], job_name=self.row["name"], requested_by=self.row["created_by"],
+            estimate=self.estimate, reservation_id=reservation_id)
 
 
 async def create_job(
@@ -70,13 +72,20 @@ async def prepare_job(
 
 
 async def write_job(context: JobContext, prepared: PreparedJob, finish: Finish[ResultT], *, start: bool) -> ResultT:
-    """Write the job, queued when it is to start at once: its money is reserved before it exists."""
-    reply = await reserve(context, prepared.reserve_request) if start else None
+    if start:
+        return await _write_queued(context, prepared, finish)
     async with context.database.transaction() as tx:
-        row: Row = await _insert(tx, prepared.row)
-        if reply is not None:
-            row = await enqueue(tx, job_of(row), reply, by=prepared.row["created_by"], at=context.clock.now())
-        return await finish(tx, row)
+        return await finish(tx, await _insert(tx, prepared.row))
+
+
+async def _write_queued(context: JobContext, prepared: PreparedJob, finish: Finish[ResultT]) -> ResultT:
+    """Its money is reserved before the job exists: where the budget refuses, nothing is created."""
+    async with context.database.transaction() as tx:
+        name = await open_intent(tx, prepared.row["workspace_id"], prepared.row["id"])
+    request = prepared.reserve_request(name)
+    async with reserved(context, request) as reply, context.database.transaction() as tx:
+        job = job_of(await _insert(tx, prepared.row))
+        return await finish(tx, await enqueue(tx, job, request, reply, at=context.clock.now()))
 
 
 async def _insert(tx: AsyncConnection, row: dict[str, Any]) -> Row:

@@ -30,6 +30,7 @@ class Job:
     state: JobState
     retry_count: int
     event_seq: int
+    reservation_id: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,11 @@ def check(job: Job, action: JobAction) -> None:
     """Raises MoveRefused."""
     if action not in allowed_actions(job.state.status):
         raise MoveRefused(job.id, action, job.state.status)
+
+
+def was_queued_with(job: Job | None, reservation_id: UUID | None) -> bool:
+    """Whether this reservation (None: any) pays for the job. It is given back with the job's end, not before."""
+    return job is not None and job.reservation_id is not None and reservation_id in (None, job.reservation_id)
 
 
 def start(job: Job, file: TrainingFileReference, reservation: Reservation, by: str) -> Decision:

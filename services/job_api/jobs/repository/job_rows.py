@@ -22,7 +22,7 @@ def job_of(row: Row) -> Job:
         id=row["id"], workspace_id=row["workspace_id"], training_file_id=row["training_file_id"], name=row["name"],
         description=row["description"], notes=row["notes"], tags=tuple(row["tags"]), created_by=row["created_by"],
         configuration=configuration_of(row), state=state_of(row), retry_count=row["retry_count"],
-        event_seq=row["event_seq"],
+        event_seq=row["event_seq"], reservation_id=row["reservation_id"],
     )
 
 

@@ -17,7 +17,7 @@ from chassis.objects.store import ObjectStore
 from chassis.settings import ServiceSettings
 from contracts.events import ArtifactFile, TrainingCompleted
 from contracts.rpc import metrics
-from tests.services.job_api.conftest import answering
+from tests.services.job_api.cost_guard import answering
 
 TENSORS = {
     "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight": torch.randn(4, 16),

@@ -1,12 +1,15 @@
 """Starting, cancelling and retrying: money first, one effect, refusals with a way out."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
+
+from sqlalchemy import func, select
 
 from contracts.events import PodFailed, TrainingFailed
 from services.job_api.jobs.schemas.jobs import JobView
-from services.job_api.jobs.workers import release_abandoned
+from services.job_api.tables import start_intents
+from tests.services.job_api.waiting import eventually
 
 
 async def test_a_start_reserves_the_money_and_asks_for_a_machine(api):
@@ -73,22 +76,44 @@ async def test_without_an_answer_about_the_budget_nothing_starts(alone):
         assert (await alone.client.post(f"/jobs/{job['id']}/start")).status_code == 200
 
 
-async def test_money_reserved_for_a_start_that_never_came_is_freed(api, monkeypatch):
+async def test_a_start_that_fails_gives_its_money_back_at_once(api, monkeypatch):
     job = await api.new_job()
 
-    async def crash(*_args, **_kwargs):
-        raise RuntimeError("killed between reservation and commit")
+    async def fail(*_args, **_kwargs):
+        raise RuntimeError("between reservation and commit")
 
     with monkeypatch.context() as patch:
-        patch.setattr("services.job_api.jobs.application.start_job.enqueue", crash)
+        patch.setattr("services.job_api.jobs.application.start_job.enqueue", fail)
         assert (await api.client.post(f"/jobs/{job['id']}/start")).status_code == 500
-    assert UUID(job["id"]) in api.cost_guard.reserved
-    bus = api.app.state.dependencies.rpc
-    assert await release_abandoned(api.database, bus) == 0  # not yet: the start might still be on its way
-    assert await release_abandoned(api.database, bus, timedelta(0)) == 1
+    assert api.cost_guard.reserve_calls == 1
     assert api.cost_guard.reserved == {}
     assert (await api.client.post(f"/jobs/{job['id']}/start")).status_code == 200
-    assert await release_abandoned(api.database, bus, timedelta(0)) == 0
+    assert api.cost_guard.reserved[UUID(job["id"])] == (await api.row(job["id"]))["reservation_id"]
+
+
+async def test_a_second_start_during_the_first_is_told_to_wait(api):
+    job, hold = await api.new_job(), asyncio.Event()
+    original = api.cost_guard.reserve
+
+    async def slow(request):
+        await hold.wait()
+        return await original(request)
+
+    api.cost_guard.reserve_answer = slow
+    first = asyncio.create_task(api.client.post(f"/jobs/{job['id']}/start"))
+    await eventually(lambda: intents(api))
+    second = await api.client.post(f"/jobs/{job['id']}/start")
+    hold.set()
+    problem = second.json()
+    assert (second.status_code, problem["code"], problem["job_id"]) == (409, "start_in_progress", job["id"])
+    assert (second.headers["x-should-retry"], second.headers["retry-after"]) == ("true", "2")
+    assert (await first).status_code == 200
+    assert await intents(api) == 0
+
+
+async def intents(api):
+    async with api.database.read() as tx:
+        return (await tx.execute(select(func.count()).select_from(start_intents))).scalar_one()
 
 
 async def test_cancelling_ends_a_job_at_once_and_stops_its_machine(api):
