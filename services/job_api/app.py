@@ -17,7 +17,7 @@ from services.job_api.accounts.repository import ApiKeyTable
 from services.job_api.accounts.workspaces import WorkspaceRegistrar
 from services.job_api.artifacts.application.downloads import Downloads
 from services.job_api.dependencies import Dependencies
-from services.job_api.edge import auth, idempotency
+from services.job_api.edge import auth, bodies, idempotency
 from services.job_api.edge.auth.settings import JwtSettings
 from services.job_api.edge.idempotency import Claims
 from services.job_api.files import service as files
@@ -28,7 +28,7 @@ from services.job_api.jobs.application.reservations import release_abandoned
 from services.job_api.jobs.notifier import JobEventNotifier
 from services.job_api.jobs.streaming import EventStream
 from services.job_api.operations.application.dead_letters import VisibleDeadLetters
-from services.job_api.routes import PREFIX, ROUTERS
+from services.job_api.routes import BODY_LIMITS, PREFIX, ROUTERS, SIGNED
 from services.job_api.settings import Settings
 from services.job_api.tables import idempotency_keys, metadata
 
@@ -96,6 +96,7 @@ def _authenticator(
 def _middleware(app: FastAPI, runtime: ServiceRuntime, settings: Settings, claims: Claims) -> None:
     """The last one added is the outermost: traces and access log see everything, idempotency is next to the routes."""
     idempotency.install(app, claims)
+    bodies.install(app, BODY_LIMITS, SIGNED)
     problems.install(app)
     problem_table.install(app)
     if settings.cors_origins:

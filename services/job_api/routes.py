@@ -5,12 +5,20 @@ from fastapi import APIRouter
 from services.job_api.accounts.routes import router as accounts
 from services.job_api.artifacts.routes import router as artifacts
 from services.job_api.costs.routes import router as costs
+from services.job_api.edge.bodies import LARGEST_WEBHOOK
 from services.job_api.files.routes import router as files
 from services.job_api.jobs.routes import actions, history, insight, jobs
 from services.job_api.operations.routes import router as dead_letters
 from services.job_api.webhook.routes import router as webhook
 
 PREFIX = "/api/training"
+
+# Uploads are counted while they are written to disk (files.receive); all other bodies are small.
+BODY_LIMITS: dict[str, int | None] = {
+    f"{PREFIX}/files": None, f"{PREFIX}/files/validate": None, f"{PREFIX}/webhook": LARGEST_WEBHOOK,
+}
+# Callers that show no credentials: their bodies are signed.
+SIGNED = frozenset({f"{PREFIX}/webhook"})
 
 ROUTERS: tuple[APIRouter, ...] = (
     jobs.router,
