@@ -13,6 +13,7 @@ from chassis.runtime import ServiceRuntime, mount_operations
 from chassis.web import problems
 from services.job_api import problem_table
 from services.job_api.accounts.api_key_cache import ApiKeyCache
+from services.job_api.accounts.application.operators import Operators
 from services.job_api.accounts.repository import ApiKeyTable
 from services.job_api.accounts.workspaces import WorkspaceRegistrar
 from services.job_api.artifacts.application.downloads import Downloads
@@ -69,13 +70,14 @@ def create_app(settings: Settings, jwt: JwtSettings | None = None) -> FastAPI:
 def _dependencies(runtime: ServiceRuntime, settings: Settings) -> Dependencies:
     database, bus, clock = runtime.database, runtime.bus, runtime.clock
     notifier = JobEventNotifier(settings.database_url, settings.max_streams)
+    operators = Operators(database, frozenset(settings.operator_workspaces))
     defaults = Defaults(settings.default_gpu_type, settings.default_base_model)
     return Dependencies(
         settings=settings, database=database, rpc=bus, objects=runtime.objects, clock=clock,
         jobs=JobContext(database, bus, RememberedEstimates(bus, clock), clock, defaults),
         notifier=notifier, stream=EventStream(database, notifier, runtime.stopping, settings.stream_heartbeat_s),
         downloads=Downloads(database, runtime.objects, bus, clock),
-        dead_letters=VisibleDeadLetters(database, DeadLetters(bus)),
+        operators=operators, dead_letters=VisibleDeadLetters(operators, DeadLetters(bus)),
         api_keys=ApiKeyCache(ApiKeyTable(database), clock))
 
 

@@ -1,4 +1,4 @@
-"""The first workspace, its admin and an API key: `python -m services.job_api.bootstrap --out PATH [--url URL]`.
+"""The operator's workspace, its admin and an API key: `python -m services.job_api.bootstrap --out PATH [--url URL]`.
 
 Does nothing when the file's key works. When only the file was lost, a new key is made and the old one stays valid.
 """
@@ -44,10 +44,7 @@ async def bootstrap(database: Database, path: Path, url: str) -> dict[str, Any]:
 
 async def _make(tx: AsyncConnection) -> dict[str, Any]:
     await tx.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": locks.BOOTSTRAP})
-    first = await accounts.first_workspace(tx)
-    workspace_id: UUID = first["id"] if first else uuid7()
-    name: str = first["name"] if first else WORKSPACE
-    await accounts.ensure_workspace(tx, workspace_id, name)
+    workspace_id, name = await _operator_workspace(tx)
     user_id = await accounts.ensure_user(tx, EMAIL, "Administrator")
     await accounts.add_roles(tx, workspace_id, user_id, [Role.ADMIN])
     key = new_api_key()
@@ -55,6 +52,16 @@ async def _make(tx: AsyncConnection) -> dict[str, Any]:
                                roles=[Role.ADMIN], created_by=str(user_id))
     return {"workspace_id": str(workspace_id), "workspace_name": name, "user_id": str(user_id), "email": EMAIL,
             "api_key": key.secret}
+
+
+async def _operator_workspace(tx: AsyncConnection) -> tuple[UUID, str]:
+    """Never one of a tenant, however few there are: its admins look after the whole installation."""
+    found = await accounts.operator_workspace(tx)
+    if found is not None:
+        return found["id"], found["name"]
+    workspace_id = uuid7()
+    await accounts.add_operator_workspace(tx, workspace_id, WORKSPACE)
+    return workspace_id, WORKSPACE
 
 
 def _read(path: Path) -> dict[str, Any]:

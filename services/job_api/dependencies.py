@@ -9,6 +9,7 @@ from chassis.clock import Clock
 from chassis.database.engine import Database
 from chassis.objects.store import ObjectStore
 from services.job_api.accounts.api_key_cache import ApiKeyCache
+from services.job_api.accounts.application.operators import Operators
 from services.job_api.artifacts.application.downloads import Downloads
 from services.job_api.jobs.application.commands import JobContext
 from services.job_api.jobs.notifier import JobEventNotifier
@@ -29,6 +30,7 @@ class Dependencies:
     notifier: JobEventNotifier
     stream: EventStream
     downloads: Downloads
+    operators: Operators
     dead_letters: VisibleDeadLetters
     api_keys: ApiKeyCache
 

@@ -1,6 +1,7 @@
 """What job_api is told from outside."""
 
 from pathlib import Path
+from uuid import UUID
 
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
@@ -28,6 +29,9 @@ class Settings(ServiceSettings):
     # Open event streams of this process; each costs a little memory and one query per event.
     max_streams: int = Field(default=500, ge=1)
     stream_heartbeat_s: float = Field(default=15.0, gt=0)
+    # Workspaces whose admins run the installation (rates, everybody's dead letters), beside the one that bootstrap
+    # made; in JSON form: ["0198a000-0000-7000-8000-000000000001"]
+    operator_workspaces: tuple[UUID, ...] = ()
     # Browsers that may call the API from another origin, comma-separated in JSON form: ["https://app.example.com"]
     cors_origins: tuple[str, ...] = ()
 

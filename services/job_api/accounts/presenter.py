@@ -7,11 +7,13 @@ from sqlalchemy.engine import RowMapping
 from services.job_api.edge.auth import Principal
 
 
-def me(principal: Principal, workspace: RowMapping | None, email: str | None) -> dict[str, Any]:
+def me(
+    principal: Principal, workspace: RowMapping | None, email: str | None, *, is_operator: bool
+) -> dict[str, Any]:
     return {
         "object": "caller", "subject": principal.subject, "email": email, "workspace_id": principal.workspace_id,
         "workspace_name": workspace["name"] if workspace else None, "roles": sorted(principal.roles),
-        "credential": principal.kind}
+        "credential": principal.kind, "is_operator": is_operator}
 
 
 def api_key(row: RowMapping) -> dict[str, Any]:

@@ -46,10 +46,19 @@ def _record(row: RowMapping) -> ApiKeyRecord:
     )
 
 
-async def first_workspace(tx: AsyncConnection) -> RowMapping | None:
-    """The oldest workspace: that of whoever runs this installation."""
-    statement = select(workspaces).order_by(workspaces.c.created_at, workspaces.c.id).limit(1)
-    return (await tx.execute(statement)).mappings().one_or_none()
+async def operator_workspace(tx: AsyncConnection) -> RowMapping | None:
+    """The one that bootstrap made for whoever runs this installation."""
+    marked = select(workspaces).where(workspaces.c.is_operator)
+    return (await tx.execute(marked.order_by(workspaces.c.created_at).limit(1))).mappings().one_or_none()
+
+
+async def is_operator(tx: AsyncConnection, workspace_id: UUID) -> bool:
+    statement = select(workspaces.c.is_operator).where(workspaces.c.id == workspace_id)
+    return bool((await tx.execute(statement)).scalar_one_or_none())
+
+
+async def add_operator_workspace(tx: AsyncConnection, workspace_id: UUID, name: str) -> None:
+    await tx.execute(insert(workspaces).values(id=workspace_id, name=name, is_operator=True))
 
 
 async def workspace(tx: AsyncConnection, workspace_id: UUID) -> RowMapping | None:

@@ -22,7 +22,8 @@ async def read_me(principal: AnyMember, deps: WithDependencies) -> JsonResponse:
     async with deps.database.read() as tx:
         workspace = await repository.workspace(tx, principal.workspace_id)
         email = await repository.email_of(tx, principal.subject)
-    return JsonResponse(presenter.me(principal, workspace, email))
+    is_operator = await deps.operators.include(principal.workspace_id)
+    return JsonResponse(presenter.me(principal, workspace, email, is_operator=is_operator))
 
 
 @router.post("/api-keys", status_code=201, response_model=NewApiKeyView)

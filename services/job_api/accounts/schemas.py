@@ -21,6 +21,7 @@ class Me(View):
     workspace_name: str | None
     roles: list[Role]
     credential: Literal["jwt", "api_key"]
+    is_operator: bool = Field(description="Admins of this workspace run the installation")
 
 
 class CreateApiKey(Request):

@@ -1,6 +1,6 @@
 """Workspaces, users and their keys."""
 
-from sqlalchemy import Column, ForeignKey, Index, LargeBinary, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import Boolean, Column, ForeignKey, Index, LargeBinary, PrimaryKeyConstraint, Table, Text, text
 from sqlalchemy.dialects.postgresql import UUID
 
 from services.job_api.columns import identifier, metadata, moment, texts, workspace
@@ -9,6 +9,8 @@ workspaces = Table(
     "workspaces", metadata,
     identifier(),
     Column("name", Text, nullable=False),
+    # Its admins run the installation (accounts.application.operators). Set by bootstrap only.
+    Column("is_operator", Boolean, nullable=False, server_default=text("false")),
     moment("created_at", now=True),
 )
 

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Query
 from contracts.hyperparameters import HyperparameterOverrides
 from contracts.money import micro_usd
 from contracts.rpc import costs
-from services.job_api.accounts.application.operators import require_operator
 from services.job_api.costs import presenter, schemas
 from services.job_api.costs.service import estimate_cost as estimate
 from services.job_api.dependencies import WithDependencies
@@ -59,7 +58,7 @@ async def list_rates(principal: Reader, deps: WithDependencies) -> JsonResponse:
 @router.put("/rates", response_model=schemas.RateView)
 async def set_rate(body: schemas.SetRate, principal: Admin, deps: WithDependencies) -> JsonResponse:
     """Change a rate from now on, for every workspace of this installation."""
-    await require_operator(deps.database, principal.workspace_id)
+    await deps.operators.require(principal.workspace_id)
     command = costs.SetRate(gpu_type=body.gpu_type, pricing_tier=body.gpu_pricing_tier,
                             micro_usd_per_hour=micro_usd(str(body.per_hour)), changed_by=principal.subject)
     return JsonResponse(presenter.rate(await deps.rpc.request(costs.SET_RATE, command)))

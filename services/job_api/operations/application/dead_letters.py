@@ -4,10 +4,9 @@ import json
 from dataclasses import dataclass
 from uuid import UUID
 
-from chassis.database.engine import Database
 from chassis.messaging.dead_letters import DeadLetter, DeadLetters
 from chassis.problems import ProblemError, ServiceUnavailable
-from services.job_api.accounts.application.operators import is_operator
+from services.job_api.accounts.application.operators import Operators
 from services.job_api.operations.errors import DeadLetterNotFound
 
 _BATCH = 100
@@ -15,12 +14,12 @@ _BATCH = 100
 
 @dataclass(frozen=True)
 class VisibleDeadLetters:
-    database: Database
+    operators: Operators
     messages: DeadLetters
 
     async def page(self, workspace_id: UUID, *, limit: int, after: int) -> list[DeadLetter]:
         """At most `limit` visible ones after sequence `after`, oldest first."""
-        sees_all = await is_operator(self.database, workspace_id)
+        sees_all = await self.operators.include(workspace_id)
         found: list[DeadLetter] = []
         while len(found) < limit:
             batch = await self.messages.list(limit=_BATCH, after=after)
@@ -33,7 +32,7 @@ class VisibleDeadLetters:
     async def show(self, workspace_id: UUID, sequence: int) -> DeadLetter:
         """Raises DeadLetterNotFound, for another workspace's as well."""
         message = await self.messages.show(sequence)
-        if not _is_about(message, workspace_id) and not await is_operator(self.database, workspace_id):
+        if not _is_about(message, workspace_id) and not await self.operators.include(workspace_id):
             raise DeadLetterNotFound(sequence)
         return message
 
