@@ -27,6 +27,7 @@ from services.job_api.jobs.application.commands import Defaults, JobContext
 from services.job_api.jobs.application.remembered_estimates import RememberedEstimates
 from services.job_api.jobs.application.reservations import release_abandoned
 from services.job_api.jobs.notifier import JobEventNotifier
+from services.job_api.jobs.stream_slots import StreamSlots
 from services.job_api.jobs.streaming import EventStream
 from services.job_api.operations.application.dead_letters import VisibleDeadLetters
 from services.job_api.routes import BODY_LIMITS, PREFIX, ROUTERS, SIGNED
@@ -69,13 +70,15 @@ def create_app(settings: Settings, jwt: JwtSettings | None = None) -> FastAPI:
 
 def _dependencies(runtime: ServiceRuntime, settings: Settings) -> Dependencies:
     database, bus, clock = runtime.database, runtime.bus, runtime.clock
-    notifier = JobEventNotifier(settings.database_url, settings.max_streams)
+    notifier = JobEventNotifier(settings.database_url)
     operators = Operators(database, frozenset(settings.operator_workspaces))
     defaults = Defaults(settings.default_gpu_type, settings.default_base_model)
     return Dependencies(
         settings=settings, database=database, rpc=bus, objects=runtime.objects, clock=clock,
         jobs=JobContext(database, bus, RememberedEstimates(bus, clock), clock, defaults),
         notifier=notifier, stream=EventStream(database, notifier, runtime.stopping, settings.stream_heartbeat_s),
+        stream_slots=StreamSlots(
+            settings.max_streams, settings.max_streams_per_workspace, settings.max_streams_per_caller),
         downloads=Downloads(database, runtime.objects, bus, clock),
         operators=operators, dead_letters=VisibleDeadLetters(operators, DeadLetters(bus)),
         api_keys=ApiKeyCache(ApiKeyTable(database), clock))

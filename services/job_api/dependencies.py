@@ -13,6 +13,7 @@ from services.job_api.accounts.application.operators import Operators
 from services.job_api.artifacts.application.downloads import Downloads
 from services.job_api.jobs.application.commands import JobContext
 from services.job_api.jobs.notifier import JobEventNotifier
+from services.job_api.jobs.stream_slots import StreamSlots
 from services.job_api.jobs.streaming import EventStream
 from services.job_api.operations.application.dead_letters import VisibleDeadLetters
 from services.job_api.ports import RpcClient
@@ -29,6 +30,7 @@ class Dependencies:
     jobs: JobContext
     notifier: JobEventNotifier
     stream: EventStream
+    stream_slots: StreamSlots
     downloads: Downloads
     operators: Operators
     dead_letters: VisibleDeadLetters

@@ -38,6 +38,7 @@ PROBLEMS: Mapping[type[DomainError], Callable[[Any], ProblemError]] = {
     jobs.InvalidValues: of_jobs.invalid_values,
     jobs.StartInProgress: of_jobs.start_in_progress,
     jobs.StartOvertaken: of_jobs.start_overtaken,
+    jobs.TooManyStreams: of_jobs.too_many_streams,
     jobs.BudgetExceeded: of_jobs.budget_exceeded,
     files.TrainingFileNotFound: of_files.file_not_found,
     files.TrainingFileInUse: of_files.file_in_use,

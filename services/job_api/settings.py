@@ -26,8 +26,12 @@ class Settings(ServiceSettings):
     # Signs the webhook (`X-Brightrun-Signature`); empty: the webhook is switched off.
     webhook_secret: SecretStr = SecretStr("")
     webhook_tolerance_s: int = Field(default=300, ge=1)
-    # Open event streams of this process; each costs a little memory and one query per event.
+    # Open event streams of this process, in all, of one workspace and of one key or token's subject; each costs a
+    # little memory and one query per event.
     max_streams: int = Field(default=500, ge=1)
+    max_streams_per_workspace: int = Field(default=200, ge=1)
+    max_streams_per_caller: int = Field(default=50, ge=1)
+    # Also how often a stream's credentials are looked at again.
     stream_heartbeat_s: float = Field(default=15.0, gt=0)
     # Workspaces whose admins run the installation (rates, everybody's dead letters), beside the one that bootstrap
     # made; in JSON form: ["0198a000-0000-7000-8000-000000000001"]

@@ -1,6 +1,6 @@
 """What is refused about jobs."""
 
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from contracts.job_status import JobAction, JobStatus, allowed_actions
@@ -63,6 +63,14 @@ class StartOvertaken(DomainError):
     def __init__(self, job_id: UUID) -> None:
         super().__init__(f"the start of job {job_id} was given up")
         self.job_id = job_id
+
+
+class TooManyStreams(DomainError):
+    """As many event streams are open as there may be for one caller, one workspace or this server."""
+
+    def __init__(self, whose: Literal["caller", "workspace", "server"], limit: int) -> None:
+        super().__init__(f"{limit} event streams for each {whose}")
+        self.whose, self.limit = whose, limit
 
 
 class BudgetExceeded(DomainError):

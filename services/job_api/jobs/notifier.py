@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from chassis.database.listen import PgListener
-from chassis.problems import ServiceUnavailable
 from services.job_api.jobs.repository.jobs import EVENT_CHANNEL
 
 
@@ -15,21 +14,9 @@ class JobEventNotifier(PgListener):
     """Tells waiting streams that a job has new events. They read them from the database themselves, so nothing is
     queued here, however slow a reader is. A lost notification costs at most one heartbeat."""
 
-    def __init__(self, database_url: str, max_streams: int) -> None:
+    def __init__(self, database_url: str) -> None:
         super().__init__(database_url, EVENT_CHANNEL)
-        self._max_streams = max_streams
         self._waiting: dict[str, set[asyncio.Event]] = {}
-
-    @property
-    def streams(self) -> int:
-        return sum(len(waiting) for waiting in self._waiting.values())
-
-    def check_room(self) -> None:
-        """Raises ServiceUnavailable when too many streams are open."""
-        if self.streams >= self._max_streams:
-            raise ServiceUnavailable(
-                f"This server already serves {self._max_streams} event streams.", code="too_many_streams",
-                retry_after_s=10, suggested_fix="Close unused streams, or read GET /events with its cursor.")
 
     @asynccontextmanager
     async def of(self, job_id: UUID) -> AsyncIterator[asyncio.Event]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chassis.problems import Conflict, Invalid, NotFound, ProblemError
+from chassis.problems import Conflict, Invalid, NotFound, ProblemError, ServiceUnavailable, TooManyRequests
 from chassis.web.problems.validation import validation_problem
 from contracts.job_status import JobAction, JobStatus
 from contracts.money import format_usd, usd
@@ -13,6 +13,7 @@ from services.job_api.jobs.errors import (
     MoveRefused,
     StartInProgress,
     StartOvertaken,
+    TooManyStreams,
     TrainingFileBlocked,
     UnknownTrainingFile,
 )
@@ -61,6 +62,18 @@ def start_overtaken(error: StartOvertaken) -> Conflict:
         code="start_overtaken", title="The start was given up",
         suggested_fix="Start the job again if it is still pending.", job_id=str(error.job_id), retryable=True,
         retry_after_s=1)
+
+
+def too_many_streams(error: TooManyStreams) -> ProblemError:
+    if error.whose == "server":
+        return ServiceUnavailable(
+            f"This server already serves {error.limit} event streams.", code="too_many_streams", retry_after_s=10,
+            suggested_fix="Close unused streams, or read GET /events with its cursor.")
+    who = "You have" if error.whose == "caller" else "Your workspace has"
+    return TooManyRequests(
+        f"{who} {error.limit} event streams open; there may be no more.", code="stream_limit_reached",
+        title="Too many event streams", suggested_fix="Close unused streams, or poll the job instead.",
+        retry_after_s=10)
 
 
 def budget_exceeded(error: BudgetExceeded) -> ProblemError:

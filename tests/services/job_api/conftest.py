@@ -191,7 +191,8 @@ async def alone(fresh_database, settings_for, topology, jetstream, tmp_path: Pat
     """job_api while no other service runs."""
     database = await fresh_database("services.job_api")
     settings = Settings(**settings_for(
-        "job_api", database_url=database.url, webhook_secret=WEBHOOK_SECRET, stream_heartbeat_s=0.3, max_streams=3))
+        "job_api", database_url=database.url, webhook_secret=WEBHOOK_SECRET, stream_heartbeat_s=0.3,
+        max_streams=4, max_streams_per_workspace=3, max_streams_per_caller=2))
     jwt = JwtSettings(issuer="https://issuer.test", secret=JWT_SECRET)
     async with served(settings, jwt) as app:
         url = f"http://127.0.0.1:{settings.http_port}"

@@ -1,14 +1,15 @@
 """What happened to a job: its log by pages, as an export, and live."""
 
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from contracts.job_status import TERMINAL, JobStatus
 from services.job_api.dependencies import Dependencies, WithDependencies
-from services.job_api.edge.auth import Reader
+from services.job_api.edge.auth import READERS, Authenticator, Reader
 from services.job_api.edge.responses import JsonResponse, page
 from services.job_api.jobs import presenter
 from services.job_api.jobs.errors import JobNotFound
@@ -16,10 +17,9 @@ from services.job_api.jobs.exports import export_csv, export_json
 from services.job_api.jobs.repository import events, jobs
 from services.job_api.jobs.repository.events import EventFilter
 from services.job_api.jobs.schemas.history import EventList, EventListQuery
+from services.job_api.jobs.streaming import EventStreamResponse
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["history"])
-
-_STREAM_HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
 @router.get("/events", response_model=EventList, responses={200: {"content": {"text/csv": {}}}})
@@ -44,7 +44,7 @@ async def list_events(
     200: {"content": {"text/event-stream": {}}, "description": "Server-sent events"},
     204: {"description": "The job has ended and everything was seen: do not reconnect"}})
 async def stream_events(
-    job_id: UUID, principal: Reader, deps: WithDependencies,
+    job_id: UUID, request: Request, principal: Reader, deps: WithDependencies,
     last_event_id: Annotated[str | None, Header()] = None, after: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,
 ) -> Response:
     """The log live. Resumes after `Last-Event-ID`; ends after the job has ended."""
@@ -55,9 +55,10 @@ async def stream_events(
     seen = int(last_event_id) if last_event_id and last_event_id.isdecimal() and len(last_event_id) < 19 else after
     if last_event_id and JobStatus(row["status"]) in TERMINAL and seen >= row["event_seq"]:
         return Response(status_code=204)
-    deps.notifier.check_room()
-    messages = deps.stream.of(principal.workspace_id, job_id, seen)
-    return StreamingResponse(messages, media_type="text/event-stream", headers=_STREAM_HEADERS)
+    authenticator: Authenticator = request.app.state.authenticator
+    messages = deps.stream.of(
+        principal.workspace_id, job_id, seen, partial(authenticator.still_allows, request, *READERS))
+    return EventStreamResponse(messages, deps.stream_slots.slot(principal.workspace_id, principal.credential))
 
 
 def _export(deps: Dependencies, job_id: UUID, criteria: EventFilter, form: str) -> StreamingResponse:

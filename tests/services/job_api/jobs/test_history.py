@@ -1,17 +1,14 @@
 """The log by pages and as an export, the live stream, and what other services know."""
 
-import asyncio
 import csv
 import io
 import json
 
-import httpx
 import pytest
 
 from contracts import events
 from services.job_api.jobs.exports import PAGE
 from services.job_api.jobs.schemas.history import EventView, LogView, MetricsView
-from tests.services.job_api.waiting import eventually
 
 
 async def job_with_events(api, count):
@@ -77,101 +74,6 @@ async def test_a_cell_that_looks_like_a_formula_is_disarmed(api):
     await api.until(job["id"], lambda job: job["last_event_seq"] == 4)
     response = await api.client.get(f"/jobs/{job['id']}/events", params={"format": "csv"})
     assert list(csv.DictReader(io.StringIO(response.text)))[-1]["message"].startswith("'=HYPERLINK")
-
-
-class Stream:
-    """Reads server-sent events: (id, event, data) and comments."""
-
-    def __init__(self, response: httpx.Response) -> None:
-        self.lines = response.aiter_lines()
-        self.comments: list[str] = []
-
-    async def next(self, timeout_s: float = 15):
-        async with asyncio.timeout(timeout_s):
-            return await self._next()
-
-    async def _next(self):
-        fields: dict[str, str] = {}
-        async for line in self.lines:
-            if line.startswith(":"):
-                self.comments.append(line)
-            elif line:
-                name, _, value = line.partition(": ")
-                fields[name] = value
-            elif "event" in fields:
-                return int(fields.get("id", 0)), fields["event"], json.loads(fields["data"])
-            else:
-                fields = {}
-        return None
-
-    async def until(self, event: str):
-        while (message := await self.next()) is not None:
-            if message[1] == event:
-                return message
-        raise AssertionError(f"the stream ended without {event}")
-
-
-async def test_the_stream_shows_what_was_what_comes_and_the_end(api):
-    job = await api.running_job()
-    async with api.client.stream("GET", f"/jobs/{job['id']}/stream") as response:
-        assert response.headers["content-type"].startswith("text/event-stream")
-        stream = Stream(response)
-        assert [(await stream.next())[:2] for _ in range(4)] == [
-            (1, "job.created"), (2, "job.start_requested"), (3, "job.status_changed"), (0, "job")]
-        await asyncio.sleep(0.8)
-        await api.tell(events.TrainingProgressed(**api.about(job), step=7, total_steps=30, epoch=0.7, loss=2.5))
-        seq, _, entry = await stream.until("training.progressed")
-        assert (seq, entry["payload"]["step"]) == (4, 7)
-        assert stream.comments  # the heartbeat of a quiet stream
-        _, _, shown = await stream.until("job")
-        assert (shown["current_step"], shown["status"]) == (7, "training")
-        await api.client.post(f"/jobs/{job['id']}/cancel")
-        assert (await stream.until("job.cancelled"))[0] > 4
-        assert (await stream.until("end"))[2] == {"status": "cancelled"}
-        assert await stream.next() is None
-
-
-async def test_the_stream_resumes_after_the_last_event_seen(api):
-    job = await api.running_job()
-    headers = {"last-event-id": "2"}
-    async with api.client.stream("GET", f"/jobs/{job['id']}/stream", headers=headers) as response:
-        assert (await Stream(response).next())[:2] == (3, "job.status_changed")
-    await api.client.post(f"/jobs/{job['id']}/cancel")
-    last = (await api.job(job["id"]))["last_event_seq"]
-    async with api.client.stream("GET", f"/jobs/{job['id']}/stream", headers=headers) as response:
-        stream, seen = Stream(response), []
-        while (message := await stream.next()) is not None:
-            seen.append(message[0])
-        assert [seq for seq in seen if seq] == list(range(3, last + 1))
-    nothing_left = await api.client.get(f"/jobs/{job['id']}/stream", headers={"last-event-id": str(last)})
-    assert nothing_left.status_code == 204
-
-
-async def test_streams_are_limited_and_counted_down(api):
-    job = await api.running_job()
-    async with asyncio.timeout(20):
-        async with (api.client.stream("GET", f"/jobs/{job['id']}/stream") as one,
-                    api.client.stream("GET", f"/jobs/{job['id']}/stream") as two,
-                    api.client.stream("GET", f"/jobs/{job['id']}/stream") as three):
-            streams = [Stream(response) for response in (one, two, three)]
-            for stream in streams:
-                await stream.next()
-            refused = await api.client.get(f"/jobs/{job['id']}/stream")
-            assert (refused.status_code, refused.json()["code"]) == (503, "too_many_streams")
-            assert api.app.state.dependencies.notifier.streams == 3
-        await eventually(lambda: api.app.state.dependencies.notifier.streams == 0)
-
-
-async def test_a_server_that_stops_ends_its_streams(api):
-    job = await api.running_job()
-    async with api.client.stream("GET", f"/jobs/{job['id']}/stream") as response:
-        stream = Stream(response)
-        await stream.next()
-        api.app.state.runtime.stopping.set()
-        async with asyncio.timeout(5):
-            while await stream.next() is not None:
-                pass
-    api.app.state.runtime.stopping.clear()
 
 
 async def test_metrics_come_with_their_newest_values_and_flags(api):
