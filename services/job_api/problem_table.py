@@ -57,6 +57,9 @@ PROBLEMS: Mapping[type[DomainError], Callable[[Any], ProblemError]] = {
     webhook.NotJson: of_webhook.not_json,
     webhook.NotUnderstood: of_webhook.not_understood,
     webhook.WrongFields: of_webhook.wrong_fields,
+    webhook.NoAdapterDelivered: of_webhook.no_adapter_delivered,
+    webhook.EventTooLarge: of_webhook.event_too_large,
+    webhook.NoWebhookSecret: of_webhook.no_webhook_secret,
     webhook.NoJobId: of_webhook.no_job_id,
     webhook.JobUnknownToPods: of_webhook.job_unknown,
 }

@@ -9,7 +9,7 @@ from services.job_api.edge.bodies import LARGEST_WEBHOOK
 from services.job_api.files.routes import router as files
 from services.job_api.jobs.routes import actions, history, insight, jobs
 from services.job_api.operations.routes import router as dead_letters
-from services.job_api.webhook.routes import router as webhook
+from services.job_api.webhook.routes import deliveries, secrets
 
 PREFIX = "/api/training"
 
@@ -28,7 +28,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     costs,
     accounts,
     dead_letters,
-    webhook,
+    deliveries.router,
+    secrets.router,
     files,
     artifacts,
 )

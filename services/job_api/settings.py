@@ -23,7 +23,8 @@ class Settings(ServiceSettings):
     provider: str = "local"
     base_model: str = Field(default="", validation_alias=AliasChoices("BASE_MODEL", "BRIGHTRUN_BASE_MODEL"))
     base_model_dir: Path = Path(".data/models/base")
-    # Signs the webhook (`X-Brightrun-Signature`); empty: the webhook is switched off.
+    # Signs webhooks (`X-Brightrun-Signature`) about any workspace's jobs: whoever has it speaks for all of them. Empty
+    # (better): each workspace has a secret of its own, which an admin makes over REST.
     webhook_secret: SecretStr = SecretStr("")
     webhook_tolerance_s: int = Field(default=300, ge=1)
     # Open event streams of this process, in all, of one workspace and of one key or token's subject; each costs a

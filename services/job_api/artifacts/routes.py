@@ -9,7 +9,7 @@ from services.job_api.accounts import repository as accounts
 from services.job_api.artifacts import presenter
 from services.job_api.artifacts.application.downloads import HandedOut, Requester, job_of
 from services.job_api.artifacts.application.metrics_export import MetricsFormat
-from services.job_api.artifacts.application.package import WeightsFormat
+from services.job_api.artifacts.domain import WeightsFormat
 from services.job_api.artifacts.repository import deliveries, downloads
 from services.job_api.artifacts.schemas import ArtifactList, DownloadList, DownloadListQuery, DownloadView
 from services.job_api.dependencies import WithDependencies

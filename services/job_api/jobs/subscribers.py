@@ -3,10 +3,12 @@
 from typing import Any
 
 from chassis.messaging.events import EventRouter, Tx, about
+from chassis.messaging.retry import Permanent
 from contracts import events as said
 from contracts.envelope import Event
 from contracts.streams import consumer
 from services.job_api.artifacts.application.record import record_delivery, record_validation
+from services.job_api.artifacts.domain import has_adapter
 from services.job_api.jobs.application.record_event import record_event
 from services.job_api.jobs.repository import costs
 
@@ -31,6 +33,8 @@ async def on_training_event(event: Event[Any], tx: Tx) -> None:
 
 @training(filter=about(said.TrainingCompleted))
 async def on_training_completed(event: Event[Any], tx: Tx) -> None:
+    if not has_adapter(event.data):
+        raise Permanent("a run without an adapter is not completed")
     if await record_event(tx, event):
         await record_delivery(tx, event.data)
 

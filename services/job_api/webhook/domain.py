@@ -14,11 +14,13 @@ from uuid import UUID, uuid5
 
 from contracts import events
 from contracts.envelope import EventData
-from contracts.registry import EVENTS
+from contracts.registry import EVENTS, spec_of
+from contracts.streams import STREAMS
 from services.job_api.webhook.errors import NotUnderstood, SignatureRefused
 
 SOURCE = "/webhook"
 _SIGNATURE = re.compile(r"t=(\d{1,12}),v1=([0-9a-f]{64})")
+_HEADERS = 4_096
 _NAMESPACE = UUID("6f0f5b1e-3c1c-5d43-9f3e-5a1b1c9b8d11")
 
 
@@ -28,21 +30,38 @@ def sign(secret: str, timestamp: int, body: bytes) -> str:
     return f"t={timestamp},v1={digest}"
 
 
-def verify(secret: str, header: str, body: bytes, now: datetime, tolerance_s: int) -> None:
+@dataclass(frozen=True)
+class Signature:
+    timestamp: int
+    digest: str
+
+    def matches(self, secret: str, body: bytes) -> bool:
+        expected = sign(secret, self.timestamp, body)
+        return hmac.compare_digest(expected, f"t={self.timestamp},v1={self.digest}")
+
+    def check_time(self, now: datetime, tolerance_s: int) -> None:
+        """Raises SignatureRefused."""
+        if abs(now.timestamp() - self.timestamp) > tolerance_s:
+            raise SignatureRefused(f"the signature is more than {tolerance_s} seconds off")
+
+
+def read_signature(header: str) -> Signature:
     """Raises SignatureRefused."""
     match = _SIGNATURE.fullmatch(header.strip())
     if match is None:
         raise SignatureRefused("the header X-Brightrun-Signature must be t=<unix seconds>,v1=<64 hex digits>")
-    timestamp = int(match[1])
-    if not hmac.compare_digest(sign(secret, timestamp, body), f"t={match[1]},v1={match[2]}"):
-        raise SignatureRefused("the signature does not match the body")
-    if abs(now.timestamp() - timestamp) > tolerance_s:
-        raise SignatureRefused(f"the signature is more than {tolerance_s} seconds off")
+    return Signature(int(match[1]), match[2])
 
 
 def spoken_by_trainers() -> frozenset[str]:
     """The event types a pod may publish; everything else is refused."""
     return frozenset(spec.type for spec in EVENTS if "trainer" in spec.producers)
+
+
+def largest_message(data: EventData) -> int:
+    """Bytes that an event of this kind may have as a message of its stream, with room for its headers."""
+    stream = spec_of(type(data)).stream
+    return next(spec.max_msg_size for spec in STREAMS if spec.name == stream) - _HEADERS
 
 
 def delivery_id(body: bytes, part: int = 0) -> UUID:

@@ -34,6 +34,22 @@ class NoJobId(DomainError):
     """The body says of no job that it could be about."""
 
 
+class NoAdapterDelivered(DomainError):
+    """A run that completed without weights."""
+
+
+class EventTooLarge(DomainError):
+    """No stream would take it."""
+
+    def __init__(self, kind: str, size: int, limit: int) -> None:
+        super().__init__(f"{kind}: {size} bytes")
+        self.kind, self.size, self.limit = kind, size, limit
+
+
+class NoWebhookSecret(DomainError):
+    """The workspace has none."""
+
+
 class JobUnknownToPods(DomainError):
     def __init__(self, job_id: UUID) -> None:
         super().__init__(f"no job {job_id}")

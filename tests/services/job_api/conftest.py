@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import pytest
 import pytest_asyncio
 import uvicorn
 from sqlalchemy import insert, select
@@ -186,13 +187,19 @@ async def served(settings: Settings, jwt: JwtSettings | None = None) -> AsyncIte
     await task
 
 
+@pytest.fixture
+def told() -> dict[str, Any]:
+    """Settings that a test module has otherwise."""
+    return {}
+
+
 @pytest_asyncio.fixture
-async def alone(fresh_database, settings_for, topology, jetstream, tmp_path: Path) -> AsyncIterator[Api]:
+async def alone(fresh_database, settings_for, topology, jetstream, tmp_path: Path, told) -> AsyncIterator[Api]:
     """job_api while no other service runs."""
     database = await fresh_database("services.job_api")
-    settings = Settings(**settings_for(
-        "job_api", database_url=database.url, webhook_secret=WEBHOOK_SECRET, stream_heartbeat_s=0.3,
-        max_streams=4, max_streams_per_workspace=3, max_streams_per_caller=2))
+    usual = {"webhook_secret": WEBHOOK_SECRET, "stream_heartbeat_s": 0.3, "max_streams": 4,
+             "max_streams_per_workspace": 3, "max_streams_per_caller": 2}
+    settings = Settings(**settings_for("job_api", **({"database_url": database.url} | usual | told)))
     jwt = JwtSettings(issuer="https://issuer.test", secret=JWT_SECRET)
     async with served(settings, jwt) as app:
         url = f"http://127.0.0.1:{settings.http_port}"

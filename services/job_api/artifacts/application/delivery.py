@@ -13,7 +13,8 @@ from weakref import WeakValueDictionary
 from chassis.clock import Clock
 from chassis.objects.store import ObjectNotFound, ObjectStore
 from chassis.problems import ProblemError
-from services.job_api.artifacts.application.package import WEIGHTS, Package
+from services.job_api.artifacts.application.package import Package
+from services.job_api.artifacts.domain import WEIGHTS
 from services.job_api.artifacts.errors import ArtifactDamaged
 from services.job_api.artifacts.sources import BUCKET, LocalFile, StoredFile
 from services.job_api.artifacts.torch_file import NotSafetensors, write_torch_file

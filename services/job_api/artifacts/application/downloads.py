@@ -14,7 +14,8 @@ from contracts.identifiers import uuid7
 from contracts.job_status import JobStatus
 from services.job_api.artifacts.application.delivery import URL_LIFETIME, Delivery, delivery_of
 from services.job_api.artifacts.application.metrics_export import MetricsFormat, export_metrics
-from services.job_api.artifacts.application.package import WeightsFormat, package
+from services.job_api.artifacts.application.package import package
+from services.job_api.artifacts.domain import WeightsFormat
 from services.job_api.artifacts.errors import NoAdapter
 from services.job_api.artifacts.repository import deliveries, downloads
 from services.job_api.artifacts.sources import BUCKET

@@ -5,17 +5,15 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from sqlalchemy.engine import RowMapping
 
 from chassis.objects.store import ObjectStore
 from services.job_api.artifacts import fallback_documents
+from services.job_api.artifacts.domain import WEIGHTS, WeightsFormat
 from services.job_api.artifacts.errors import ArtifactDamaged
 from services.job_api.artifacts.sources import Source, StoredFile, Text, stored_file
 
-WeightsFormat = Literal["safetensors", "bin"]
-WEIGHTS: dict[WeightsFormat, str] = {"safetensors": "adapter_model.safetensors", "bin": "adapter_model.bin"}
 CONFIGURATION = "adapter_config.json"
 # Part of the ZIP's address: raise it when the same files would be packed differently.
 _LAYOUT = 1

@@ -88,7 +88,8 @@ REFUSED = {
     "engineer": {("put", "/budget"), ("put", "/rates"), ("post", "/api-keys"), ("get", "/api-keys"),
                  ("get", "/dead-letters"), ("post", "/dead-letters/replay-all"),
                  ("get", "/dead-letters/{sequence}"), ("post", "/dead-letters/{sequence}/replay"),
-                 ("delete", "/api-keys/{key_id}")},
+                 ("delete", "/api-keys/{key_id}"), ("get", "/webhook/secret"), ("post", "/webhook/secret"),
+                 ("delete", "/webhook/secret")},
 }
 REFUSED["analyst"] = REFUSED["engineer"] | {
     ("post", "/jobs"), ("patch", "/jobs/{job_id}"), ("delete", "/jobs/{job_id}"), ("post", "/jobs/{job_id}/start"),

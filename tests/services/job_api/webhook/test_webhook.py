@@ -8,6 +8,7 @@ import pytest
 
 from contracts import events
 from contracts.envelope import new_event
+from services.job_api.edge.bodies import LARGEST_WEBHOOK
 from services.job_api.webhook.domain import sign
 from tests.services.job_api.conftest import WEBHOOK_SECRET
 
@@ -116,3 +117,48 @@ async def test_fields_are_checked_and_only_pods_speak(api):
     other = api.about(job) | {"workspace_id": uuid4()}
     warning = new_event(events.TrainingWarning(**other, code="c", message="m"), source="/pod")
     assert (await deliver(api, warning.to_bytes())).status_code == 404
+
+
+async def test_the_installations_own_secret_speaks_for_every_workspace(api):
+    """For installations from before workspaces had secrets of their own."""
+    elsewhere = uuid4()
+    stranger = await api.member("engineer", workspace_id=elsewhere)
+    file_id = await api.add_file(workspace_id=elsewhere)
+    job = (await stranger.post("/jobs", json={"training_file_id": file_id, "start": True})).json()
+    assert (await deliver(api, {"event": "started", "job_id": job["id"]})).status_code == 202
+
+
+@pytest.mark.parametrize("stage", ["completed", "failed", "cancelled", "queued", "recovering"])
+async def test_only_real_stages_are_stages(api, stage):
+    job = await api.running_job()
+    short = await deliver(api, {"event": "stage_change", "job_id": job["id"], "stage": stage})
+    assert (short.status_code, short.json()["code"]) == (422, "validation_failed"), short.text
+    said = {"job_id": job["id"], "workspace_id": str(api.workspace_id), "attempt": 1, "stage": stage}
+    stages = new_event(events.TrainingStageChanged(**(said | {"stage": "training"})), source="/pod")
+    raw = json.loads(stages.to_bytes())
+    raw["data"]["stage"] = stage
+    assert (await deliver(api, raw)).status_code == 422
+    assert (await api.job(job["id"]))["status"] == "queued"
+
+
+@pytest.mark.parametrize("names", [[], ["training_metrics.json"], ["adapter_config.json"]])
+async def test_a_run_without_an_adapter_is_not_completed(api, names):
+    job = await api.running_job()
+    files = [{"path": name, "key": "k", "size_bytes": 1, "sha256": "0"} for name in names]
+    body = {"event": "completed", "job_id": job["id"], "bucket": "model-artifacts", "artifacts": files,
+            "base_model": "m", "total_steps": 3, "epochs": 3, "training_seconds": 5}
+    response = await deliver(api, body)
+    assert (response.status_code, response.json()["code"]) == (422, "no_adapter_delivered")
+    assert "adapter_model.safetensors" in response.json()["suggested_fix"]
+    assert (await api.job(job["id"]))["status"] == "queued"
+
+
+async def test_an_event_that_its_stream_would_refuse_is_refused_at_once(api):
+    job = await api.running_job()
+    points = events.MetricsReported(
+        **api.about(job), steps=tuple(range(2_000)), times=(1.0,) * 2_000,
+        values=dict.fromkeys(events.METRIC_NAMES, (0.12345678901234566,) * 2000))
+    assert len(new_event(points, source="/pod").to_bytes()) < LARGEST_WEBHOOK
+    response = await deliver(api, new_event(points, source="/pod").to_bytes())
+    assert (response.status_code, response.json()["code"]) == (413, "payload_too_large")
+    assert "metrics.reported" in response.json()["detail"]

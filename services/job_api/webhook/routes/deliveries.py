@@ -6,10 +6,8 @@ from fastapi import APIRouter, Header, Request
 
 from services.job_api.dependencies import WithDependencies
 from services.job_api.edge.responses import JsonResponse
-from services.job_api.webhook.domain import verify
-from services.job_api.webhook.errors import WebhookDisabled
+from services.job_api.webhook.application.receive import Delivery, SigningPolicy, receive
 from services.job_api.webhook.schemas import WebhookAccepted
-from services.job_api.webhook.service import receive
 
 router = APIRouter(tags=["webhook"])
 
@@ -20,12 +18,9 @@ async def receive_webhook(
     request: Request, deps: WithDependencies, x_brightrun_signature: Annotated[str, Header()] = ""
 ) -> JsonResponse:
     """An event of a pod, signed with `X-Brightrun-Signature: t=<unix seconds>,v1=<HMAC-SHA256 of "t.body">`."""
-    secret, now = deps.settings.webhook_secret.get_secret_value(), deps.clock.now()
-    if not secret:
-        raise WebhookDisabled
-    body = await request.body()
-    verify(secret, x_brightrun_signature, body, now, deps.settings.webhook_tolerance_s)
+    settings, delivery = deps.settings, Delivery(await request.body(), x_brightrun_signature)
+    policy = SigningPolicy(settings.webhook_secret.get_secret_value(), settings.webhook_tolerance_s)
     async with deps.database.transaction() as tx:
-        taken = await receive(tx, body, now)
+        taken = await receive(tx, delivery, policy, deps.clock.now())
     answer = {"object": "webhook_delivery", "accepted": True, "duplicate": not taken, "event_ids": taken}
     return JsonResponse(answer, 202)
