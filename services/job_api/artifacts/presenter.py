@@ -6,12 +6,12 @@ from typing import Any
 from sqlalchemy.engine import RowMapping
 
 from services.job_api.artifacts.application.downloads import HandedOut
+from services.job_api.base_models import shown_base_model
 
 _MODEL = (
     "id",
     "training_job_id",
     "attempt",
-    "base_model",
     "adapter_model_size_bytes",
     "metrics_summary",
     "versions",
@@ -44,6 +44,7 @@ def model(row: RowMapping, files: Sequence[RowMapping]) -> dict[str, Any]:
         {"object": "model_artifact"}
         | {name: row[name] for name in _MODEL}
         | {
+            "base_model": shown_base_model(row["base_model"]),
             "verdict": (row["validation"] or {}).get("verdict"),
             "size_bytes": sum(file["size_bytes"] for file in files),
             "files": [{name: file[name] for name in ("path", "size_bytes", "sha256")} for file in files],

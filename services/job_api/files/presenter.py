@@ -1,11 +1,13 @@
 """Training files as the API shows them."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.engine import RowMapping
 
 from contracts.training_file import FORMAT_NAMES, Format
+from services.job_api.base_models import shown_base_model
 from services.job_api.files.importing import Imported
 from services.job_api.files.repository.references import READY
 from services.job_api.files.service import imported_report
@@ -45,7 +47,7 @@ def location(file_id: UUID | str) -> str:
 
 def file(row: RowMapping, *, with_issues: bool = True) -> dict[str, Any]:
     """Lists leave `report.issues` out: it may have hundreds of entries."""
-    report = dict(row["report"]) | ({"issues": row["issues"]} if with_issues else {})
+    report = _report(row["report"]) | ({"issues": row["issues"]} if with_issues else {})
     form = row["format"]
     return (
         {"object": "training_file"}
@@ -63,7 +65,13 @@ def file(row: RowMapping, *, with_issues: bool = True) -> dict[str, Any]:
 def report(imported: Imported) -> dict[str, Any]:
     """The importer's report with all its issues."""
     issues = [issue.model_dump(mode="json") for issue in imported.report.issues]
-    return imported_report(imported) | {"issues": issues}
+    return _report(imported_report(imported)) | {"issues": issues}
+
+
+def _report(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """`tokenizer` is the base model whose tokenizer counted."""
+    name = stored.get("tokenizer")
+    return {**stored, "tokenizer": shown_base_model(name) if name else None}
 
 
 def validation(imported: Imported) -> dict[str, Any]:
@@ -87,6 +95,6 @@ def preview(
         "total_conversations": row["conversations"],
         "max_seq_length": max_seq_length,
         "tokens_exact": base is not None,
-        "tokenizer": base.name if base else None,
+        "tokenizer": shown_base_model(base.name) if base else None,
         "conversations": conversations,
     }

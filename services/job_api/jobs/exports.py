@@ -33,7 +33,8 @@ async def export_csv(database: Database, job_id: UUID, criteria: EventFilter) ->
     """RFC 4180 with a header line; the payload is one JSON cell."""
     yield _line(CSV_COLUMNS)
     async for row in _all(database, job_id, criteria):
-        yield _line([_cell(row[name]) for name in CSV_COLUMNS])
+        shown = presenter.event(row) | {"event_id": row["event_id"]}
+        yield _line([_cell(shown[name]) for name in CSV_COLUMNS])
 
 
 async def _all(database: Database, job_id: UUID, criteria: EventFilter) -> AsyncIterator[RowMapping]:

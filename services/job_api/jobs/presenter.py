@@ -8,13 +8,14 @@ from sqlalchemy.engine import RowMapping
 
 from contracts.job_status import JobStatus, allowed_actions
 from services.job_api.amounts import dollars
+from services.job_api.base_models import shown_base_model, with_shown_base_models
 from services.job_api.jobs.domain.configuration import differences_from_preset
 
 Row = RowMapping | Mapping[str, Any]
 
 _PLAIN = (
     "id", "workspace_id", "training_file_id", "training_file_name", "name", "description", "notes", "tags", "preset",
-    "configuration", "base_model", "gpu_type", "gpu_pricing_tier", "status", "status_reason", "current_stage",
+    "gpu_type", "gpu_pricing_tier", "status", "status_reason", "current_stage",
     "attempt", "progress_percentage", "queued_at", "started_at", "completed_at", "current_epoch", "current_step",
     "total_steps", "latest_loss", "latest_validation_loss", "latest_learning_rate", "latest_perplexity",
     "last_checkpoint_step", "error_type", "error_message", "retry_count", "checkpoint_recovery_count", "provider",
@@ -31,6 +32,8 @@ def job(row: Row) -> dict[str, Any]:
     status = JobStatus(row["status"])
     ended = row["completed_at"] is not None and row["started_at"] is not None
     return {"object": "training_job"} | {name: row[name] for name in _PLAIN} | {
+        "base_model": shown_base_model(row["base_model"]),
+        "configuration": with_shown_base_models(row["configuration"]),
         "differences_from_preset": differences_from_preset(row["preset"], row["configuration"]["hyperparameters"]),
         "allowed_actions": allowed_actions(status),
         "cost_estimate": dollars(row["cost_estimate_micro_usd"]),
@@ -53,7 +56,7 @@ def event(row: Row) -> dict[str, Any]:
     return {
         "object": "training_job.event", "id": row["event_id"], "seq": row["seq"], "job_id": row["job_id"],
         "type": row["type"], "level": row["level"], "message": row["message"], "attempt": row["attempt"],
-        "source": row["source"], "payload": row["payload"], "occurred_at": row["occurred_at"],
+        "source": row["source"], "payload": with_shown_base_models(row["payload"]), "occurred_at": row["occurred_at"],
         "received_at": row["received_at"],
     }
 

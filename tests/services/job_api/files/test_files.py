@@ -27,6 +27,7 @@ async def test_the_preview_is_what_the_trainer_computes(alone, uploads, base_mod
     shown = (await alone.client.get(f"/files/{file['id']}/preview")).json()
     PreviewView.model_validate(shown)
     assert (shown["max_seq_length"], shown["tokens_exact"], shown["total_conversations"]) == (4096, True, 14)
+    assert shown["tokenizer"] == base_model.name
     tokenizer = Tokenizer.from_file(str(base_model / "tokenizer.json"))
     with (EXAMPLES / "sample.json").open("rb") as stream:
         expected = read_training_file(stream, file_name="sample.json").conversations[:3]

@@ -48,7 +48,7 @@ async def test_every_format_is_taken(alone, uploads, base_model, name, form, rec
     whole = [len(tokenizer.encode(rendered_text(c), add_special_tokens=False).ids) for c in conversations]
     assert (file["tokens"], file["longest_conversation_tokens"]) == (sum(whole), max(whole))
     assert file["trainable_tokens"] == sum(sum(encode(c, tokenizer).learn_mask) for c in conversations)
-    assert (file["tokens_exact"], file["report"]["tokenizer"]) == (True, str(base_model))
+    assert (file["tokens_exact"], file["report"]["tokenizer"]) == (True, base_model.name)
 
 
 async def test_what_a_job_trains_on_is_the_stored_form(alone, uploads):
