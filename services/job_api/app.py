@@ -30,6 +30,7 @@ from services.job_api.jobs.notifier import JobEventNotifier
 from services.job_api.jobs.stream_slots import StreamSlots
 from services.job_api.jobs.streaming import EventStream
 from services.job_api.operations.application.dead_letters import VisibleDeadLetters
+from services.job_api.operations.application.status import SystemStatus
 from services.job_api.routes import BODY_LIMITS, PREFIX, ROUTERS, SIGNED
 from services.job_api.settings import Settings
 from services.job_api.tables import idempotency_keys, metadata
@@ -81,7 +82,7 @@ def _dependencies(runtime: ServiceRuntime, settings: Settings) -> Dependencies:
             settings.max_streams, settings.max_streams_per_workspace, settings.max_streams_per_caller),
         downloads=Downloads(database, runtime.objects, bus, clock),
         operators=operators, dead_letters=VisibleDeadLetters(operators, DeadLetters(bus)),
-        api_keys=ApiKeyCache(ApiKeyTable(database), clock))
+        system_status=SystemStatus(runtime.health, clock), api_keys=ApiKeyCache(ApiKeyTable(database), clock))
 
 
 def _background(runtime: ServiceRuntime, deps: Dependencies) -> None:

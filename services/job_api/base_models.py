@@ -3,8 +3,11 @@ place on the server is nobody's business."""
 
 from collections.abc import Mapping
 from pathlib import PureWindowsPath
-from typing import Any
+from typing import Any, TypeVar
 
+from contracts.envelope import EventData
+
+DataT = TypeVar("DataT", bound=EventData)
 _FIELD = "base_model"
 
 
@@ -18,6 +21,15 @@ def shown_base_model(stored: str) -> str:
 def with_shown_base_models(document: Mapping[str, Any]) -> dict[str, Any]:
     """A copy in which every `base_model`, however deep, is one that may be shown."""
     return {name: _shown(name, value) for name, value in document.items()}
+
+
+def without_folder(data: DataT, base_model: str) -> DataT:
+    """The event as it may be told: where a trainer names the folder of its base model, its name."""
+    shown = shown_base_model(base_model)
+    if shown == base_model:
+        return data
+    texts = {name: value for name, value in data if type(value) is str and base_model in value}
+    return data.model_copy(update={name: text.replace(base_model, shown) for name, text in texts.items()})
 
 
 def _shown(name: str, value: Any) -> Any:

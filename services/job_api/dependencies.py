@@ -16,6 +16,7 @@ from services.job_api.jobs.notifier import JobEventNotifier
 from services.job_api.jobs.stream_slots import StreamSlots
 from services.job_api.jobs.streaming import EventStream
 from services.job_api.operations.application.dead_letters import VisibleDeadLetters
+from services.job_api.operations.application.status import SystemStatus
 from services.job_api.ports import RpcClient
 from services.job_api.settings import Settings
 
@@ -34,6 +35,7 @@ class Dependencies:
     downloads: Downloads
     operators: Operators
     dead_letters: VisibleDeadLetters
+    system_status: SystemStatus
     api_keys: ApiKeyCache
 
 

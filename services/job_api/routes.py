@@ -8,7 +8,7 @@ from services.job_api.costs.routes import router as costs
 from services.job_api.edge.bodies import LARGEST_WEBHOOK
 from services.job_api.files.routes import router as files
 from services.job_api.jobs.routes import actions, history, insight, jobs
-from services.job_api.operations.routes import router as dead_letters
+from services.job_api.operations.routes import dead_letters, status
 from services.job_api.webhook.routes import deliveries, secrets
 
 PREFIX = "/api/training"
@@ -27,7 +27,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     insight.router,
     costs,
     accounts,
-    dead_letters,
+    dead_letters.router,
+    status.router,
     deliveries.router,
     secrets.router,
     files,

@@ -1,10 +1,12 @@
-"""Dead letters as the API shows them."""
+"""Dead letters and the state of the system as the API shows them."""
 
+from dataclasses import asdict
 from typing import Any
 
 import orjson
 
 from chassis.messaging.dead_letters import DeadLetter
+from services.job_api.operations.application.status import Status
 
 
 def dead_letter(message: DeadLetter) -> dict[str, Any]:
@@ -25,3 +27,7 @@ def dead_letter(message: DeadLetter) -> dict[str, Any]:
 
 def replayed(done: list[int], failed: list[int]) -> dict[str, Any]:
     return {"object": "replay", "replayed": done, "failed": failed}
+
+
+def status(found: Status) -> dict[str, Any]:
+    return {"object": "system_status", "status": found.status, "parts": [asdict(part) for part in found.parts]}

@@ -1,4 +1,4 @@
-"""Dead letters: what is shown."""
+"""Dead letters and the state of the system: what is shown."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -33,3 +33,17 @@ class Replayed(View):
     object: Literal["replay"]
     replayed: list[int]
     failed: list[int]
+
+
+class PartStatusView(View):
+    name: str
+    title: str
+    status: Literal["ok", "degraded", "failed"]
+    message: str = Field(description="What is wrong, in words; empty when all is well")
+    suggested_fix: str
+
+
+class SystemStatusView(View):
+    object: Literal["system_status"]
+    status: Literal["ok", "degraded", "unavailable"]
+    parts: list[PartStatusView]

@@ -48,6 +48,19 @@ async def test_no_answer_about_a_job_says_where_its_base_model_lies(api) -> None
         assert "secret-place" not in (await api.client.post(f"{path}/{action}")).text
 
 
+async def test_nor_does_what_a_trainer_says_about_it(api) -> None:
+    job = await api.running_job()
+    await api.tell(events.TrainingFailed(
+        **api.about(job), error_type="model_access", message=f"The base model folder {FOLDER} has no config.json.",
+        suggested_fix=f"Look into {FOLDER}.", retryable=False, context={"base_model": FOLDER}, failed_at=NOW))
+    failed = await api.until(job["id"], lambda job: job["status"] == "failed")
+    assert failed["error_message"] == "The base model folder llama has no config.json."
+    assert failed["status_reason"]["suggested_fix"] == "Look into llama."
+    assert "secret-place" not in (await api.client.get(f"/jobs/{job['id']}/events")).text
+    told = (await api.published("JOBS", f"job.failed.{job['id']}", 1))[0].data
+    assert told.message == failed["error_message"]
+
+
 async def test_nor_does_an_answer_about_a_file(alone) -> None:
     text = b'{"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Yes."}]}\n' * 3
     file = await alone.client.post("/files", files={"file": ("f.jsonl", text)})

@@ -10,6 +10,7 @@ from contracts.envelope import Event, EventData
 from contracts.events import PodRunning
 from contracts.job_projection import JobState, project
 from contracts.job_status import JobStatus
+from services.job_api.base_models import without_folder
 from services.job_api.jobs.application.history import publish_events
 from services.job_api.jobs.domain.job import Job, announce
 from services.job_api.jobs.repository import events, jobs
@@ -26,7 +27,8 @@ async def record_event(tx: AsyncConnection, event: Event[Any]) -> bool:
     job = await jobs.lock(tx, data.workspace_id, data.job_id)
     if job is None:
         raise Permanent(f"{event.type} is about job {data.job_id}, which workspace {data.workspace_id} does not have")
-    if not await events.append(tx, event, job.event_seq + 1):
+    data = without_folder(data, job.configuration.base_model)
+    if not await events.append(tx, event.model_copy(update={"data": data}), job.event_seq + 1):
         return False
     state = project(job.state, data, event.time)
     last_seq = await publish_events(tx, job.id, job.event_seq + 1, announce(job, state, event.time))
