@@ -25,7 +25,6 @@ from services.job_api.files import service as files
 from services.job_api.jobs import subscribers, workers
 from services.job_api.jobs.application.commands import Defaults, JobContext
 from services.job_api.jobs.application.remembered_estimates import RememberedEstimates
-from services.job_api.jobs.application.reservations import release_abandoned
 from services.job_api.jobs.notifier import JobEventNotifier
 from services.job_api.jobs.stream_slots import StreamSlots
 from services.job_api.jobs.streaming import EventStream
@@ -34,6 +33,8 @@ from services.job_api.operations.application.status import SystemStatus
 from services.job_api.routes import BODY_LIMITS, PREFIX, ROUTERS, SIGNED
 from services.job_api.settings import Settings
 from services.job_api.tables import idempotency_keys, metadata
+
+_PURGE_EVERY_S = 600.0
 
 DESCRIPTION = """Train LoRA adapters on conversations: files, jobs, progress, results, costs.
 
@@ -48,7 +49,8 @@ def create_app(settings: Settings, jwt: JwtSettings | None = None) -> FastAPI:
     dependencies = _dependencies(runtime, settings)
     claims = Claims(runtime.database, idempotency_keys)
     runtime.include(subscribers.events)
-    _background(runtime, dependencies)
+    workers.schedule(runtime, settings)
+    _background(runtime, dependencies, claims)
     http = httpx.AsyncClient()
 
     @asynccontextmanager
@@ -85,10 +87,9 @@ def _dependencies(runtime: ServiceRuntime, settings: Settings) -> Dependencies:
         system_status=SystemStatus(runtime.health, clock), api_keys=ApiKeyCache(ApiKeyTable(database), clock))
 
 
-def _background(runtime: ServiceRuntime, deps: Dependencies) -> None:
+def _background(runtime: ServiceRuntime, deps: Dependencies, claims: Claims) -> None:
     runtime.background("job events", deps.notifier.run)
-    runtime.periodic("abandoned reservations", workers.RELEASE_EVERY_S,
-                     lambda: release_abandoned(deps.database, deps.rpc))
+    runtime.periodic("idempotency keys", _PURGE_EVERY_S, claims.purge)
     runtime.periodic("interrupted uploads", files.SWEEP_EVERY_S, lambda: files.sweep(deps.database, deps.objects))
 
 

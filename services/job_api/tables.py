@@ -10,14 +10,14 @@ from services.job_api.artifacts.tables import artifact_downloads, artifact_files
 from services.job_api.columns import metadata
 from services.job_api.edge.idempotency import idempotency_table
 from services.job_api.files.tables import training_files
-from services.job_api.jobs.tables import job_events, start_intents, training_jobs
+from services.job_api.jobs.tables import job_events, job_snapshots, start_intents, training_jobs
 from services.job_api.webhook.tables import webhook_secrets
 
 add_messaging_tables(metadata)
 idempotency_keys = idempotency_table(metadata)
 
 __all__ = [
-    "api_keys", "artifact_downloads", "artifact_files", "idempotency_keys", "job_events", "memberships",
-    "metadata", "model_artifacts", "start_intents", "training_files", "training_jobs", "users",
+    "api_keys", "artifact_downloads", "artifact_files", "idempotency_keys", "job_events", "job_snapshots",
+    "memberships", "metadata", "model_artifacts", "start_intents", "training_files", "training_jobs", "users",
     "webhook_secrets", "workspaces",
 ]

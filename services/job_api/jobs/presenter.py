@@ -61,5 +61,10 @@ def event(row: Row) -> dict[str, Any]:
     }
 
 
+def snapshot(row: Row) -> dict[str, Any]:
+    """An event that is in no log: it has no number."""
+    return event({**row, "seq": None})
+
+
 def _minutes(seconds: float | None) -> int | None:
     return None if seconds is None else round(seconds / 60)

@@ -10,7 +10,6 @@ from contracts.streams import consumer
 from services.job_api.artifacts.application.record import record_delivery, record_validation
 from services.job_api.artifacts.domain import has_adapter
 from services.job_api.jobs.application.record_event import record_event
-from services.job_api.jobs.repository import costs
 
 events = EventRouter()
 pods = events.durable(consumer("job_api_pods"))
@@ -39,14 +38,8 @@ async def on_training_completed(event: Event[Any], tx: Tx) -> None:
         await record_delivery(tx, event.data)
 
 
-@money(filter=about(said.CostUpdated))
-async def on_cost_updated(event: Event[Any], tx: Tx) -> None:
-    await record_event(tx, event)
-    await costs.record(tx, event.data)
-
-
-@money(filter=about(said.CostOverrun))
-async def on_cost_overrun(event: Event[Any], tx: Tx) -> None:
+@money(filter=about(said.CostUpdated, said.CostOverrun))
+async def on_cost_event(event: Event[Any], tx: Tx) -> None:
     await record_event(tx, event)
 
 

@@ -38,6 +38,7 @@ training_jobs = Table(
     Column("max_duration_s", Integer, nullable=False, server_default=text("86400")),
     # what events have made of it (contracts.job_projection)
     Column("status", Text, nullable=False, server_default="pending"),
+    moment("status_since", now=True),  # kept by a trigger
     json("status_reason"),
     Column("current_stage", Text),
     count("attempt"),
@@ -84,6 +85,8 @@ training_jobs = Table(
     Index("training_jobs_by_cost", "workspace_id", "actual_cost_micro_usd", "id"),
     Index("training_jobs_by_duration", "workspace_id", "duration_s", "id"),
     Index("training_jobs_by_name", "workspace_id", "name", "id"),
+    Index("training_jobs_waiting", "status", "status_since", postgresql_where=text(
+        "status IN ('queued', 'provisioning', 'preprocessing', 'model_loading', 'finalization', 'recovering')")),
     Index("training_jobs_by_tag", "tags", postgresql_using="gin"),
     Index("training_jobs_by_file", "training_file_id"),
     Index("training_jobs_by_retry", "retry_of"),
@@ -107,6 +110,24 @@ job_events = Table(
     moment("received_at", now=True),
     PrimaryKeyConstraint("job_id", "seq"),
     Index("job_events_by_type", "job_id", "type", "seq"),
+)
+
+# The newest snapshot of each kind (progress, cost): what live streams show between two entries of the log, and the
+# last progress of a run until it is logged.
+job_snapshots = Table(
+    "job_snapshots", metadata,
+    Column("job_id", UUID(as_uuid=True), ForeignKey("training_jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("type", Text, nullable=False),
+    Column("event_id", UUID(as_uuid=True), nullable=False),
+    Column("source", Text, nullable=False),
+    Column("level", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("attempt", Integer),
+    json("payload", default="{}"),
+    Column("occurred_at", DateTime(timezone=True), nullable=False),
+    moment("received_at", now=True),
+    Column("logged", Boolean, nullable=False),
+    PrimaryKeyConstraint("job_id", "type"),
 )
 
 # One row for each try to start a job, written before its money is asked for and removed with the transaction that

@@ -18,6 +18,7 @@ from sqlalchemy import insert, select
 
 from chassis.database.engine import Database
 from chassis.messaging.bus import Bus
+from chassis.messaging.inbox import INBOX
 from chassis.messaging.requests import RequestRouter
 from chassis.settings import ServiceSettings
 from contracts.envelope import Event, EventData, new_event
@@ -133,6 +134,12 @@ class Api:
         statement = select(job_events).where(job_events.c.job_id == UUID(job_id)).order_by(job_events.c.seq)
         async with self.database.read() as tx:
             return list((await tx.execute(statement)).mappings())
+
+    async def was_taken(self, event: Event[Any]) -> bool:
+        """Whether a durable of ours has committed this event's effect."""
+        statement = select(INBOX.c.consumer).where(INBOX.c.event_id == event.id)
+        async with self.database.read() as tx:
+            return (await tx.execute(statement)).first() is not None
 
     async def published(self, stream: str, subject: str, count: int, timeout_s: float = 15) -> list[Event[Any]]:
         """The first `count` events of a stream that match, waiting for the relay."""

@@ -16,7 +16,7 @@ from services.job_api.callers import Caller
 from services.job_api.files.repository import references
 from services.job_api.jobs.application.commands import Defaults, Finish, JobContext, NewJob, ResultT
 from services.job_api.jobs.application.estimates import estimate_columns, estimate_or_none, estimate_request
-from services.job_api.jobs.application.history import publish_events
+from services.job_api.jobs.application.history import JobLog
 from services.job_api.jobs.application.reservations import open_intent, reserved
 from services.job_api.jobs.application.start_job import enqueue
 from services.job_api.jobs.application.usable_files import usable_file
@@ -100,7 +100,7 @@ async def _insert(tx: AsyncConnection, row: dict[str, Any]) -> Row:
         job_id=row["id"], workspace_id=row["workspace_id"], name=row["name"], created_by=row["created_by"],
         training_file_id=row["training_file_id"], preset=row["preset"], configuration=row["configuration"])
     written = await jobs.add(tx, row | {"event_seq": 1})
-    await publish_events(tx, row["id"], 0, [created])
+    await JobLog(tx, row["id"], 0).publish([created])
     return {**written, "training_file_name": file["name"]}
 
 

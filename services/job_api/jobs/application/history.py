@@ -8,22 +8,53 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chassis.messaging.outbox import emit
-from contracts.envelope import EventData, new_event
+from contracts.envelope import Event, EventData, new_event
+from contracts.events import TrainingProgressed
 from services.job_api.jobs.domain.job import Decision, Job
-from services.job_api.jobs.repository import events, jobs
+from services.job_api.jobs.domain.snapshots import Keep, is_snapshot, keep
+from services.job_api.jobs.repository import events, jobs, snapshots
 from services.job_api.jobs.repository.job_rows import state_columns
 
 SOURCE = "/services/job_api"
+_PROGRESS = TrainingProgressed.subject_prefix()
 
 
-async def publish_events(tx: AsyncConnection, job_id: UUID, last_seq: int, published: Iterable[EventData]) -> int:
-    """Publish events about a locked job and log them after number `last_seq`. Returns the new last number."""
-    for data in published:
-        event = new_event(data, source=SOURCE)
-        await emit(tx, event)
-        if await events.append(tx, event, last_seq + 1):
-            last_seq += 1
-    return last_seq
+class JobLog:
+    """Writes the log of one job, which is locked or not yet committed, after number `last_seq`."""
+
+    def __init__(self, tx: AsyncConnection, job_id: UUID, last_seq: int) -> None:
+        self._tx, self._job_id, self.last_seq = tx, job_id, last_seq
+
+    async def take(self, event: Event[Any], *, ended: bool) -> Keep:
+        """Log an event from outside, or keep it as the newest snapshot. DROP: it is known or older than what is."""
+        if not is_snapshot(event.data):
+            return Keep.LOG if await self._append(event) else Keep.DROP
+        before = await snapshots.find(self._tx, self._job_id, event.data.subject_prefix())
+        found = keep(event.data, before, ended=ended)
+        if found is Keep.LOG and not await self._append(event):
+            return Keep.DROP
+        if found is not Keep.DROP:
+            await snapshots.put(self._tx, event, logged=found is Keep.LOG)
+        return found
+
+    async def publish(self, published: Iterable[EventData]) -> None:
+        """Publish events of ours and log them."""
+        for data in published:
+            event = new_event(data, source=SOURCE)
+            await emit(self._tx, event)
+            await self._append(event)
+
+    async def append_last_progress(self) -> None:
+        """How far the run was, before the log says that it goes on, stops or ends."""
+        row = await snapshots.unlogged(self._tx, self._job_id, _PROGRESS)
+        if row is not None and await events.append_snapshot(self._tx, row, self.last_seq + 1):
+            self.last_seq += 1
+            await snapshots.mark_logged(self._tx, self._job_id, _PROGRESS)
+
+    async def _append(self, event: Event[Any]) -> bool:
+        written = await events.append(self._tx, event, self.last_seq + 1)
+        self.last_seq += written
+        return written
 
 
 async def apply_decision(
@@ -33,7 +64,9 @@ async def apply_decision(
 
     Returns the job's row as the API shows it.
     """
-    last_seq = await publish_events(tx, job.id, job.event_seq, decision.events)
+    log = JobLog(tx, job.id, job.event_seq)
+    await log.append_last_progress()
+    await log.publish(decision.events)
     await jobs.wake_listeners(tx, job.id)
     return await jobs.save_and_view(
-        tx, job.id, state_columns(decision.state) | (columns or {}) | {"event_seq": last_seq})
+        tx, job.id, state_columns(decision.state) | (columns or {}) | {"event_seq": log.last_seq})

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from contracts import events
@@ -31,6 +32,8 @@ class Job:
     retry_count: int
     event_seq: int
     reservation_id: UUID | None = None
+    cost_micro_usd: int = 0
+    cost_final: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,15 @@ def check(job: Job, action: JobAction) -> None:
 def was_queued_with(job: Job | None, reservation_id: UUID | None) -> bool:
     """Whether this reservation (None: any) pays for the job. It is given back with the job's end, not before."""
     return job is not None and job.reservation_id is not None and reservation_id in (None, job.reservation_id)
+
+
+def cost_after(job: Job, cost: events.CostUpdated) -> dict[str, Any]:
+    """The job's money. A cost only grows, so an older figure that arrives late changes nothing; the final one settles
+    it."""
+    if job.cost_final and not cost.final:
+        return {}
+    amount = cost.cost_micro_usd if cost.final else max(job.cost_micro_usd, cost.cost_micro_usd)
+    return {"actual_cost_micro_usd": amount, "cost_final": cost.final}
 
 
 def start(job: Job, file: TrainingFileReference, reservation: Reservation, by: str) -> Decision:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.envelope import Event
 from services.job_api.jobs.domain.event_text import describe, payload, short_type
-from services.job_api.jobs.tables import job_events
+from services.job_api.jobs.tables import job_events, training_jobs
 
 
 @dataclass(frozen=True)
@@ -23,17 +23,32 @@ class EventFilter:
 
 
 _APPEND = insert(job_events).on_conflict_do_nothing(index_elements=["event_id"])
+_SNAPSHOT = (
+    "job_id", "event_id", "type", "source", "level", "message", "attempt", "payload", "occurred_at", "received_at",
+)
 
 
 async def append(tx: AsyncConnection, event: Event[Any], seq: int) -> bool:
     """Write the event as number `seq` of its job; the job's row must be locked. False: it is there already."""
+    return (await tx.execute(_APPEND, entry(event) | {"seq": seq})).rowcount == 1
+
+
+async def append_snapshot(tx: AsyncConnection, snapshot: RowMapping, seq: int) -> bool:
+    """Write a stored snapshot as number `seq` of its job, as it was said."""
+    workspace = select(training_jobs.c.workspace_id).where(training_jobs.c.id == snapshot["job_id"])
+    row = {name: snapshot[name] for name in _SNAPSHOT}
+    statement = _APPEND.values(**row, seq=seq, workspace_id=workspace.scalar_subquery())
+    return (await tx.execute(statement)).rowcount == 1
+
+
+def entry(event: Event[Any]) -> dict[str, Any]:
+    """What the log keeps of an event."""
     line = describe(event.data)
-    row = {
-        "job_id": event.data.job_id, "seq": seq, "workspace_id": event.data.workspace_id, "event_id": event.id,
+    return {
+        "job_id": event.data.job_id, "workspace_id": event.data.workspace_id, "event_id": event.id,
         "type": short_type(event.data), "source": event.source, "level": line.level, "message": line.message,
         "attempt": getattr(event.data, "attempt", None), "payload": payload(event.data), "occurred_at": event.time,
     }
-    return (await tx.execute(_APPEND, row)).rowcount == 1
 
 
 async def page(

@@ -23,6 +23,7 @@ def job_of(row: Row) -> Job:
         description=row["description"], notes=row["notes"], tags=tuple(row["tags"]), created_by=row["created_by"],
         configuration=configuration_of(row), state=state_of(row), retry_count=row["retry_count"],
         event_seq=row["event_seq"], reservation_id=row["reservation_id"],
+        cost_micro_usd=row["actual_cost_micro_usd"], cost_final=row["cost_final"],
     )
 
 

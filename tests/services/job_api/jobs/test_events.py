@@ -97,8 +97,8 @@ async def test_the_cost_is_current_and_settles(api):
     await api.tell(cost(2_500, final=True))
     shown = await api.until(job["id"], lambda job: job["cost_is_final"])
     assert (shown["actual_cost"], shown["actual_cost_micro_usd"]) == (0.0025, 2_500)
-    await api.tell(cost(9_000))
-    await api.until(job["id"], lambda job: job["last_event_seq"] == 7)
+    late = await api.tell(cost(9_000))
+    await eventually(lambda: api.was_taken(late))
     assert (await api.job(job["id"]))["actual_cost_micro_usd"] == 2_500
 
 
@@ -115,8 +115,8 @@ async def test_an_interrupted_run_recovers(api):
     await api.tell(events.TrainingProgressed(**api.about(job, 2), step=16, total_steps=30, epoch=1.6))
     shown = await api.until(job["id"], lambda job: job["current_step"] == 16)
     assert (shown["attempt"], shown["status"], shown["checkpoint_recovery_count"]) == (2, "training", 1)
-    await api.tell(events.TrainingProgressed(**api.about(job), step=25, total_steps=30, epoch=2.5))
-    await api.until(job["id"], lambda job: job["last_event_seq"] >= 12)
+    late = await api.tell(events.TrainingProgressed(**api.about(job), step=25, total_steps=30, epoch=2.5))
+    await eventually(lambda: api.was_taken(late))
     assert (await api.job(job["id"]))["current_step"] == 16
 
 
@@ -148,12 +148,25 @@ async def test_the_same_event_however_often_it_comes_has_one_effect(api):
 async def test_events_from_all_sides_at_once_are_numbered_without_gaps(api):
     job = await api.running_job()
     said = [events.TrainingWarning(**api.about(job), code=str(n), message=f"warning {n}") for n in range(30)]
-    said += [events.CostUpdated(**api.about(job), cost_micro_usd=n, billed_seconds=n, running=True, as_of=NOW)
+    said += [events.CostOverrun(**api.about(job), cost_micro_usd=n, estimate_micro_usd=1, variance_percent=n, as_of=NOW)
              for n in range(30)]
     await asyncio.gather(*(api.tell(data) for data in said))
-    done = await api.until(job["id"], lambda job: job["last_event_seq"] == 63)
-    assert done["actual_cost_micro_usd"] == 29
+    await api.until(job["id"], lambda job: job["last_event_seq"] == 63)
     assert [row["seq"] for row in await api.log(job["id"])] == list(range(1, 64))
+
+
+async def test_of_many_figures_at_once_the_highest_stays(api):
+    job = await api.running_job()
+    said = [events.CostUpdated(**api.about(job), cost_micro_usd=n, billed_seconds=n, running=True, as_of=NOW)
+            for n in range(30)]
+    said += [events.TrainingProgressed(**api.about(job), step=n, total_steps=30, epoch=0) for n in range(30)]
+    told = await asyncio.gather(*(api.tell(data) for data in said))
+    for event in told:
+        await eventually(lambda event=event: api.was_taken(event))
+    shown = await api.job(job["id"])
+    assert (shown["actual_cost_micro_usd"], shown["current_step"]) == (29, 29)
+    types = [row["type"] for row in await api.log(job["id"])]
+    assert (types.count("cost.updated"), types.count("training.progressed")) == (1, 1)
 
 
 async def test_events_about_unknown_jobs_and_of_wrong_workspaces_are_dead_letters_that_can_be_replayed(api):

@@ -1,8 +1,9 @@
-"""The log by pages and as an export, the live stream, and what other services know."""
+"""The log by pages and as an export, and what other services know."""
 
 import csv
 import io
 import json
+from datetime import UTC, datetime
 
 import pytest
 
@@ -10,14 +11,17 @@ from contracts import events
 from services.job_api.jobs.exports import PAGE
 from services.job_api.jobs.schemas.history import EventView, LogView, MetricsView
 
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
 
 async def job_with_events(api, count):
-    job = await api.running_job()  # three events of our own; the first progress brings a fourth
+    job = await api.running_job()  # three events of our own
     for number in range(count):
         kind = events.TrainingWarning(**api.about(job), code="w", message=f"warning {number} of Elena")
-        await api.tell(kind if number % 2 else events.TrainingProgressed(
-            **api.about(job), step=number, total_steps=count, epoch=0))
-    return await api.until(job["id"], lambda job: job["last_event_seq"] == 4 + count)
+        await api.tell(kind if number % 2 else events.CheckpointSaved(
+            **api.about(job), step=number, bucket="b", prefix="p", manifest_key="m", manifest_sha256="0", files=(),
+            size_bytes=1, saved_at=NOW))
+    return await api.until(job["id"], lambda job: job["last_event_seq"] == 3 + count)
 
 
 async def test_the_log_is_read_in_pages_in_both_directions(api):
