@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from chassis.database import locks
 from chassis.database.engine import Database
 from contracts.identifiers import uuid7
 from services.job_api.accounts.tables import api_keys, memberships, users, workspaces
@@ -44,6 +45,11 @@ def _record(row: RowMapping) -> ApiKeyRecord:
         roles=frozenset(granted), expires_at=row["expires_at"], revoked_at=row["revoked_at"],
         last_used_at=row["last_used_at"],
     )
+
+
+async def lock_bootstrap(tx: AsyncConnection) -> None:
+    """One bootstrap at a time, until the transaction ends."""
+    await tx.execute(select(func.pg_advisory_xact_lock(locks.BOOTSTRAP)))
 
 
 async def operator_workspace(tx: AsyncConnection) -> RowMapping | None:
