@@ -140,4 +140,20 @@ def key() -> list[Finding]:
     ]
 
 
-ALL: tuple[Callable[[], list[Finding]], ...] = (python, disk, base_model, gpu, stack, key)
+def parts() -> list[Finding]:
+    """What the API says of the parts it works with; nothing where it cannot be asked, which `key` reports."""
+    try:
+        with Client(find_credentials()) as client:
+            found = client.status()["parts"]
+    except BrightrunError:
+        return []
+    return [_part(item) for item in found]
+
+
+def _part(item: dict[str, Any]) -> Finding:
+    if item["status"] == "ok":
+        return Finding(item["title"], "ok", "works")
+    return Finding(item["title"], "failed", item["message"], item["suggested_fix"])
+
+
+ALL: tuple[Callable[[], list[Finding]], ...] = (python, disk, base_model, gpu, stack, key, parts)

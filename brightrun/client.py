@@ -103,6 +103,9 @@ class Client:
     def budget(self) -> dict[str, Any]:
         return dict(self.http.json("GET", f"{ROOT}/budget"))
 
+    def status(self) -> dict[str, Any]:
+        return dict(self.http.json("GET", f"{ROOT}/status"))
+
     def me(self) -> dict[str, Any]:
         return dict(self.http.json("GET", f"{ROOT}/me"))
 

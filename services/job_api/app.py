@@ -4,30 +4,37 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
-from chassis.reconciler import every
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
 from chassis.messaging.dead_letters import DeadLetters
 from chassis.runtime import ServiceRuntime, mount_operations
-from services.job_api.edge.auth.settings import JwtSettings
 from chassis.web import problems
-from services.job_api import handlers, reconciler
-from services.job_api.api_key_cache import ApiKeyCache
+from services.job_api import problem_table
+from services.job_api.accounts.api_key_cache import ApiKeyCache
+from services.job_api.accounts.application.operators import Operators
+from services.job_api.accounts.repository import ApiKeyTable
+from services.job_api.accounts.workspaces import WorkspaceRegistrar
+from services.job_api.artifacts.application.downloads import Downloads
+from services.job_api.dependencies import Dependencies
+from services.job_api.edge import auth, bodies, idempotency
+from services.job_api.edge.auth.settings import JwtSettings
 from services.job_api.edge.idempotency import Claims
-from services.job_api.files import store as file_store
-from services.job_api.live import JobNews
-from services.job_api.repository.accounts import ApiKeyTable
-from services.job_api.routes import PREFIX, ROUTERS
+from services.job_api.files import service as files
+from services.job_api.jobs import subscribers, workers
+from services.job_api.jobs.application.commands import Defaults, JobContext
+from services.job_api.jobs.application.remembered_estimates import RememberedEstimates
+from services.job_api.jobs.notifier import JobEventNotifier
+from services.job_api.jobs.stream_slots import StreamSlots
+from services.job_api.jobs.streaming import EventStream
+from services.job_api.operations.application.dead_letters import VisibleDeadLetters
+from services.job_api.operations.application.status import SystemStatus
+from services.job_api.routes import BODY_LIMITS, PREFIX, ROUTERS, SIGNED
 from services.job_api.settings import Settings
-from services.job_api.streaming import EventStream
 from services.job_api.tables import idempotency_keys, metadata
-from services.job_api.usecases.commands import JobCommands
-from services.job_api.usecases.remembered_estimates import RememberedEstimates
-from services.job_api.usecases.requests import Defaults
-from services.job_api.wiring import Parts
-from services.job_api.workspaces import WorkspaceRegistrar
+
+_PURGE_EVERY_S = 600.0
 
 DESCRIPTION = """Train LoRA adapters on conversations: files, jobs, progress, results, costs.
 
@@ -39,10 +46,11 @@ Send an API key or a token as `Authorization: Bearer ...`. Errors are problem do
 def create_app(settings: Settings, jwt: JwtSettings | None = None) -> FastAPI:
     """The REST API. Touches nothing until its lifespan begins."""
     runtime = ServiceRuntime(settings, metadata=metadata, with_objects=True)
-    parts = _parts(runtime, settings)
-    handlers.listen(runtime.bus)
+    dependencies = _dependencies(runtime, settings)
     claims = Claims(runtime.database, idempotency_keys)
-    _background(runtime, parts)
+    runtime.include(subscribers.events)
+    workers.schedule(runtime, settings)
+    _background(runtime, dependencies, claims)
     http = httpx.AsyncClient()
 
     @asynccontextmanager
@@ -55,32 +63,34 @@ def create_app(settings: Settings, jwt: JwtSettings | None = None) -> FastAPI:
         title="Bright Run training API", version="1", description=DESCRIPTION, lifespan=lifespan,
         docs_url=f"{PREFIX}/docs", openapi_url=f"{PREFIX}/openapi.json", redoc_url=None,
         static_url=f"{PREFIX}/docs-assets", swagger_ui_oauth2_redirect_url=f"{PREFIX}/docs/oauth2-redirect")
-    app.state.parts = parts
-    auth.install(app, _authenticator(runtime, parts.api_keys, jwt or JwtSettings(), http))
+    app.state.dependencies = dependencies
+    auth.install(app, _authenticator(runtime, dependencies.api_keys, jwt or JwtSettings(), http))
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
     _middleware(app, runtime, settings, claims)
     return app
 
 
-def _parts(runtime: ServiceRuntime, settings: Settings) -> Parts:
-    database, defaults = runtime.database, Defaults(settings.default_gpu_type, settings.default_base_model)
-    news = JobNews(settings.database_url, settings.max_streams)
-    return Parts(
-        settings=settings, database=database, bus=runtime.bus, objects=runtime.objects, clock=runtime.clock,
-        defaults=defaults, news=news,
-        commands=JobCommands(
-            database, runtime.bus, RememberedEstimates(runtime.bus, runtime.clock), runtime.clock, defaults),
-        stream=EventStream(database, news, runtime.stopping, settings.stream_heartbeat_s),
-        dead_letters=DeadLetters(runtime.bus), api_keys=ApiKeyCache(ApiKeyTable(database), runtime.clock))
+def _dependencies(runtime: ServiceRuntime, settings: Settings) -> Dependencies:
+    database, bus, clock = runtime.database, runtime.bus, runtime.clock
+    notifier = JobEventNotifier(settings.database_url)
+    operators = Operators(database, frozenset(settings.operator_workspaces))
+    defaults = Defaults(settings.default_gpu_type, settings.default_base_model)
+    return Dependencies(
+        settings=settings, database=database, rpc=bus, objects=runtime.objects, clock=clock,
+        jobs=JobContext(database, bus, RememberedEstimates(bus, clock), clock, defaults),
+        notifier=notifier, stream=EventStream(database, notifier, runtime.stopping, settings.stream_heartbeat_s),
+        stream_slots=StreamSlots(
+            settings.max_streams, settings.max_streams_per_workspace, settings.max_streams_per_caller),
+        downloads=Downloads(database, runtime.objects, bus, clock),
+        operators=operators, dead_letters=VisibleDeadLetters(operators, DeadLetters(bus)),
+        system_status=SystemStatus(runtime.health, clock), api_keys=ApiKeyCache(ApiKeyTable(database), clock))
 
 
-def _background(runtime: ServiceRuntime, parts: Parts) -> None:
-    runtime.background("job news", parts.news.run)
-    runtime.background("abandoned reservations", lambda: every(
-        reconciler.RELEASE_EVERY_S, lambda: reconciler.release_abandoned(runtime.database, runtime.bus)))
-    runtime.background("interrupted uploads", lambda: every(
-        file_store.SWEEP_EVERY_S, lambda: file_store.sweep(runtime.database, runtime.objects)))
+def _background(runtime: ServiceRuntime, deps: Dependencies, claims: Claims) -> None:
+    runtime.background("job events", deps.notifier.run)
+    runtime.periodic("idempotency keys", _PURGE_EVERY_S, claims.purge)
+    runtime.periodic("interrupted uploads", files.SWEEP_EVERY_S, lambda: files.sweep(deps.database, deps.objects))
 
 
 def _authenticator(
@@ -93,7 +103,9 @@ def _authenticator(
 def _middleware(app: FastAPI, runtime: ServiceRuntime, settings: Settings, claims: Claims) -> None:
     """The last one added is the outermost: traces and access log see everything, idempotency is next to the routes."""
     idempotency.install(app, claims)
+    bodies.install(app, BODY_LIMITS, SIGNED)
     problems.install(app)
+    problem_table.install(app)
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=list(settings.cors_origins), allow_methods=["*"],
                            allow_headers=["*"], expose_headers=["location", "retry-after", "x-should-retry"])

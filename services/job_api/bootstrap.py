@@ -1,4 +1,4 @@
-"""The first workspace, its admin and an API key: `python -m services.job_api.bootstrap --out PATH [--url URL]`.
+"""The operator's workspace, its admin and an API key: `python -m services.job_api.bootstrap --out PATH [--url URL]`.
 
 Does nothing when the file's key works. When only the file was lost, a new key is made and the old one stays valid.
 """
@@ -10,51 +10,28 @@ import os
 import tempfile
 from pathlib import Path
 from typing import Any
-from uuid import UUID
-
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chassis.clock import SystemClock
-from chassis.database import locks
 from chassis.database.engine import Database
-from contracts.identifiers import uuid7
-from services.job_api.edge.auth import Role, new_api_key
+from services.job_api.accounts.application.bootstrap import make_operator_key
+from services.job_api.accounts.repository import ApiKeyTable
 from services.job_api.edge.auth.api_keys import ApiKeys
-from services.job_api.repository import accounts
 from services.job_api.settings import Settings
-
-WORKSPACE, EMAIL, KEY_NAME = "Default workspace", "admin@localhost", "bootstrap"
 
 
 async def bootstrap(database: Database, path: Path, url: str) -> dict[str, Any]:
     """What the file holds afterwards: url, workspace_id, workspace_name, user_id, email, api_key."""
     known = _read(path)
     key = str(known.get("api_key", ""))
-    if key and await ApiKeys(accounts.ApiKeyTable(database), SystemClock()).principal(key):
+    if key and await ApiKeys(ApiKeyTable(database), SystemClock()).principal(key):
         credentials = known | {"url": url}
     else:
         async with database.transaction() as tx:
-            credentials = await _make(tx) | {"url": url}
+            credentials = await make_operator_key(tx) | {"url": url}
     if credentials != known:
         _write(path, credentials)
     os.chmod(path, 0o600)
     return credentials
-
-
-async def _make(tx: AsyncConnection) -> dict[str, Any]:
-    await tx.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": locks.BOOTSTRAP})
-    first = await accounts.first_workspace(tx)
-    workspace_id: UUID = first["id"] if first else uuid7()
-    name: str = first["name"] if first else WORKSPACE
-    await accounts.ensure_workspace(tx, workspace_id, name)
-    user_id = await accounts.ensure_user(tx, EMAIL, "Administrator")
-    await accounts.add_roles(tx, workspace_id, user_id, [Role.ADMIN])
-    key = new_api_key()
-    await accounts.add_api_key(tx, workspace_id=workspace_id, user_id=user_id, key=key, name=KEY_NAME,
-                               roles=[Role.ADMIN], created_by=str(user_id))
-    return {"workspace_id": str(workspace_id), "workspace_name": name, "user_id": str(user_id), "email": EMAIL,
-            "api_key": key.secret}
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ RequestT = TypeVar("RequestT", bound=BaseModel)
 ReplyT = TypeVar("ReplyT", bound=BaseModel)
 
 
-class Asks(Protocol):
+class RpcClient(Protocol):
     """Questions to other services; `chassis.messaging.bus.Bus` is the real one."""
 
     async def request(self, rpc: Rpc[RequestT, ReplyT], request: RequestT, timeout_s: float = 2.0) -> ReplyT:

@@ -1,12 +1,15 @@
 """What job_api is told from outside."""
 
+from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from chassis.settings import ServiceSettings
 from contracts.gpus import GpuType
+from contracts.job_status import JobStatus
 from contracts.local_base_model import SHIPPED_BASE_MODEL
 
 PRODUCTION_BASE_MODEL = "meta-llama/Meta-Llama-3-70B-Instruct"
@@ -23,14 +26,40 @@ class Settings(ServiceSettings):
     provider: str = "local"
     base_model: str = Field(default="", validation_alias=AliasChoices("BASE_MODEL", "BRIGHTRUN_BASE_MODEL"))
     base_model_dir: Path = SHIPPED_BASE_MODEL
-    # Signs the webhook (`X-Brightrun-Signature`); empty: the webhook is switched off.
+    # Signs webhooks (`X-Brightrun-Signature`) about any workspace's jobs: whoever has it speaks for all of them. Empty
+    # (better): each workspace has a secret of its own, which an admin makes over REST.
     webhook_secret: SecretStr = SecretStr("")
     webhook_tolerance_s: int = Field(default=300, ge=1)
-    # Open event streams of this process; each costs a little memory and one query per event.
+    # Open event streams of this process, in all, of one workspace and of one key or token's subject; each costs a
+    # little memory and one query per event.
     max_streams: int = Field(default=500, ge=1)
+    max_streams_per_workspace: int = Field(default=200, ge=1)
+    max_streams_per_caller: int = Field(default=50, ge=1)
+    # Also how often a stream's credentials are looked at again.
     stream_heartbeat_s: float = Field(default=15.0, gt=0)
+    # Workspaces whose admins run the installation (rates, everybody's dead letters), beside the one that bootstrap
+    # made; in JSON form: ["0198a000-0000-7000-8000-000000000001"]
+    operator_workspaces: tuple[UUID, ...] = ()
+    # How long a job may wait in each status before it is given up. The provisioner waits for capacity by itself
+    # (BRIGHTRUN_CAPACITY_WAIT_S, 24 hours); the first machine of a 70B job loads the model for an hour.
+    queued_limit_s: float = Field(default=3600, gt=0)
+    provisioning_limit_s: float = Field(default=26 * 3600, gt=0)
+    preprocessing_limit_s: float = Field(default=2 * 3600, gt=0)
+    model_loading_limit_s: float = Field(default=6 * 3600, gt=0)
+    finalization_limit_s: float = Field(default=6 * 3600, gt=0)
+    recovering_limit_s: float = Field(default=2 * 3600, gt=0)
+    # Progress and cost that releases before logged every few seconds stay so long; milestones stay for ever.
+    log_retention_days: int = Field(default=30, ge=1)
     # Browsers that may call the API from another origin, comma-separated in JSON form: ["https://app.example.com"]
     cors_origins: tuple[str, ...] = ()
+
+    @property
+    def waiting_limits(self) -> dict[JobStatus, timedelta]:
+        limits = {
+            JobStatus.QUEUED: self.queued_limit_s, JobStatus.PROVISIONING: self.provisioning_limit_s,
+            JobStatus.PREPROCESSING: self.preprocessing_limit_s, JobStatus.MODEL_LOADING: self.model_loading_limit_s,
+            JobStatus.FINALIZATION: self.finalization_limit_s, JobStatus.RECOVERING: self.recovering_limit_s}
+        return {status: timedelta(seconds=seconds) for status, seconds in limits.items()}
 
     @property
     def default_gpu_type(self) -> GpuType:

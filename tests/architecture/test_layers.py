@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-PACKAGES = ("contracts", "chassis", "services", "trainer_image", "brightrun", "stack")
+from tests.architecture.skeleton import PACKAGES, ROOT, make_skeleton
 
 
 def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -28,12 +27,7 @@ def test_layers_hold() -> None:
 
 
 def test_a_service_that_imports_another_is_caught(tmp_path: Path) -> None:
-    for name in ("job_api", "provisioner", "metrics_ingest", "cost_guard", "validator", "notifier"):
-        (tmp_path / "services" / name).mkdir(parents=True)
-        (tmp_path / "services" / name / "__init__.py").touch()
-    for name in PACKAGES:
-        (tmp_path / name).mkdir(exist_ok=True)
-        (tmp_path / name / "__init__.py").touch()
+    make_skeleton(tmp_path)
     (tmp_path / "services" / "job_api" / "shortcut.py").write_text("import services.cost_guard\n")
     result = lint_imports(tmp_path)
     assert result.returncode != 0

@@ -191,3 +191,28 @@ def test_doctor_names_the_program_that_does_not_answer(monkeypatch, tmp_path) ->
     found = {item["name"]: item for item in json.loads(run("doctor", "--json").stdout)}
     assert found["cost_guard"]["state"] == "failed"
     assert "make logs PROGRAM=cost_guard" in found["cost_guard"]["fix"]
+
+
+def test_doctor_says_which_part_is_wrong_and_what_that_means(as_user, faulty_api, monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("BRIGHTRUN_DATA_DIR", str(tmp_path))
+    me = {"roles": ["admin"], "workspace_name": "w"}
+    parts = [
+        {"name": "database", "title": "Database", "status": "ok", "message": "", "suggested_fix": ""},
+        {"name": "nats", "title": "Message broker", "status": "degraded", "message": "It is away.",
+         "suggested_fix": "Wait."},
+    ]
+    faulty_api.answers = [Answer(body=json.dumps(me).encode()), Answer(body=json.dumps({"parts": parts}).encode())]
+    result = run("doctor", "--json")
+    assert result.exit_code == Exit.FAILED
+    found = {item["name"]: item for item in json.loads(result.stdout)}
+    assert found["Database"]["state"] == "ok"
+    broker = found["Message broker"]
+    assert (broker["state"], broker["detail"], broker["fix"]) == ("failed", "It is away.", "Wait.")
+
+
+def test_doctor_of_an_older_server_says_nothing_about_parts(as_user, faulty_api, monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("BRIGHTRUN_DATA_DIR", str(tmp_path))
+    me = json.dumps({"roles": ["admin"], "workspace_name": "w"}).encode()
+    faulty_api.answers = [Answer(body=me), problem(404, "not_found")]
+    names = [item["name"] for item in json.loads(run("doctor", "--json").stdout)]
+    assert names[-1] == "API key"

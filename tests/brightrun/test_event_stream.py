@@ -51,3 +51,12 @@ def test_patience_ends_with_the_way_back(faulty_api, monkeypatch) -> None:
     with Client(faulty_api.credentials) as client, pytest.raises(Unreachable) as caught:
         list(follow(client, "job-1", patience_s=0.05))
     assert "brightrun jobs watch job-1" in caught.value.fix
+
+
+def test_a_stream_whose_key_was_revoked_ends_with_the_reason(faulty_api, monkeypatch) -> None:
+    monkeypatch.setattr("brightrun.event_stream.time.sleep", lambda seconds: None)
+    told = message("problem", {"code": "invalid_credentials", "status": 401})
+    faulty_api.answers = [Answer(body=told.encode()), problem(401, "invalid_credentials")]
+    with Client(faulty_api.credentials) as client, pytest.raises(ApiError) as caught:
+        list(follow(client, "j"))
+    assert caught.value.problem.code == "invalid_credentials"

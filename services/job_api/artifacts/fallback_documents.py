@@ -5,6 +5,8 @@ from typing import Any
 
 from sqlalchemy.engine import RowMapping
 
+from services.job_api.base_models import shown_base_model
+
 README, SUMMARY = "README.md", "training_summary.json"
 
 _README = """# LoRA adapter for {base_model}
@@ -26,7 +28,7 @@ The adapter fits no other base model. `training_summary.json` holds settings and
 
 def readme(job: RowMapping) -> bytes:
     return _README.format(
-        base_model=job["base_model"], name=job["name"], job_id=job["id"], preset=job["preset"]
+        base_model=shown_base_model(job["base_model"]), name=job["name"], job_id=job["id"], preset=job["preset"]
     ).encode()
 
 
@@ -36,7 +38,7 @@ def summary(job: RowMapping, model: RowMapping) -> bytes:
         "name": job["name"],
         "attempt": model["attempt"],
         "preset": job["preset"],
-        "base_model": model["base_model"],
+        "base_model": shown_base_model(model["base_model"]),
         "hyperparameters": job["configuration"]["hyperparameters"],
         "training_file_id": str(job["training_file_id"]),
         "results": model["metrics_summary"],

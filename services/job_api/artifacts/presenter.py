@@ -1,18 +1,17 @@
 """Artifacts and downloads as the API shows them."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy.engine import RowMapping
 
-from services.job_api.artifacts.delivery import Delivery
+from services.job_api.artifacts.application.downloads import HandedOut
+from services.job_api.base_models import shown_base_model
 
 _MODEL = (
     "id",
     "training_job_id",
     "attempt",
-    "base_model",
     "adapter_model_size_bytes",
     "metrics_summary",
     "versions",
@@ -45,6 +44,7 @@ def model(row: RowMapping, files: Sequence[RowMapping]) -> dict[str, Any]:
         {"object": "model_artifact"}
         | {name: row[name] for name in _MODEL}
         | {
+            "base_model": shown_base_model(row["base_model"]),
             "verdict": (row["validation"] or {}).get("verdict"),
             "size_bytes": sum(file["size_bytes"] for file in files),
             "files": [{name: file[name] for name in ("path", "size_bytes", "sha256")} for file in files],
@@ -52,16 +52,16 @@ def model(row: RowMapping, files: Sequence[RowMapping]) -> dict[str, Any]:
     )
 
 
-def download(kind: str, form: str, delivery: Delivery, url: str, expires_at: datetime) -> dict[str, Any]:
+def download(found: HandedOut) -> dict[str, Any]:
     return {
         "object": "download",
-        "kind": kind,
-        "format": form,
-        "url": url,
-        "expires_at": expires_at,
-        "file_name": delivery.file_name,
-        "size_bytes": delivery.size,
-        "sha256": delivery.sha256,
+        "kind": found.kind,
+        "format": found.form,
+        "url": found.url,
+        "expires_at": found.expires_at,
+        "file_name": found.delivery.file_name,
+        "size_bytes": found.delivery.size,
+        "sha256": found.delivery.sha256,
     }
 
 

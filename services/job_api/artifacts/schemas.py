@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from services.job_api.schemas.fields import VALIDATION, PlainText, Request, View
+from services.job_api.edge.fields import VALIDATION, PlainText, Request, View
 
 
 class ArtifactFileView(View):

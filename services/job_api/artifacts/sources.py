@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy.engine import RowMapping
 
 from chassis.objects.store import ObjectNotFound, ObjectStore
-from services.job_api.artifacts import problems
+from services.job_api.artifacts.errors import ArtifactDamaged
 
 BUCKET = "model-artifacts"
 _CHUNK = 1024 * 1024
@@ -43,15 +43,15 @@ class StoredFile:
         try:
             stream = await self.objects.get_stream(BUCKET, self.key, chunk_bytes=_CHUNK)
         except ObjectNotFound:
-            raise problems.damaged(self.path, "is missing in the storage") from None
+            raise ArtifactDamaged(self.path, "is missing in the storage") from None
         async for chunk in stream:
             digest.update(chunk)
             size += len(chunk)
             yield chunk
         if size != self.size:
-            raise problems.damaged(self.path, f"has {size:,} bytes where {self.size:,} were uploaded")
+            raise ArtifactDamaged(self.path, f"has {size:,} bytes where {self.size:,} were uploaded")
         if digest.hexdigest() != self.sha256:
-            raise problems.damaged(self.path, "does not have the SHA-256 it was uploaded with")
+            raise ArtifactDamaged(self.path, "does not have the SHA-256 it was uploaded with")
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def stored_file(objects: ObjectStore, job_id: UUID, workspace_id: UUID, row: Row
     path, key, own = row["path"], row["key"], f"{workspace_id}/{job_id}/"
     parts = path.split("/")
     if path.startswith("/") or "\\" in path or any(part in ("", ".", "..") for part in parts):
-        raise problems.damaged(path, "is not a plain file name")
+        raise ArtifactDamaged(path, "is not a plain file name")
     if row["bucket"] != BUCKET or not key.startswith(own) or ".." in key.split("/"):
-        raise problems.damaged(path, "lies outside the job's own folder")
+        raise ArtifactDamaged(path, "lies outside the job's own folder")
     return StoredFile(objects, path, key, row["size_bytes"], row["sha256"])

@@ -1,13 +1,17 @@
 """Training files as the API shows them."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.engine import RowMapping
 
 from contracts.training_file import FORMAT_NAMES, Format
+from services.job_api.base_models import shown_base_model
 from services.job_api.files.importing import Imported
-from services.job_api.repository.files import READY
+from services.job_api.files.repository.references import READY
+from services.job_api.files.service import imported_report
+from services.job_api.files.tokenizer import BaseTokenizer
 
 _PLAIN = (
     "id",
@@ -37,13 +41,13 @@ _PLAIN = (
 )
 
 
-def location(file_id: UUID) -> str:
+def location(file_id: UUID | str) -> str:
     return f"/api/training/files/{file_id}"
 
 
 def file(row: RowMapping, *, with_issues: bool = True) -> dict[str, Any]:
     """Lists leave `report.issues` out: it may have hundreds of entries."""
-    report = dict(row["report"]) | ({"issues": row["issues"]} if with_issues else {})
+    report = _report(row["report"]) | ({"issues": row["issues"]} if with_issues else {})
     form = row["format"]
     return (
         {"object": "training_file"}
@@ -58,10 +62,16 @@ def file(row: RowMapping, *, with_issues: bool = True) -> dict[str, Any]:
     )
 
 
-def report(imported: Imported, *, with_issues: bool = True) -> dict[str, Any]:
-    """The importer's report, with what counted the tokens and how many of them carry loss."""
-    shown = imported.report.model_dump(mode="json", exclude=None if with_issues else {"issues"})
-    return shown | {"trainable_tokens": imported.trainable_tokens, "tokenizer": imported.tokenizer}
+def report(imported: Imported) -> dict[str, Any]:
+    """The importer's report with all its issues."""
+    issues = [issue.model_dump(mode="json") for issue in imported.report.issues]
+    return _report(imported_report(imported)) | {"issues": issues}
+
+
+def _report(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """`tokenizer` is the base model whose tokenizer counted."""
+    name = stored.get("tokenizer")
+    return {**stored, "tokenizer": shown_base_model(name) if name else None}
 
 
 def validation(imported: Imported) -> dict[str, Any]:
@@ -72,4 +82,19 @@ def validation(imported: Imported) -> dict[str, Any]:
         "status": status,
         "summary": imported.report.one_line,
         "report": report(imported),
+    }
+
+
+def preview(
+    row: RowMapping, base: BaseTokenizer | None, max_seq_length: int, conversations: list[dict[str, Any]]
+) -> dict[str, Any]:
+    return {
+        "object": "training_file.preview",
+        "training_file_id": row["id"],
+        "name": row["name"],
+        "total_conversations": row["conversations"],
+        "max_seq_length": max_seq_length,
+        "tokens_exact": base is not None,
+        "tokenizer": shown_base_model(base.name) if base else None,
+        "conversations": conversations,
     }

@@ -1,13 +1,9 @@
 """Why a file is not taken, shown or deleted, and what to do about it."""
 
-from collections.abc import Sequence
-from uuid import UUID
-
-from sqlalchemy.engine import RowMapping
-
-from chassis.problems import BadRequest, Conflict, Invalid, ProblemError
+from chassis.problems import BadRequest, Conflict, Invalid, NotFound, ProblemError, ServiceUnavailable
 from contracts.training_file import REFUSALS, TrainingFileRefused, TrainingFileTooLarge
 from contracts.training_file.json_source import MAX_BYTES
+from services.job_api.files.errors import NothingToPreview, TrainingFileInUse, TrainingFileNotFound
 
 _HOW = "Send multipart/form-data with the file in the field 'file', for example curl -F file=@conversations.json ..."
 
@@ -48,25 +44,38 @@ def wrong_field(field: str, message: str, fix: str) -> Invalid:
     return Invalid(f"{field}: {message}", errors=[entry], suggested_fix=fix)
 
 
-def file_in_use(name: str, jobs: Sequence[RowMapping], more: bool) -> Conflict:
+def file_not_found(error: TrainingFileNotFound) -> NotFound:
+    return NotFound(
+        f"There is no training file {error.file_id} in your workspace.",
+        code="training_file_not_found",
+        suggested_fix="Check the id; GET /api/training/files shows your files.",
+    )
+
+
+def upload_too_slow(_: object) -> ServiceUnavailable:
+    return ServiceUnavailable("Storing the file took too long.", code="upload_too_slow")
+
+
+def file_in_use(error: TrainingFileInUse) -> Conflict:
     """409 that names the jobs."""
-    names = ", ".join(f"{job['name']!r} ({job['status']})" for job in jobs) + (", ..." if more else "")
+    names = ", ".join(f"{job['name']!r} ({job['status']})" for job in error.jobs) + (", ..." if error.more else "")
     return Conflict(
-        f"The training file {name!r} is used by: {names}.",
+        f"The training file {error.name!r} is used by: {names}.",
         code="training_file_in_use",
         title="The training file is in use",
         suggested_fix="Delete the jobs that were never started. A file that was trained on is kept, so that every "
         "adapter can be traced to its data.",
-        jobs=[{"id": str(job["id"]), "name": job["name"], "status": job["status"]} for job in jobs],
+        jobs=[{"id": str(job["id"]), "name": job["name"], "status": job["status"]} for job in error.jobs],
     )
 
 
-def nothing_to_show(file_id: UUID, errors: int) -> Conflict:
+def nothing_to_show(error: NothingToPreview) -> Conflict:
     return Conflict(
-        f"This file has {errors:,} errors and will not be trained, so there is nothing to preview.",
+        f"This file has {error.errors:,} errors and will not be trained, so there is nothing to preview.",
         code="training_file_invalid",
         title="The training file cannot be used",
-        suggested_fix=f"Correct what GET /api/training/files/{file_id} lists under report.issues and upload it again.",
+        suggested_fix=f"Correct what GET /api/training/files/{error.file_id} lists under report.issues and upload it "
+        "again.",
     )
 
 

@@ -15,9 +15,9 @@ from starlette.requests import ClientDisconnect, Request
 from chassis.problems import ProblemError
 from chassis.web.problems.validation import validation_problem
 from contracts.training_file.json_source import MAX_BYTES
+from services.job_api.edge.fields import Description, Name
 from services.job_api.files import problems
 from services.job_api.files.form import FileTooLarge, UploadForm
-from services.job_api.schemas.fields import Description, Name
 
 _FORM_OVERHEAD = 1024 * 1024
 _LINGER_S = 5.0

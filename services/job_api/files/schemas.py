@@ -8,8 +8,8 @@ from pydantic import Field
 
 from contracts.chat import Turn
 from contracts.training_file import ImportReport, Issue
+from services.job_api.edge.fields import CommaSeparated, PlainText, Request, View
 from services.job_api.files.importing import DEFAULT_CONTEXT
-from services.job_api.schemas.fields import CommaSeparated, PlainText, Request, View
 
 FileStatus = Literal["ready", "invalid"]
 

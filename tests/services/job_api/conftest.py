@@ -11,95 +11,35 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import pytest
 import pytest_asyncio
 import uvicorn
 from sqlalchemy import insert, select
 
-from services.job_api.edge.auth import Role, new_api_key
-from chassis.messaging.bus import Bus
 from chassis.database.engine import Database
+from chassis.messaging.bus import Bus
+from chassis.messaging.inbox import INBOX
+from chassis.messaging.requests import RequestRouter
 from chassis.settings import ServiceSettings
-from services.job_api.edge.auth.settings import JwtSettings
 from contracts.envelope import Event, EventData, new_event
-from contracts.gpus import PricingTier
 from contracts.identifiers import uuid7
 from contracts.registry import parse_event
-from contracts.rpc import costs, metrics, pods, validation
+from contracts.rpc import metrics, pods, validation
+from services.job_api.accounts import repository as accounts
 from services.job_api.app import create_app
 from services.job_api.bootstrap import bootstrap
-from services.job_api.repository import accounts
+from services.job_api.edge.auth import Role, new_api_key
+from services.job_api.edge.auth.settings import JwtSettings
 from services.job_api.settings import Settings
 from services.job_api.tables import job_events, training_files, training_jobs
+from tests.services.job_api.cost_guard import CostGuard, answering
 from tests.services.job_api.waiting import eventually
 
 WEBHOOK_SECRET = "a webhook secret for tests only"
 JWT_SECRET = "a shared secret of at least thirty-two characters"
 
 
-class CostGuard:
-    """Answers about money as the real service does, from figures a test sets."""
-
-    def __init__(self) -> None:
-        self.limit, self.spent, self.price = 500_000_000, 0, 1_000_000
-        self.reserved: dict[UUID, UUID] = {}
-        self.reserve_calls = 0
-        self.released: list[UUID] = []
-        self.asked: list[costs.EstimateRequest] = []
-        self.rates = [costs.GpuRate(gpu_type="local", pricing_tier="spot", micro_usd_per_hour=100_000,
-                                    valid_from=datetime(2026, 1, 1, tzinfo=UTC))]
-
-    def serve(self, bus: Bus) -> None:
-        for rpc, answer in ((costs.ESTIMATE, self.estimate), (costs.RESERVE, self.reserve),
-                            (costs.RELEASE, self.release), (costs.BUDGET, self.budget),
-                            (costs.SET_BUDGET, self.set_budget), (costs.RATES, self.all_rates),
-                            (costs.SET_RATE, self.set_rate)):
-            bus.serve(rpc, answer)
-
-    def view(self) -> costs.BudgetView:
-        held = len(self.reserved) * self.price
-        return costs.BudgetView(month="2026-11", limit_micro_usd=self.limit, spent_micro_usd=self.spent,
-                                reserved_micro_usd=held, available_micro_usd=self.limit - self.spent - held)
-
-    async def estimate(self, request: costs.EstimateRequest) -> costs.Estimate:
-        self.asked.append(request)
-        amount = costs.Range(low=self.price // 2, expected=self.price * 3 // 4, high=self.price)
-        tiers = tuple(costs.TierEstimate(pricing_tier=tier, rate_micro_usd_per_hour=100_000, cost_micro_usd=amount)
-                      for tier in (request.pricing_tier, *(t for t in PricingTier if t is not request.pricing_tier)))
-        return costs.Estimate(
-            gpu_type=request.gpu_type, pricing_tier=request.pricing_tier,
-            duration=costs.DurationRange(low_s=60, expected_s=90, high_s=120), cost_micro_usd=amount,
-            rate_micro_usd_per_hour=100_000, total_training_tokens=request.tokens, total_steps=30,
-            throughput_tokens_per_s=1000, based_on_runs=0, explanation="for tests", tiers=tiers, budget=self.view(),
-            allowed_to_proceed=self.view().available_micro_usd >= self.price)
-
-    async def reserve(self, request: costs.ReserveRequest) -> costs.ReserveReply:
-        self.reserve_calls += 1
-        estimate = await self.estimate(request.estimate)
-        if request.job_id not in self.reserved and not estimate.allowed_to_proceed:
-            return costs.ReserveReply(accepted=False, estimate=estimate, refusal="$1.00 needed, $0.00 left.")
-        reservation = self.reserved.setdefault(request.job_id, uuid7())
-        return costs.ReserveReply(accepted=True, reservation_id=reservation, reserved_micro_usd=self.price,
-                                  estimate=estimate)
-
-    async def release(self, request: costs.ReleaseRequest) -> costs.Released:
-        self.released.append(request.job_id)
-        return costs.Released(released=self.reserved.pop(request.job_id, None) is not None)
-
-    async def budget(self, request: costs.BudgetQuery) -> costs.BudgetView:
-        return self.view()
-
-    async def set_budget(self, request: costs.SetBudget) -> costs.BudgetView:
-        self.limit = request.limit_micro_usd
-        return self.view()
-
-    async def all_rates(self, request: costs.RatesQuery) -> costs.Rates:
-        return costs.Rates(rates=tuple(self.rates))
-
-    async def set_rate(self, request: costs.SetRate) -> costs.GpuRate:
-        return costs.GpuRate(**request.model_dump(exclude={"changed_by"}), valid_from=datetime.now(UTC))
-
-
-def serve_insight(bus: Bus) -> None:
+def insight() -> RequestRouter:
     """metrics_ingest, the provisioner and the validator, as far as job_api asks them."""
 
     async def latest(request: metrics.LatestQuery) -> metrics.Latest:
@@ -129,9 +69,9 @@ def serve_insight(bus: Bus) -> None:
             missing_conversations=8, worse_conversations=1, tokens=200, samples=2,
             conversations=tuple(lost[: request.limit]), updated_at=datetime.now(UTC))
 
-    for rpc, answer in ((metrics.LATEST, latest), (metrics.RANGE, series), (pods.JOB_PODS, job_pods),
-                        (pods.POD_LOG, log), (validation.EVALUATION, evaluation)):
-        bus.serve(rpc, answer)
+    return answering({
+        metrics.LATEST: latest, metrics.RANGE: series, pods.JOB_PODS: job_pods, pods.POD_LOG: log,
+        validation.EVALUATION: evaluation})
 
 
 class Api:
@@ -205,6 +145,12 @@ class Api:
         async with self.database.read() as tx:
             return list((await tx.execute(statement)).mappings())
 
+    async def was_taken(self, event: Event[Any]) -> bool:
+        """Whether a durable of ours has committed this event's effect."""
+        statement = select(INBOX.c.consumer).where(INBOX.c.event_id == event.id)
+        async with self.database.read() as tx:
+            return (await tx.execute(statement)).first() is not None
+
     async def published(self, stream: str, subject: str, count: int, timeout_s: float = 15) -> list[Event[Any]]:
         """The first `count` events of a stream that match, waiting for the relay."""
         found: list[Event[Any]] = []
@@ -230,9 +176,9 @@ class Api:
     async def others(self) -> AsyncIterator[None]:
         """The other services answer while this is open."""
         buses = []
-        for service, register in (("cost_guard", self.cost_guard.serve), ("metrics_ingest", serve_insight)):
+        for service, router in (("cost_guard", self.cost_guard.requests()), ("metrics_ingest", insight())):
             bus = Bus(ServiceSettings(service_name=service, nats_url=self.nats_url))
-            register(bus)
+            bus.include(router)
             await bus.start()
             buses.append(bus)
         try:
@@ -258,12 +204,19 @@ async def served(settings: Settings, jwt: JwtSettings | None = None) -> AsyncIte
     await task
 
 
+@pytest.fixture
+def told() -> dict[str, Any]:
+    """Settings that a test module has otherwise."""
+    return {}
+
+
 @pytest_asyncio.fixture
-async def alone(fresh_database, settings_for, topology, jetstream, tmp_path: Path) -> AsyncIterator[Api]:
+async def alone(fresh_database, settings_for, topology, jetstream, tmp_path: Path, told) -> AsyncIterator[Api]:
     """job_api while no other service runs."""
     database = await fresh_database("services.job_api")
-    settings = Settings(**settings_for(
-        "job_api", database_url=database.url, webhook_secret=WEBHOOK_SECRET, stream_heartbeat_s=0.3, max_streams=3))
+    usual = {"webhook_secret": WEBHOOK_SECRET, "stream_heartbeat_s": 0.3, "max_streams": 4,
+             "max_streams_per_workspace": 3, "max_streams_per_caller": 2}
+    settings = Settings(**settings_for("job_api", **({"database_url": database.url} | usual | told)))
     jwt = JwtSettings(issuer="https://issuer.test", secret=JWT_SECRET)
     async with served(settings, jwt) as app:
         url = f"http://127.0.0.1:{settings.http_port}"

@@ -83,7 +83,7 @@ class ApiKeys:
         if record is None or not matches or not record.usable(self._clock.now()):
             return None
         await self._touch(record)
-        return Principal(record.subject, record.workspace_id, record.roles, "api_key")
+        return Principal(record.subject, record.workspace_id, record.roles, "api_key", record.prefix)
 
     async def _touch(self, record: ApiKeyRecord) -> None:
         now = self._clock.now()

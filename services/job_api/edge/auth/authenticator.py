@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
+import structlog
 from fastapi import FastAPI, Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
 from structlog.contextvars import bind_contextvars
@@ -16,6 +17,9 @@ from services.job_api.edge.auth.tokens import TokenVerifier
 # Only documentation: the Authenticator reads the headers itself, once per request.
 _BEARER = HTTPBearer(auto_error=False, scheme_name="bearer", description="An API key (br_...) or a JSON Web Token")
 _API_KEY = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="api_key", description="An API key (br_...)")
+
+
+log = structlog.get_logger(__name__)
 
 
 class Authenticator:
@@ -47,6 +51,19 @@ class Authenticator:
         request.state.principal = principal
         bind_contextvars(workspace_id=str(principal.workspace_id), subject=principal.subject)
         return principal
+
+    async def still_allows(self, request: Request, *roles: Role) -> bool:
+        """Whether the same credentials would be taken again now, for the same workspace. What cannot be asked just
+        now (a database that restarts) revokes nothing."""
+        before: Principal = request.state.principal
+        try:
+            principal = await self._principal(_credential(request) or "")
+        except Forbidden:
+            return False
+        except Exception as error:
+            log.warning("credentials_not_looked_at_again", error=repr(error))
+            return True
+        return principal is not None and principal.has_any(*roles) and principal.workspace_id == before.workspace_id
 
     async def _principal(self, credential: str) -> Principal | None:
         if credential.startswith(KEY_START):

@@ -1,6 +1,6 @@
 """The caller, whatever credential it showed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 from uuid import UUID
@@ -21,6 +21,8 @@ class Principal:
     workspace_id: UUID
     roles: frozenset[Role]
     kind: Literal["jwt", "api_key"]
+    # What was shown, without its secret: the key's prefix, or the token's subject.
+    credential: str = field(default="", compare=False)
 
     def has_any(self, *roles: Role) -> bool:
         """Admins may do everything in their workspace; no other role implies another."""

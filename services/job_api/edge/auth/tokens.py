@@ -11,8 +11,8 @@ import structlog
 
 from chassis.clock import Clock
 from chassis.problems import Forbidden, ServiceUnavailable
-from services.job_api.edge.auth.settings import JwtSettings
 from services.job_api.edge.auth.principal import Principal, Role
+from services.job_api.edge.auth.settings import JwtSettings
 
 _REFETCH_PAUSE_S = 30  # unknown key ids cannot be used to make us hammer the issuer
 log = structlog.get_logger(__name__)
@@ -121,7 +121,8 @@ def principal_from_claims(claims: Mapping[str, Any], settings: JwtSettings) -> P
     names = given.replace(",", " ").split() if isinstance(given, str) else given if isinstance(given, list) else []
     known = {str(role) for role in Role}
     mapped = {settings.role_names.get(str(name), str(name)) for name in names}
-    return Principal(str(claims["sub"]), workspace_id, frozenset(Role(name) for name in mapped & known), "jwt")
+    subject, roles = str(claims["sub"]), frozenset(Role(name) for name in mapped & known)
+    return Principal(subject, workspace_id, roles, "jwt", subject)
 
 
 def _at(claims: Mapping[str, Any], path: str) -> Any:

@@ -16,8 +16,8 @@ from chassis.web.problems import problem_response
 from services.job_api.edge.auth import Authenticator, Principal
 from services.job_api.edge.idempotency.claims import Claim, Claims, InProgress, RequestKey, StoredResponse
 from services.job_api.edge.idempotency.fingerprint import HashedBody
-from services.job_api.edge.idempotency.once import Once
 from services.job_api.edge.idempotency.openapi import document_header
+from services.job_api.edge.idempotency.record import IdempotencyRecord
 from services.job_api.edge.idempotency.recorded import RecordedResponse
 
 KEY_HEADER = "idempotency-key"
@@ -69,11 +69,11 @@ class IdempotencyMiddleware:
         return RequestKey(principal.workspace_id, principal.subject, scope["method"], scope["path"], value)
 
     async def _execute(self, claim: Claim, body: HashedBody, scope: Scope, send: Send) -> None:
-        once = Once(self._claims, claim, body)
-        scope.setdefault("state", {})["idempotency"] = once
+        record = IdempotencyRecord(self._claims, claim, body)
+        scope.setdefault("state", {})["idempotency"] = record
 
         async def keep(status: int, headers: dict[str, str], content: bytes) -> None:
-            if not once.stored:
+            if not record.stored:
                 await self._store(claim, StoredResponse(status, headers, content, await body.digest()))
 
         response = RecordedResponse(send, keep)

@@ -18,6 +18,7 @@ from chassis.objects.store import ObjectStore
 from chassis.settings import ServiceSettings
 from contracts.events import ArtifactFile, TrainingCompleted
 from contracts.rpc import metrics
+from tests.services.job_api.cost_guard import answering
 
 TENSORS = {
     "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight": torch.randn(4, 16),
@@ -46,7 +47,7 @@ class Deliveries:
 
     def __init__(self, api: Any) -> None:
         self.api = api
-        self.objects: ObjectStore = api.app.state.parts.objects
+        self.objects: ObjectStore = api.app.state.dependencies.objects
         self.files, self.tensors = delivered_files(), TENSORS
 
     async def completed(self, files: dict[str, bytes] | None = None, **job: Any) -> dict[str, Any]:
@@ -98,12 +99,10 @@ async def points(alone) -> Any:
         return metrics.ExportPage(points=tuple(stored[start : start + 3]), next_cursor=str(start + 3) if more else None)
 
     bus = Bus(ServiceSettings(service_name="metrics_ingest", nats_url=alone.nats_url))
-    bus.serve(metrics.EXPORT, export)
+    bus.include(answering({metrics.EXPORT: export}))
     await bus.start()
     yield stored
     await bus.stop()
-
-
 
 
 @pytest.fixture

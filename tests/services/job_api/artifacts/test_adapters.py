@@ -14,10 +14,10 @@ import pytest
 import torch
 from safetensors.torch import load
 
-from services.job_api.edge.auth import Role
 from contracts.events import ArtifactFile, ValidationUpdated
-from services.job_api.artifacts import delivery as delivery_module
+from services.job_api.artifacts.application import delivery as delivery_module
 from services.job_api.artifacts.schemas import ArtifactList, DownloadList, DownloadView
+from services.job_api.edge.auth import Role
 
 
 def same(found, expected) -> bool:

@@ -11,12 +11,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from fastapi import Depends, FastAPI
 
-from services.job_api.edge import auth
-from services.job_api.edge.auth import Authenticator, Principal, Role, TokenVerifier, new_api_key, require
-from services.job_api.edge.auth.tokens import principal_from_claims
 from chassis.clock import FakeClock, SystemClock
 from chassis.problems import Forbidden
+from services.job_api.edge import auth
+from services.job_api.edge.auth import Authenticator, Principal, Role, TokenVerifier, new_api_key, require
 from services.job_api.edge.auth.settings import JwtSettings
+from services.job_api.edge.auth.tokens import principal_from_claims
 from tests.chassis.web.conftest import WORKSPACE, StoredKeys
 
 ISSUER = "https://issuer.test"

@@ -11,10 +11,10 @@ from fastapi import Depends, FastAPI, UploadFile
 from pydantic import BaseModel
 from sqlalchemy import Column, Integer, MetaData, Table, Text, func, insert, select, text, update
 
-from services.job_api.edge.auth import Principal, Role, require
 from chassis.database.engine import Database
-from services.job_api.edge.idempotency import Claims, Once, idempotency_table, install, once
 from chassis.problems import Conflict
+from services.job_api.edge.auth import Principal, Role, require
+from services.job_api.edge.idempotency import Claims, WithRecord, idempotency_table, install
 from tests.chassis.web.conftest import OTHER_WORKSPACE, StoredKeys
 
 METADATA = MetaData()
@@ -59,11 +59,11 @@ def routes(app: FastAPI, database: Database, claims: Claims, gate: Gate) -> None
     install(app, claims)
 
     @app.post("/jobs", status_code=201)
-    async def create(job: NewJob, caller: Caller, once: Annotated[Once, Depends(once)]) -> dict[str, Any]:
+    async def create(job: NewJob, caller: Caller, record: WithRecord) -> dict[str, Any]:
         async with database.transaction() as tx:
             row = await tx.execute(insert(JOBS).values(name=job.name).returning(JOBS.c.id))
             document = {"id": row.scalar_one(), "name": job.name}
-            await once.store(tx, 201, document)
+            await record.store(tx, 201, document)
             gate.entered.set()
             await gate.open.wait()
         if job.name == "crash after commit":

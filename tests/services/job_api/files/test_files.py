@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import update
 from tokenizers import Tokenizer
 
-from services.job_api.edge.auth import Role
 from chassis.objects.store import ObjectStore
 from contracts.chat import encode
 from contracts.training_file import read_training_file
-from services.job_api.files import store
+from services.job_api.edge.auth import Role
+from services.job_api.files import service
 from services.job_api.files.preview import preview
 from services.job_api.files.schemas import FileList, PreviewView
 from services.job_api.files.tokenizer import BaseTokenizer, find_tokenizer
@@ -27,6 +27,7 @@ async def test_the_preview_is_what_the_trainer_computes(alone, uploads, base_mod
     shown = (await alone.client.get(f"/files/{file['id']}/preview")).json()
     PreviewView.model_validate(shown)
     assert (shown["max_seq_length"], shown["tokens_exact"], shown["total_conversations"]) == (4096, True, 14)
+    assert shown["tokenizer"] == base_model.name
     tokenizer = Tokenizer.from_file(str(base_model / "tokenizer.json"))
     with (EXAMPLES / "sample.json").open("rb") as stream:
         expected = read_training_file(stream, file_name="sample.json").conversations[:3]
@@ -119,7 +120,7 @@ async def test_a_file_that_no_job_uses_can_be_deleted(alone, uploads):
         "object": "training_file", "id": file["id"], "deleted": True}
     assert (await alone.client.get(f"/files/{file['id']}")).json()["code"] == "training_file_not_found"
     assert (await alone.client.delete(f"/files/{file['id']}")).status_code == 404
-    assert await alone.app.state.parts.objects.list("training-files", f"{alone.workspace_id}/{file['id']}") == []
+    assert await alone.app.state.dependencies.objects.list("training-files", f"{alone.workspace_id}/{file['id']}") == []
 
 
 async def test_a_file_in_use_names_its_jobs(alone, uploads):
@@ -171,8 +172,8 @@ async def test_what_a_crash_left_half_done_is_cleaned_up(alone, uploads):
         assert (await alone.client.get(f"/files/{file['id']}")).status_code == 404
         assert (await alone.client.post("/jobs", json={"training_file_id": file["id"]})).status_code == 422
     assert [file["id"] for file in (await alone.client.get("/files")).json()["data"]] == [kept["id"]]
-    objects: ObjectStore = alone.app.state.parts.objects
-    assert await store.sweep(alone.database, objects) == 0
-    assert await store.sweep(alone.database, objects, timedelta(0)) == 2
+    objects: ObjectStore = alone.app.state.dependencies.objects
+    assert await service.sweep(alone.database, objects) == 0
+    assert await service.sweep(alone.database, objects, timedelta(0)) == 2
     left = await objects.list("training-files", str(alone.workspace_id))
     assert {item.key.split("/")[1] for item in left} == {kept["id"]}

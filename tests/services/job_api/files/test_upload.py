@@ -9,11 +9,11 @@ from uuid import uuid4
 import pytest
 from tokenizers import Tokenizer
 
-from services.job_api.edge.auth import Role
 from contracts.chat import encode, rendered_text
 from contracts.training_file import CODES, Severity, read_canonical, read_training_file
+from services.job_api.edge.auth import Role
+from services.job_api.files.repository import references as files
 from services.job_api.files.schemas import FileView, ValidationView
-from services.job_api.repository import files
 
 EXAMPLES = Path(__file__).parents[4] / "examples"
 EXPECTED = json.loads((EXAMPLES / "broken" / "expected.json").read_text())
@@ -37,7 +37,7 @@ async def test_every_format_is_taken(alone, uploads, base_model, name, form, rec
     assert (file["name"], file["original_filename"], file["error_count"]) == (name, name, 0)
     assert file["report"]["trainable"] == trainable
     assert file["summary"].startswith(f"{records} records: {trainable} trainable")
-    objects = alone.app.state.parts.objects
+    objects = alone.app.state.dependencies.objects
     prefix = f"{alone.workspace_id}/{file['id']}"
     original = await objects.get_bytes("training-files", f"{prefix}/original")
     assert original == (EXAMPLES / name).read_bytes()
@@ -48,7 +48,7 @@ async def test_every_format_is_taken(alone, uploads, base_model, name, form, rec
     whole = [len(tokenizer.encode(rendered_text(c), add_special_tokens=False).ids) for c in conversations]
     assert (file["tokens"], file["longest_conversation_tokens"]) == (sum(whole), max(whole))
     assert file["trainable_tokens"] == sum(sum(encode(c, tokenizer).learn_mask) for c in conversations)
-    assert (file["tokens_exact"], file["report"]["tokenizer"]) == (True, str(base_model))
+    assert (file["tokens_exact"], file["report"]["tokenizer"]) == (True, base_model.name)
 
 
 async def test_what_a_job_trains_on_is_the_stored_form(alone, uploads):
@@ -57,7 +57,7 @@ async def test_what_a_job_trains_on_is_the_stored_form(alone, uploads):
     async with alone.database.read() as tx:
         row = await files.for_training(tx, alone.workspace_id, file["id"])
     reference = files.reference(row)
-    stored = await alone.app.state.parts.objects.get_bytes(reference.bucket, reference.key)
+    stored = await alone.app.state.dependencies.objects.get_bytes(reference.bucket, reference.key)
     assert reference.sha256 == hashlib.sha256(stored).hexdigest()
     assert (reference.conversations, reference.trainable_turns) == (stored.count(b"\n"), 45)
     assert (reference.tokens, reference.trainable_tokens) == (file["tokens"], file["trainable_tokens"])
@@ -93,7 +93,7 @@ async def test_an_unreadable_file_is_refused_with_the_place(alone, uploads, name
     assert problem["detail"].lower().startswith(problem["place"].lower())
     assert problem["suggested_fix"]
     assert (await alone.client.get("/files")).json()["data"] == []
-    assert await alone.app.state.parts.objects.list("training-files", str(alone.workspace_id)) == []
+    assert await alone.app.state.dependencies.objects.list("training-files", str(alone.workspace_id)) == []
 
 
 @pytest.mark.parametrize(("content", "status", "code"), [

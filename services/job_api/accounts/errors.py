@@ -1,0 +1,23 @@
+"""What is refused about accounts."""
+
+from uuid import UUID
+
+from services.job_api.errors import DomainError
+
+
+class ApiKeyNotFound(DomainError):
+    def __init__(self, key_id: UUID) -> None:
+        super().__init__(f"no API key {key_id}")
+        self.key_id = key_id
+
+
+class AlreadyExpired(DomainError):
+    """A key that would never have worked."""
+
+
+class KeyWithoutUser(DomainError):
+    """Nobody said whose key it is, and the caller is no user of ours."""
+
+
+class OperatorOnly(DomainError):
+    """Concerns the installation, not one workspace."""

@@ -1,0 +1,23 @@
+"""Refusals about accounts as problem documents."""
+
+from chassis.problems import Forbidden, Invalid, NotFound
+from services.job_api.accounts.errors import ApiKeyNotFound
+
+
+def api_key_not_found(error: ApiKeyNotFound) -> NotFound:
+    return NotFound(f"There is no API key {error.key_id} in your workspace.", code="api_key_not_found")
+
+
+def already_expired(_: object) -> Invalid:
+    return Invalid("expires_at lies in the past.", errors=[{
+        "field": "expires_at", "message": "lies in the past", "suggested_fix": "Send a time in the future."}])
+
+
+def key_without_user(_: object) -> Invalid:
+    return Invalid("Say whose key it is: your token's subject is no user here.", errors=[{
+        "field": "email", "message": "is missing", "suggested_fix": "Add the e-mail address of the key's user."}])
+
+
+def operator_only(_: object) -> Forbidden:
+    return Forbidden("Only an admin of the workspace that runs this installation may do this.",
+                     suggested_fix="Ask whoever runs the server.")

@@ -1,0 +1,58 @@
+"""Callers and API keys: what is asked and what is shown."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field, StringConstraints
+
+from services.job_api.edge.auth import Role
+from services.job_api.edge.fields import GivenName, Request, View
+
+Email = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, max_length=254,
+                                         pattern=r"^[^@\s\x00]+@[^@\s\x00]+\.[^@\s\x00]+$|^[^@\s\x00]+@localhost$")]
+
+
+class Me(View):
+    object: Literal["caller"]
+    subject: str
+    email: str | None
+    workspace_id: UUID
+    workspace_name: str | None
+    roles: list[Role]
+    credential: Literal["jwt", "api_key"]
+    is_operator: bool = Field(description="Admins of this workspace run the installation")
+
+
+class CreateApiKey(Request):
+    name: GivenName
+    roles: list[Role] = Field(min_length=1, max_length=4)
+    email: Email | None = Field(default=None, description="Whose key it is; a new address becomes a new user. "
+                                                          "Absent: the caller's own.")
+    expires_at: AwareDatetime | None = None
+
+
+class ApiKeyView(View):
+    object: Literal["api_key"]
+    id: UUID
+    name: str
+    prefix: str
+    roles: list[Role]
+    user_id: UUID
+    email: str
+    created_by: str
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+class NewApiKeyView(ApiKeyView):
+    key: str | None = Field(default=None, description="Shown once, and not in a replayed answer.")
+
+
+class ApiKeyList(View):
+    object: Literal["list"]
+    data: list[ApiKeyView]
+    has_more: Literal[False]
+    next_cursor: None

@@ -1,0 +1,1 @@
+"""Presets, estimates, budgets, rates."""

@@ -1,0 +1,70 @@
+"""Presets and money: what a run would cost, what may be spent, what a GPU costs."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from contracts.hyperparameters import HyperparameterOverrides
+from contracts.money import micro_usd
+from contracts.rpc import costs
+from services.job_api.costs import presenter, schemas
+from services.job_api.costs.service import estimate_cost as estimate
+from services.job_api.dependencies import WithDependencies
+from services.job_api.edge.auth import Admin, BudgetHolder, Reader
+from services.job_api.edge.responses import JsonResponse, page
+from services.job_api.jobs.application.commands import NewJob
+
+router = APIRouter(tags=["costs"])
+
+
+@router.get("/presets", response_model=schemas.PresetList)
+async def list_presets(principal: Reader) -> JsonResponse:
+    """The three presets with their values and what they are for."""
+    return JsonResponse(page(presenter.presets(), None))
+
+
+@router.get("/cost-estimate", response_model=schemas.EstimateView)
+async def estimate_cost(
+    query: Annotated[schemas.EstimateQuery, Query()], principal: Reader, deps: WithDependencies
+) -> JsonResponse:
+    """Cost and duration of a configuration with an 80 % interval, for each tier, beside what the budget allows."""
+    configuration, found = await estimate(deps.jobs, principal.workspace_id, _wanted(query))
+    return JsonResponse(presenter.estimate(query.training_file_id, configuration, found))
+
+
+@router.get("/budget", response_model=schemas.BudgetView)
+@router.get("/budget/monthly", response_model=schemas.BudgetView, include_in_schema=False)
+async def read_budget(principal: Reader, deps: WithDependencies) -> JsonResponse:
+    """This month's limit and what was spent and reserved."""
+    query = costs.BudgetQuery(workspace_id=principal.workspace_id)
+    return JsonResponse(presenter.budget(await deps.rpc.request(costs.BUDGET, query)))
+
+
+@router.put("/budget", response_model=schemas.BudgetView)
+async def set_budget(body: schemas.SetBudget, principal: BudgetHolder, deps: WithDependencies) -> JsonResponse:
+    """Change the limit of every month from this one on; running jobs go on."""
+    command = costs.SetBudget(workspace_id=principal.workspace_id, limit_micro_usd=micro_usd(str(body.limit)),
+                              changed_by=principal.subject)
+    return JsonResponse(presenter.budget(await deps.rpc.request(costs.SET_BUDGET, command)))
+
+
+@router.get("/rates", response_model=schemas.RateList)
+async def list_rates(principal: Reader, deps: WithDependencies) -> JsonResponse:
+    """What an hour of each GPU costs."""
+    reply = await deps.rpc.request(costs.RATES, costs.RatesQuery(workspace_id=principal.workspace_id))
+    return JsonResponse(page([presenter.rate(rate) for rate in reply.rates], None))
+
+
+@router.put("/rates", response_model=schemas.RateView)
+async def set_rate(body: schemas.SetRate, principal: Admin, deps: WithDependencies) -> JsonResponse:
+    """Change a rate from now on, for every workspace of this installation."""
+    await deps.operators.require(principal.workspace_id)
+    command = costs.SetRate(gpu_type=body.gpu_type, pricing_tier=body.gpu_pricing_tier,
+                            micro_usd_per_hour=micro_usd(str(body.per_hour)), changed_by=principal.subject)
+    return JsonResponse(presenter.rate(await deps.rpc.request(costs.SET_RATE, command)))
+
+
+def _wanted(query: schemas.EstimateQuery) -> NewJob:
+    overrides = query.model_dump(include=set(HyperparameterOverrides.model_fields))
+    return NewJob(training_file_id=query.training_file_id, preset=query.preset, gpu_type=query.gpu_type,
+                  overrides=HyperparameterOverrides(**overrides), pricing_tier=query.gpu_pricing_tier)

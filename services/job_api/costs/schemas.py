@@ -1,0 +1,120 @@
+"""Estimates, budgets and rates. Every amount is shown in dollars and, exactly, in micro-dollars."""
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from contracts.gpus import GpuType, PricingTier
+from contracts.hyperparameters import HyperparameterOverrides
+from contracts.presets import ConfigurationDifference
+from services.job_api.edge.fields import PresetName, Request, View
+
+
+class EstimateQuery(HyperparameterOverrides):
+    """The file, the preset and single hyperparameters that differ from it."""
+
+    training_file_id: UUID
+    preset: PresetName = "balanced"
+    gpu_type: GpuType | None = None
+    gpu_pricing_tier: PricingTier = PricingTier.SPOT
+
+
+class AmountRange(View):
+    low: float
+    expected: float
+    high: float
+    low_micro_usd: int
+    expected_micro_usd: int
+    high_micro_usd: int
+
+
+class DurationView(View):
+    low_s: float
+    expected_s: float
+    high_s: float
+
+
+class TierView(View):
+    gpu_pricing_tier: PricingTier
+    rate_per_hour: float
+    rate_micro_usd_per_hour: int
+    cost: AmountRange
+
+
+class BudgetView(View):
+    object: Literal["budget"]
+    month: str
+    limit: float
+    limit_micro_usd: int
+    spent: float
+    spent_micro_usd: int
+    reserved: float
+    reserved_micro_usd: int
+    available: float
+    available_micro_usd: int
+
+
+class EstimateView(View):
+    object: Literal["cost_estimate"]
+    training_file_id: UUID
+    preset: str
+    hyperparameters: dict[str, Any]
+    differences_from_preset: list[ConfigurationDifference]
+    gpu_type: GpuType
+    gpu_pricing_tier: PricingTier
+    cost: AmountRange
+    duration: DurationView
+    rate_per_hour: float
+    rate_micro_usd_per_hour: int
+    total_training_tokens: int
+    total_steps: int
+    throughput_tokens_per_s: float
+    based_on_runs: int
+    explanation: str
+    tiers: list[TierView]
+    budget: BudgetView
+    allowed_to_proceed: bool
+
+
+class SetBudget(Request):
+    limit: float = Field(ge=0, le=10_000_000, description="US dollars per calendar month")
+
+
+class RateView(View):
+    object: Literal["gpu_rate"]
+    gpu_type: GpuType
+    gpu_pricing_tier: PricingTier
+    per_hour: float
+    micro_usd_per_hour: int
+    valid_from: datetime
+
+
+class RateList(View):
+    object: Literal["list"]
+    data: list[RateView]
+    has_more: Literal[False]
+    next_cursor: None
+
+
+class SetRate(Request):
+    gpu_type: GpuType
+    gpu_pricing_tier: PricingTier
+    per_hour: float = Field(ge=0, le=1_000_000, description="US dollars per hour")
+
+
+class PresetView(View):
+    object: Literal["preset"]
+    name: str
+    title: str
+    explanation: str
+    best_for: list[str]
+    hyperparameters: dict[str, Any]
+
+
+class PresetList(View):
+    object: Literal["list"]
+    data: list[PresetView]
+    has_more: Literal[False]
+    next_cursor: None

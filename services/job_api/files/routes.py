@@ -1,0 +1,109 @@
+"""Training files: upload, check, list, read, preview, delete."""
+
+import asyncio
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from sqlalchemy.engine import RowMapping
+
+from services.job_api.dependencies import Dependencies, WithDependencies
+from services.job_api.edge.auth import Engineer, Principal, Reader, caller
+from services.job_api.edge.idempotency import WithRecord
+from services.job_api.edge.responses import JsonResponse, page
+from services.job_api.files import presenter, service
+from services.job_api.files.errors import NothingToPreview, TrainingFileNotFound
+from services.job_api.files.importing import import_received
+from services.job_api.files.preview import preview
+from services.job_api.files.reading import first_conversations
+from services.job_api.files.receive import received
+from services.job_api.files.repository import files as repository
+from services.job_api.files.repository.files import FileFilter
+from services.job_api.files.repository.references import READY
+from services.job_api.files.schemas import (
+    UPLOAD_BODY,
+    FileDeleted,
+    FileList,
+    FileListQuery,
+    FileView,
+    PreviewQuery,
+    PreviewView,
+    ValidationView,
+)
+from services.job_api.files.tokenizer import find_tokenizer
+
+router = APIRouter(prefix="/files", tags=["training files"])
+
+
+@router.post("", status_code=201, response_model=FileView, openapi_extra=UPLOAD_BODY)
+async def upload_file(
+    request: Request, principal: Engineer, deps: WithDependencies, record: WithRecord
+) -> JsonResponse:
+    """Upload and check a training file. One with errors is kept as `invalid`, so that its report can be read."""
+    finish = record.answering(presenter.file, 201, presenter.location)
+    async with received(request) as upload:
+        imported = await import_received(upload, deps.settings.default_base_model)
+        return await service.keep(deps.database, deps.objects, caller(principal), upload, imported, finish)
+
+
+@router.post("/validate", response_model=ValidationView, openapi_extra=UPLOAD_BODY)
+async def validate_file(request: Request, principal: Reader, deps: WithDependencies) -> JsonResponse:
+    """The same checks; nothing is stored."""
+    async with received(request) as upload:
+        imported = await import_received(upload, deps.settings.default_base_model)
+    return JsonResponse(presenter.validation(imported))
+
+
+@router.get("", response_model=FileList)
+async def list_files(
+    query: Annotated[FileListQuery, Query()], principal: Reader, deps: WithDependencies
+) -> JsonResponse:
+    """The workspace's files, newest first, without the single issues of their reports."""
+    criteria = FileFilter(query.status, query.q)
+    async with deps.database.read() as tx:
+        found = await repository.page(tx, principal.workspace_id, criteria, limit=query.limit, after=query.after)
+    return JsonResponse(page([presenter.file(row, with_issues=False) for row in found.rows], found.next_cursor))
+
+
+@router.get("/{file_id}", response_model=FileView)
+async def read_file(file_id: UUID, principal: Reader, deps: WithDependencies) -> JsonResponse:
+    return JsonResponse(presenter.file(await _found(deps, principal, file_id)))
+
+
+@router.get("/{file_id}/preview", response_model=PreviewView)
+async def preview_file(
+    file_id: UUID, query: Annotated[PreviewQuery, Query()], principal: Reader, deps: WithDependencies
+) -> JsonResponse:
+    """The first conversations exactly as they will be trained, with the learnt tokens marked."""
+    row = await _found(deps, principal, file_id)
+    if row["status"] != READY:
+        raise NothingToPreview(file_id, row["error_count"])
+    found = await first_conversations(deps.objects, row["bucket"], row["normalised_key"], query.limit)
+    base = await asyncio.to_thread(find_tokenizer, deps.settings.default_base_model)
+    shown = await asyncio.to_thread(lambda: [preview(item, base, query.max_seq_length) for item in found])
+    return JsonResponse(presenter.preview(row, base, query.max_seq_length, shown))
+
+
+@router.post("/{file_id}/accept-warnings", response_model=FileView)
+async def accept_warnings(
+    file_id: UUID, principal: Engineer, deps: WithDependencies, record: WithRecord
+) -> JsonResponse:
+    """Note that the caller has seen the file's warnings and takes them."""
+    async with deps.database.transaction() as tx:
+        row = await service.accept_warnings(tx, caller(principal), file_id, deps.clock.now())
+        return await record.answer(tx, presenter.file(row))
+
+
+@router.delete("/{file_id}", response_model=FileDeleted)
+async def delete_file(file_id: UUID, principal: Engineer, deps: WithDependencies) -> JsonResponse:
+    """Delete a file that no job uses, with everything stored of it."""
+    await service.delete(deps.database, deps.objects, caller(principal), file_id)
+    return JsonResponse({"object": "training_file", "id": file_id, "deleted": True})
+
+
+async def _found(deps: Dependencies, principal: Principal, file_id: UUID) -> RowMapping:
+    async with deps.database.read() as tx:
+        row = await repository.find(tx, principal.workspace_id, file_id)
+    if row is None:
+        raise TrainingFileNotFound(file_id)
+    return row

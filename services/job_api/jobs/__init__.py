@@ -1,0 +1,1 @@
+"""Training jobs: created, started, followed, ended."""

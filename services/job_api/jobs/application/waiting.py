@@ -1,0 +1,40 @@
+"""Jobs that wait for something that never comes: a start that got lost, a machine that never spoke."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+
+from chassis.database.engine import Database
+from contracts.job_status import JobStatus
+from services.job_api.jobs.application.history import apply_decision
+from services.job_api.jobs.domain.waiting import give_up
+from services.job_api.jobs.repository import waiting
+
+Limits = Mapping[JobStatus, timedelta]
+log = structlog.get_logger(__name__)
+
+
+async def fail_overdue(database: Database, limits: Limits, nothing_unheard: Callable[[], Awaitable[bool]]) -> int:
+    """Fail jobs that have been in a waiting status for longer than it may last. Returns how many.
+
+    Silence counts only while we have taken all that was said: after an outage of the broker, what moved the jobs in
+    the meantime comes first.
+    """
+    async with database.read() as tx:
+        due = await waiting.overdue(tx, limits)
+    if not due or not await nothing_unheard():
+        return 0
+    return sum([await _fail(database, limits, workspace_id, job_id) for workspace_id, job_id in due])
+
+
+async def _fail(database: Database, limits: Limits, workspace_id: UUID, job_id: UUID) -> bool:
+    async with database.transaction() as tx:
+        found = await waiting.lock_overdue(tx, workspace_id, job_id, limits)
+        if found is None:  # it moved on, or another replica is at it
+            return False
+        job, now = found
+        await apply_decision(tx, job, give_up(job, limits[job.state.status], now))
+    log.warning("job_given_up", job_id=str(job_id), status=job.state.status.value)
+    return True

@@ -1,0 +1,1 @@
+"""Rules about jobs: facts and time in, decisions out."""

@@ -1,0 +1,47 @@
+"""What a job that waited too long is told."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from contracts.error_taxonomy import TrainingErrorType
+from contracts.job_projection import StatusReason
+from contracts.job_status import JobStatus
+from services.job_api.jobs.domain.job import Decision, Job, announce
+
+_STAGES = (JobStatus.PREPROCESSING, JobStatus.MODEL_LOADING, JobStatus.FINALIZATION)
+_OPERATOR = "If it happens again, whoever runs the server looks at the dead letters (brightrun dlq list)."
+
+
+def give_up(job: Job, limit: timedelta, at: datetime) -> Decision:
+    """The job failed because nothing came for `limit`; its money and its machine are let go."""
+    reason, error_type = _reason(job.state.status, _in_words(limit))
+    state = replace(
+        job.state, status=JobStatus.FAILED, reason=reason, error_type=error_type, completed_at=at, eta_s=None)
+    return Decision(state, announce(job, state, at))
+
+
+def _reason(status: JobStatus, waited: str) -> tuple[StatusReason, TrainingErrorType]:
+    if status is JobStatus.QUEUED:
+        return StatusReason(
+            "no_machine_requested", f"The start was accepted, and for {waited} nobody asked for a machine.",
+            f"Retry the job. {_OPERATOR}"), TrainingErrorType.PROVISIONING
+    if status is JobStatus.PROVISIONING:
+        return StatusReason(
+            "no_machine", f"No machine came up within {waited}.",
+            "Retry later, or choose on_demand capacity or another GPU."), TrainingErrorType.PROVISIONING
+    if status is JobStatus.RECOVERING:
+        return StatusReason(
+            "not_resumed", f"The machine was lost, and within {waited} no other one took over.",
+            f"Retry the job: it starts anew. {_OPERATOR}"), TrainingErrorType.PROVISIONING
+    assert status in _STAGES
+    return StatusReason(
+        "stage_stalled", f"The stage {status.value} lasted longer than {waited}; the trainer has not said why.",
+        "Read the trainer's output (GET /api/training/jobs/{id}/logs), then retry the job."), TrainingErrorType.UNKNOWN
+
+
+def _in_words(limit: timedelta) -> str:
+    minutes = round(limit.total_seconds() / 60)
+    if minutes < 120:
+        return f"{minutes} minutes"
+    hours = minutes / 60
+    return f"{hours:.0f} hours" if hours == int(hours) else f"{hours:.1f} hours"

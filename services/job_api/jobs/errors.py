@@ -1,0 +1,81 @@
+"""What is refused about jobs."""
+
+from typing import Any, Literal
+from uuid import UUID
+
+from contracts.job_status import JobAction, JobStatus, allowed_actions
+from contracts.rpc.costs import ReserveReply
+from services.job_api.errors import DomainError
+
+
+class JobNotFound(DomainError):
+    """Unknown, or of another workspace."""
+
+    def __init__(self, job_id: UUID) -> None:
+        super().__init__(f"no job {job_id}")
+        self.job_id = job_id
+
+
+class MoveRefused(DomainError):
+    """The job's status does not allow this action."""
+
+    def __init__(self, job_id: UUID, action: JobAction, status: JobStatus) -> None:
+        super().__init__(f"a {status.value} job does not allow {action.value}")
+        self.job_id, self.action, self.status = job_id, action, status
+        self.allowed = allowed_actions(status)
+
+
+class UnknownTrainingFile(DomainError):
+    """A new job names a file that its workspace does not have."""
+
+    def __init__(self, file_id: UUID) -> None:
+        super().__init__(f"no training file {file_id}")
+        self.file_id = file_id
+
+
+class TrainingFileBlocked(DomainError):
+    """The file has errors; nothing can be trained on it."""
+
+    def __init__(self, name: str, errors: int) -> None:
+        super().__init__(f"{name}: {errors} errors")
+        self.name, self.errors = name, errors
+
+
+class InvalidValues(DomainError):
+    """Values inside a request at `place` that do not fit together; `errors` is pydantic's list."""
+
+    def __init__(self, errors: list[Any], *place: str) -> None:
+        super().__init__(f"{'.'.join(place)}: {len(errors)} errors")
+        self.errors, self.place = errors, place
+
+
+class StartInProgress(DomainError):
+    """Somebody else is starting the job just now."""
+
+    def __init__(self, job_id: UUID) -> None:
+        super().__init__(f"job {job_id} is being started")
+        self.job_id = job_id
+
+
+class StartOvertaken(DomainError):
+    """This start took so long that it was given up."""
+
+    def __init__(self, job_id: UUID) -> None:
+        super().__init__(f"the start of job {job_id} was given up")
+        self.job_id = job_id
+
+
+class TooManyStreams(DomainError):
+    """As many event streams are open as there may be for one caller, one workspace or this server."""
+
+    def __init__(self, whose: Literal["caller", "workspace", "server"], limit: int) -> None:
+        super().__init__(f"{limit} event streams for each {whose}")
+        self.whose, self.limit = whose, limit
+
+
+class BudgetExceeded(DomainError):
+    """The budget said no."""
+
+    def __init__(self, job_id: UUID, reply: ReserveReply) -> None:
+        super().__init__(f"the budget does not allow job {job_id}")
+        self.job_id, self.reply = job_id, reply

@@ -1,0 +1,70 @@
+"""Jobs and their events as the API shows them. `schemas` documents the same shapes."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.engine import RowMapping
+
+from contracts.job_status import JobStatus, allowed_actions
+from services.job_api.amounts import dollars
+from services.job_api.base_models import shown_base_model, with_shown_base_models
+from services.job_api.jobs.domain.configuration import differences_from_preset
+
+Row = RowMapping | Mapping[str, Any]
+
+_PLAIN = (
+    "id", "workspace_id", "training_file_id", "training_file_name", "name", "description", "notes", "tags", "preset",
+    "gpu_type", "gpu_pricing_tier", "status", "status_reason", "current_stage",
+    "attempt", "progress_percentage", "queued_at", "started_at", "completed_at", "current_epoch", "current_step",
+    "total_steps", "latest_loss", "latest_validation_loss", "latest_learning_rate", "latest_perplexity",
+    "last_checkpoint_step", "error_type", "error_message", "retry_count", "checkpoint_recovery_count", "provider",
+    "runpod_job_id", "runpod_instance_id", "validation", "retry_of", "adjustments", "created_by", "created_at",
+    "updated_at",
+)
+
+
+def location(job_id: UUID | str) -> str:
+    return f"/api/training/jobs/{job_id}"
+
+
+def job(row: Row) -> dict[str, Any]:
+    status = JobStatus(row["status"])
+    ended = row["completed_at"] is not None and row["started_at"] is not None
+    return {"object": "training_job"} | {name: row[name] for name in _PLAIN} | {
+        "base_model": shown_base_model(row["base_model"]),
+        "configuration": with_shown_base_models(row["configuration"]),
+        "differences_from_preset": differences_from_preset(row["preset"], row["configuration"]["hyperparameters"]),
+        "allowed_actions": allowed_actions(status),
+        "cost_estimate": dollars(row["cost_estimate_micro_usd"]),
+        "cost_estimate_micro_usd": row["cost_estimate_micro_usd"],
+        "estimate": row["estimate"],
+        "actual_cost": dollars(row["actual_cost_micro_usd"]),
+        "actual_cost_micro_usd": row["actual_cost_micro_usd"],
+        "cost_is_final": row["cost_final"],
+        "estimated_duration_minutes": _minutes(row["estimated_duration_s"]),
+        "estimated_duration_seconds": row["estimated_duration_s"],
+        "actual_duration_minutes": _minutes(row["duration_s"]) if ended else None,
+        "duration_seconds": row["duration_s"],
+        "estimated_time_remaining_minutes": _minutes(row["eta_s"]),
+        "estimated_time_remaining_seconds": row["eta_s"],
+        "last_event_seq": row["event_seq"],
+    }
+
+
+def event(row: Row) -> dict[str, Any]:
+    return {
+        "object": "training_job.event", "id": row["event_id"], "seq": row["seq"], "job_id": row["job_id"],
+        "type": row["type"], "level": row["level"], "message": row["message"], "attempt": row["attempt"],
+        "source": row["source"], "payload": with_shown_base_models(row["payload"]), "occurred_at": row["occurred_at"],
+        "received_at": row["received_at"],
+    }
+
+
+def snapshot(row: Row) -> dict[str, Any]:
+    """An event that is in no log: it has no number."""
+    return event({**row, "seq": None})
+
+
+def _minutes(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds / 60)

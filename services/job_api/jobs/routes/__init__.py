@@ -1,0 +1,1 @@
+"""HTTP of jobs: translate, call the use case, translate back."""

@@ -1,0 +1,46 @@
+"""What can be done with a job: start, cancel, retry."""
+
+from uuid import UUID
+
+from fastapi import APIRouter
+
+from services.job_api.dependencies import WithDependencies
+from services.job_api.edge.auth import Engineer, caller
+from services.job_api.edge.idempotency import WithRecord
+from services.job_api.edge.responses import JsonResponse
+from services.job_api.jobs import presenter
+from services.job_api.jobs.application import cancel_job as ending
+from services.job_api.jobs.application import retry_job as retrying
+from services.job_api.jobs.application import start_job as starting
+from services.job_api.jobs.routes.translate import retry_of
+from services.job_api.jobs.schemas.jobs import CancelJob, JobView, RetryJob
+
+router = APIRouter(prefix="/jobs/{job_id}", tags=["jobs"])
+
+
+@router.post("/start", response_model=JobView, responses={402: {"description": "The budget does not allow this run"}})
+async def start_job(job_id: UUID, principal: Engineer, deps: WithDependencies, record: WithRecord) -> JsonResponse:
+    """Reserve the cost and queue the job. A job starts once."""
+    return await starting.start_job(deps.jobs, caller(principal), job_id, record.answering(presenter.job))
+
+
+@router.post("/cancel", response_model=JobView)
+async def cancel_job(
+    job_id: UUID, principal: Engineer, deps: WithDependencies, record: WithRecord, body: CancelJob | None = None
+) -> JsonResponse:
+    """End the job now; its machine is stopped."""
+    reason = body.reason if body else ""
+    async with deps.database.transaction() as tx:
+        row = await ending.cancel_job(tx, caller(principal), job_id, reason, deps.clock.now())
+        return await record.answer(tx, presenter.job(row))
+
+
+@router.post("/retry", status_code=201, response_model=JobView,
+             responses={402: {"description": "The budget does not allow this run"}})
+async def retry_job(
+    job_id: UUID, principal: Engineer, deps: WithDependencies, record: WithRecord, body: RetryJob | None = None
+) -> JsonResponse:
+    """A new job with the same file and configuration, and the change that answers the error (`adjustments`)."""
+    wanted, finish = body or RetryJob(), record.answering(presenter.job, 201, presenter.location)
+    return await retrying.retry_job(
+        deps.jobs, caller(principal), job_id, retry_of(wanted), finish, start=wanted.start)

@@ -1,0 +1,80 @@
+"""What other services know about a job: its metrics, its machines and their output."""
+
+import asyncio
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from contracts.rpc import metrics, pods, validation
+from services.job_api.dependencies import Dependencies, WithDependencies
+from services.job_api.edge.auth import Reader
+from services.job_api.edge.responses import JsonResponse, page
+from services.job_api.jobs.errors import JobNotFound
+from services.job_api.jobs.repository import jobs
+from services.job_api.jobs.schemas.history import (
+    EvaluationListQuery,
+    EvaluationOfJob,
+    LogQuery,
+    LogView,
+    MetricsQuery,
+    MetricsView,
+    PodList,
+)
+
+router = APIRouter(prefix="/jobs/{job_id}", tags=["history"])
+
+
+@router.get("/metrics", response_model=MetricsView)
+async def read_metrics(
+    job_id: UUID, query: Annotated[MetricsQuery, Query()], principal: Reader, deps: WithDependencies
+) -> JsonResponse:
+    """Series thinned to `max_points` (minima and maxima survive), and the newest value of every metric."""
+    await _must_exist(deps, principal.workspace_id, job_id)
+    about = {"job_id": job_id, "workspace_id": principal.workspace_id}
+    series, latest = await asyncio.gather(
+        deps.rpc.request(metrics.RANGE, metrics.RangeQuery(
+            **about, metrics=tuple(query.metrics), from_step=query.from_step, to_step=query.to_step,
+            max_points=query.max_points)),
+        deps.rpc.request(metrics.LATEST, metrics.LatestQuery(**about)),
+    )
+    return JsonResponse({"object": "training_job.metrics", "job_id": job_id, "latest": latest.model_dump(
+        mode="json")["metrics"], **series.model_dump(mode="json")})
+
+
+@router.get("/evaluation", response_model=EvaluationOfJob)
+async def read_evaluation(
+    job_id: UUID, query: Annotated[EvaluationListQuery, Query()], principal: Reader, deps: WithDependencies
+) -> JsonResponse:
+    """The verdict and the held-out conversations behind it, those that got worse first."""
+    await _must_exist(deps, principal.workspace_id, job_id)
+    found = await deps.rpc.request(validation.EVALUATION, validation.EvaluationQuery(
+        job_id=job_id, workspace_id=principal.workspace_id, **query.model_dump()))
+    return JsonResponse({"object": "training_job.evaluation", "job_id": job_id,
+                         **found.model_dump(mode="json", exclude={"found"})})
+
+
+@router.get("/pods", response_model=PodList)
+async def list_pods(job_id: UUID, principal: Reader, deps: WithDependencies) -> JsonResponse:
+    """The machines of all attempts."""
+    await _must_exist(deps, principal.workspace_id, job_id)
+    reply = await deps.rpc.request(
+        pods.JOB_PODS, pods.JobPodsQuery(job_id=job_id, workspace_id=principal.workspace_id))
+    return JsonResponse(page([pod.model_dump(mode="json") for pod in reply.pods], None))
+
+
+@router.get("/logs", response_model=LogView)
+async def read_log(
+    job_id: UUID, query: Annotated[LogQuery, Query()], principal: Reader, deps: WithDependencies
+) -> JsonResponse:
+    """The trainer's own output; read on from `next_offset`."""
+    await _must_exist(deps, principal.workspace_id, job_id)
+    found = await deps.rpc.request(pods.POD_LOG, pods.LogQuery(
+        job_id=job_id, workspace_id=principal.workspace_id, **query.model_dump()))
+    return JsonResponse({"object": "training_job.log", "job_id": job_id, **found.model_dump(mode="json")})
+
+
+async def _must_exist(deps: Dependencies, workspace_id: UUID, job_id: UUID) -> None:
+    async with deps.database.read() as tx:
+        if await jobs.find(tx, workspace_id, job_id) is None:
+            raise JobNotFound(job_id)

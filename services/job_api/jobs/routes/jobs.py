@@ -1,0 +1,65 @@
+"""Jobs as a resource: create, list, read, edit, delete. The list and the single job are read most of all."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from services.job_api.dependencies import WithDependencies
+from services.job_api.edge.auth import Engineer, Reader, caller
+from services.job_api.edge.idempotency import WithRecord
+from services.job_api.edge.responses import JsonResponse, page
+from services.job_api.jobs import presenter
+from services.job_api.jobs.application import create_job as creation
+from services.job_api.jobs.application import delete_job as deletion
+from services.job_api.jobs.application import edit_job as editing
+from services.job_api.jobs.errors import JobNotFound
+from services.job_api.jobs.repository import job_list, jobs
+from services.job_api.jobs.routes.translate import job_filter, new_job
+from services.job_api.jobs.schemas.jobs import CreateJob, Deleted, EditJob, JobList, JobListQuery, JobView
+
+router = APIRouter(prefix="/jobs", tags=["jobs"])
+
+
+@router.post("", status_code=201, response_model=JobView)
+async def create_job(
+    body: CreateJob, principal: Engineer, deps: WithDependencies, record: WithRecord
+) -> JsonResponse:
+    """Create a job from a training file and a preset; with `start` it is queued at once."""
+    finish = record.answering(presenter.job, 201, presenter.location)
+    return await creation.create_job(deps.jobs, caller(principal), new_job(body), finish, start=body.start)
+
+
+@router.get("", response_model=JobList)
+async def list_jobs(query: Annotated[JobListQuery, Query()], principal: Reader, deps: WithDependencies) -> JsonResponse:
+    """The workspace's jobs, a page at a time."""
+    async with deps.database.read() as tx:
+        found = await job_list.page(tx, principal.workspace_id, job_filter(query), sort=query.sort,
+                                    descending=query.order == "desc", limit=query.limit, after=query.after)
+    return JsonResponse(page([presenter.job(row) for row in found.rows], found.next_cursor))
+
+
+@router.get("/{job_id}", response_model=JobView)
+async def read_job(job_id: UUID, principal: Reader, deps: WithDependencies) -> JsonResponse:
+    """One job as it is now, with what may be done with it."""
+    async with deps.database.read() as tx:
+        row = await jobs.view(tx, principal.workspace_id, job_id)
+    if row is None:
+        raise JobNotFound(job_id)
+    return JsonResponse(presenter.job(row))
+
+
+@router.patch("/{job_id}", response_model=JobView)
+async def edit_job(job_id: UUID, body: EditJob, principal: Engineer, deps: WithDependencies) -> JsonResponse:
+    """Change name, description, notes or tags, whatever the job's status."""
+    async with deps.database.transaction() as tx:
+        row = await editing.edit_job(tx, caller(principal), job_id, body.model_dump(exclude_none=True))
+    return JsonResponse(presenter.job(row))
+
+
+@router.delete("/{job_id}", response_model=Deleted)
+async def delete_job(job_id: UUID, principal: Engineer, deps: WithDependencies) -> JsonResponse:
+    """Delete a job that was never started."""
+    async with deps.database.transaction() as tx:
+        await deletion.delete_job(tx, caller(principal), job_id)
+    return JsonResponse({"object": "training_job", "id": job_id, "deleted": True})

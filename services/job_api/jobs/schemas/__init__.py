@@ -1,0 +1,1 @@
+"""What is asked about jobs and what is shown of them."""

@@ -1,0 +1,180 @@
+"""Jobs: what is asked and what is shown."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field
+
+from contracts.gpus import GpuType, PricingTier
+from contracts.hyperparameters import HyperparameterOverrides
+from contracts.job_status import JobAction, JobStatus
+from contracts.presets import ConfigurationDifference
+from services.job_api.edge.fields import (
+    VALIDATION,
+    CommaSeparated,
+    Description,
+    GivenName,
+    Name,
+    Notes,
+    PlainText,
+    PresetName,
+    Request,
+    Tag,
+    Tags,
+    View,
+)
+
+Money = Annotated[float, Field(ge=0, le=1e9)]
+
+
+class CreateJob(Request):
+    training_file_id: UUID
+    preset: PresetName = "balanced"
+    hyperparameters: HyperparameterOverrides = Field(
+        default_factory=HyperparameterOverrides, description="Single values that replace those of the preset.")
+    name: Name = Field(default="", description="Made from file, preset and time when empty.")
+    description: Description = ""
+    notes: Notes = ""
+    tags: Tags = Field(default_factory=list)
+    gpu_type: GpuType | None = Field(default=None, description="The installation's own default when absent.")
+    gpu_pricing_tier: PricingTier = PricingTier.SPOT
+    max_duration_s: int = Field(default=24 * 3600, ge=60, le=24 * 3600)
+    start: bool = Field(default=False, description="Start at once. When the budget refuses, nothing is created.")
+
+
+class EditJob(Request):
+    """Only what is given changes."""
+
+    name: GivenName | None = None
+    description: Description | None = None
+    notes: Notes | None = None
+    tags: Tags | None = None
+
+
+class CancelJob(Request):
+    reason: Annotated[PlainText, Field(max_length=500)] = ""
+
+
+class RetryJob(Request):
+    name: Name = ""
+    notes: Notes | None = None
+    hyperparameters: HyperparameterOverrides = Field(default_factory=HyperparameterOverrides)
+    apply_adjustments: bool = Field(
+        default=True, description="Change what answers the error, for example a smaller batch after out of memory.")
+    gpu_pricing_tier: PricingTier | None = None
+    start: bool = False
+
+
+class JobListQuery(Request):
+    status: Annotated[list[JobStatus], CommaSeparated] = Field(default_factory=list)
+    preset: Annotated[list[PresetName], CommaSeparated] = Field(default_factory=list)
+    tier: Annotated[list[PricingTier], CommaSeparated] = Field(default_factory=list)
+    creator: Annotated[list[PlainText], CommaSeparated] = Field(default_factory=list)
+    tag: Annotated[list[Tag], CommaSeparated] = Field(default_factory=list, description="All of them.")
+    training_file_id: UUID | None = None
+    created_after: AwareDatetime | None = None
+    created_before: AwareDatetime | None = None
+    min_cost: Money | None = Field(default=None, description="US dollars")
+    max_cost: Money | None = Field(default=None, description="US dollars")
+    q: Annotated[PlainText, Field(max_length=200)] = Field(default="", description="In name, notes and tags.")
+    sort: Literal["created_at", "cost", "duration", "name", "status"] = "created_at"
+    order: Literal["asc", "desc"] = "desc"
+    limit: int = Field(default=20, ge=1, le=100)
+    after: Annotated[PlainText, Field(max_length=2_000)] | None = Field(
+        default=None, description="next_cursor of the page before.")
+
+
+class StatusReasonView(View):
+    code: str
+    message: str
+    suggested_fix: str
+
+
+class AdjustmentView(View):
+    field: str
+    from_: Any = Field(alias="from")
+    to: Any
+
+
+class ConfigurationView(View):
+    preset: str
+    hyperparameters: dict[str, Any]
+    base_model: str
+    gpu_type: GpuType
+    gpu_pricing_tier: PricingTier
+    max_duration_s: int
+
+
+class JobView(View):
+    object: Literal["training_job"]
+    id: UUID
+    workspace_id: UUID
+    training_file_id: UUID
+    training_file_name: str
+    name: str
+    description: str
+    notes: str
+    tags: list[str]
+    preset: str
+    configuration: ConfigurationView
+    differences_from_preset: list[ConfigurationDifference]
+    base_model: str
+    gpu_type: GpuType
+    gpu_pricing_tier: PricingTier
+    status: JobStatus
+    status_reason: StatusReasonView | None
+    allowed_actions: list[JobAction]
+    current_stage: JobStatus | None
+    attempt: int
+    progress_percentage: float
+    queued_at: datetime | None
+    started_at: datetime | None
+    completed_at: datetime | None
+    current_epoch: float | None
+    current_step: int | None
+    total_steps: int | None
+    latest_loss: float | None
+    latest_validation_loss: float | None
+    latest_learning_rate: float | None
+    latest_perplexity: float | None
+    last_checkpoint_step: int | None
+    cost_estimate: float | None = Field(description="US dollars")
+    cost_estimate_micro_usd: int | None
+    estimate: dict[str, Any] | None
+    actual_cost: float = Field(description="US dollars, current while the job runs")
+    actual_cost_micro_usd: int
+    cost_is_final: bool
+    estimated_duration_minutes: int | None
+    estimated_duration_seconds: float | None
+    actual_duration_minutes: int | None
+    duration_seconds: int
+    estimated_time_remaining_minutes: int | None
+    estimated_time_remaining_seconds: float | None
+    error_type: str | None
+    error_message: str | None
+    retry_count: int
+    checkpoint_recovery_count: int
+    provider: str | None
+    runpod_job_id: str | None = Field(description="Name of the newest attempt's machine, whatever the provider")
+    runpod_instance_id: str | None = Field(description="The provider's id of that machine")
+    validation: dict[str, Any] | None = Field(description=VALIDATION)
+    retry_of: UUID | None
+    adjustments: list[AdjustmentView]
+    last_event_seq: int
+    created_by: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class JobList(View):
+    object: Literal["list"]
+    data: list[JobView]
+    has_more: bool
+    next_cursor: str | None
+
+
+class Deleted(View):
+    object: Literal["training_job"]
+    id: UUID
+    deleted: Literal[True]

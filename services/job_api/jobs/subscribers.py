@@ -1,0 +1,49 @@
+"""What job_api subscribes to: every event about a job becomes part of its history and moves the job."""
+
+from typing import Any
+
+from chassis.messaging.events import EventRouter, Tx, about
+from chassis.messaging.retry import Permanent
+from contracts import events as said
+from contracts.envelope import Event
+from contracts.streams import consumer
+from services.job_api.artifacts.application.record import record_delivery, record_validation
+from services.job_api.artifacts.domain import has_adapter
+from services.job_api.jobs.application.record_event import record_event
+
+events = EventRouter()
+pods = events.durable(consumer("job_api_pods"))
+training = events.durable(consumer("job_api_training"))
+money = events.durable(consumer("job_api_costs"))
+verdicts = events.durable(consumer("job_api_validation"))
+
+
+@pods(filter=about(said.PodRequested, said.PodRunning, said.PodInterrupted, said.PodFailed, said.PodTerminated))
+async def on_pod_event(event: Event[Any], tx: Tx) -> None:
+    await record_event(tx, event)
+
+
+@training(filter=about(
+    said.TrainingStarted, said.TrainingStageChanged, said.TrainingResumed, said.TrainingProgressed,
+    said.TrainingWarning, said.TrainingFailed, said.CheckpointSaved, said.EvaluationGenerated))
+async def on_training_event(event: Event[Any], tx: Tx) -> None:
+    await record_event(tx, event)
+
+
+@training(filter=about(said.TrainingCompleted))
+async def on_training_completed(event: Event[Any], tx: Tx) -> None:
+    if not has_adapter(event.data):
+        raise Permanent("a run without an adapter is not completed")
+    if await record_event(tx, event):
+        await record_delivery(tx, event.data)
+
+
+@money(filter=about(said.CostUpdated, said.CostOverrun))
+async def on_cost_event(event: Event[Any], tx: Tx) -> None:
+    await record_event(tx, event)
+
+
+@verdicts(filter=about(said.ValidationUpdated))
+async def on_validation_updated(event: Event[Any], tx: Tx) -> None:
+    await record_event(tx, event)
+    await record_validation(tx, event.data)

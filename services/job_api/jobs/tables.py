@@ -1,0 +1,146 @@
+"""Jobs and what happened to them."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import UUID
+
+from services.job_api.columns import count, identifier, json, metadata, moment, texts, workspace
+
+training_jobs = Table(
+    "training_jobs", metadata,
+    identifier(),
+    workspace(),
+    Column("training_file_id", UUID(as_uuid=True), ForeignKey("training_files.id"), nullable=False),
+    # what the user chose
+    Column("name", Text, nullable=False),
+    Column("description", Text, nullable=False, server_default=""),
+    Column("notes", Text, nullable=False, server_default=""),
+    texts("tags"),
+    # lower-cased name, notes and tags: what `q` searches
+    Column("search_text", Text, nullable=False, server_default=""),
+    json("configuration", default="{}"),
+    Column("preset", Text, nullable=False),
+    Column("base_model", Text, nullable=False),
+    Column("gpu_type", Text, nullable=False),
+    Column("gpu_pricing_tier", Text, nullable=False),
+    Column("max_duration_s", Integer, nullable=False, server_default=text("86400")),
+    # what events have made of it (contracts.job_projection)
+    Column("status", Text, nullable=False, server_default="pending"),
+    moment("status_since", now=True),  # kept by a trigger
+    json("status_reason"),
+    Column("current_stage", Text),
+    count("attempt"),
+    count("interrupted_attempt"),
+    Column("progress_percentage", Double, nullable=False, server_default=text("0")),
+    moment("queued_at"),
+    moment("started_at"),
+    moment("completed_at"),
+    Column("current_epoch", Double),
+    Column("current_step", Integer),
+    Column("total_steps", Integer),
+    Column("latest_loss", Double),
+    Column("latest_validation_loss", Double),
+    Column("latest_learning_rate", Double),
+    Column("latest_perplexity", Double),
+    Column("eta_s", Double),
+    Column("last_checkpoint_step", Integer),
+    Column("error_type", Text),
+    Column("error_message", Text),
+    count("retry_count"),
+    count("checkpoint_recovery_count"),
+    count("duration_s", BigInteger),
+    # money and time foretold
+    Column("reservation_id", UUID(as_uuid=True)),
+    Column("cost_estimate_micro_usd", BigInteger),
+    count("actual_cost_micro_usd", BigInteger),
+    Column("cost_final", Boolean, nullable=False, server_default=text("false")),
+    json("estimate"),
+    Column("estimated_duration_s", Double),
+    # the machine of the newest attempt, whatever the provider
+    Column("provider", Text),
+    Column("runpod_job_id", Text),
+    Column("runpod_instance_id", Text),
+    json("validation"),
+    Column("retry_of", UUID(as_uuid=True), ForeignKey("training_jobs.id", ondelete="SET NULL")),
+    json("adjustments", default="[]"),
+    count("event_seq", BigInteger),
+    Column("created_by", Text, nullable=False),
+    moment("created_at", now=True),
+    moment("updated_at", now=True),
+    Index("training_jobs_by_created_at", "workspace_id", "created_at", "id"),
+    Index("training_jobs_by_status", "workspace_id", "status", "id"),
+    Index("training_jobs_by_status_and_time", "workspace_id", "status", "created_at", "id"),
+    Index("training_jobs_by_cost", "workspace_id", "actual_cost_micro_usd", "id"),
+    Index("training_jobs_by_duration", "workspace_id", "duration_s", "id"),
+    Index("training_jobs_by_name", "workspace_id", "name", "id"),
+    Index("training_jobs_waiting", "status", "status_since", postgresql_where=text(
+        "status IN ('queued', 'provisioning', 'preprocessing', 'model_loading', 'finalization', 'recovering')")),
+    Index("training_jobs_by_tag", "tags", postgresql_using="gin"),
+    Index("training_jobs_by_file", "training_file_id"),
+    Index("training_jobs_by_retry", "retry_of"),
+)
+
+# Append-only. `seq` counts a job's events from 1 without gaps; it is given while the job's row is locked, so a
+# reader that has seen n has seen everything up to n.
+job_events = Table(
+    "job_events", metadata,
+    Column("job_id", UUID(as_uuid=True), ForeignKey("training_jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("workspace_id", UUID(as_uuid=True), nullable=False),
+    Column("event_id", UUID(as_uuid=True), nullable=False, unique=True),
+    Column("type", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("level", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("attempt", Integer),
+    json("payload", default="{}"),
+    Column("occurred_at", DateTime(timezone=True), nullable=False),
+    moment("received_at", now=True),
+    PrimaryKeyConstraint("job_id", "seq"),
+    Index("job_events_by_type", "job_id", "type", "seq"),
+)
+
+# The newest snapshot of each kind (progress, cost): what live streams show between two entries of the log, and the
+# last progress of a run until it is logged.
+job_snapshots = Table(
+    "job_snapshots", metadata,
+    Column("job_id", UUID(as_uuid=True), ForeignKey("training_jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("type", Text, nullable=False),
+    Column("event_id", UUID(as_uuid=True), nullable=False),
+    Column("source", Text, nullable=False),
+    Column("level", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("attempt", Integer),
+    json("payload", default="{}"),
+    Column("occurred_at", DateTime(timezone=True), nullable=False),
+    moment("received_at", now=True),
+    Column("logged", Boolean, nullable=False),
+    PrimaryKeyConstraint("job_id", "type"),
+)
+
+# One row for each try to start a job, written before its money is asked for and removed with the transaction that
+# queues the job. What is left is released (jobs.application.reservations): `releasing_at` says that no job may be
+# queued with it any more. `reservation_id` is null for tries of an older release, which had no names.
+start_intents = Table(
+    "start_intents", metadata,
+    identifier(),
+    Column("job_id", UUID(as_uuid=True), nullable=False),
+    Column("workspace_id", UUID(as_uuid=True), nullable=False),
+    Column("reservation_id", UUID(as_uuid=True), unique=True),
+    moment("asked_at", now=True),
+    moment("releasing_at"),
+    Index("start_intents_open", "job_id", unique=True, postgresql_where=text("releasing_at IS NULL")),
+    Index("start_intents_by_time", "asked_at"),
+)

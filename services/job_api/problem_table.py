@@ -1,0 +1,79 @@
+"""Every refusal of the domain and the problem document that tells it to a caller."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from starlette.responses import Response
+
+from chassis.problems import BadRequest, ProblemError
+from chassis.web.problems import problem_response
+from services.job_api.accounts import errors as accounts
+from services.job_api.accounts import problems as of_accounts
+from services.job_api.artifacts import errors as artifacts
+from services.job_api.artifacts import problems as of_artifacts
+from services.job_api.errors import DomainError
+from services.job_api.files import errors as files
+from services.job_api.files import problems as of_files
+from services.job_api.jobs import errors as jobs
+from services.job_api.jobs import problems as of_jobs
+from services.job_api.keyset import InvalidCursor
+from services.job_api.operations import errors as operations
+from services.job_api.operations import problems as of_operations
+from services.job_api.webhook import errors as webhook
+from services.job_api.webhook import problems as of_webhook
+
+
+def _invalid_cursor(error: InvalidCursor) -> BadRequest:
+    return BadRequest(f"The cursor cannot be used: {error}.", code="invalid_cursor", title="Invalid cursor",
+                      suggested_fix="Take next_cursor from a page of the same list and sort order, or start without.")
+
+
+PROBLEMS: Mapping[type[DomainError], Callable[[Any], ProblemError]] = {
+    InvalidCursor: _invalid_cursor,
+    jobs.JobNotFound: of_jobs.job_not_found,
+    jobs.MoveRefused: of_jobs.move_refused,
+    jobs.UnknownTrainingFile: of_jobs.unknown_file,
+    jobs.TrainingFileBlocked: of_jobs.file_blocked,
+    jobs.InvalidValues: of_jobs.invalid_values,
+    jobs.StartInProgress: of_jobs.start_in_progress,
+    jobs.StartOvertaken: of_jobs.start_overtaken,
+    jobs.TooManyStreams: of_jobs.too_many_streams,
+    jobs.BudgetExceeded: of_jobs.budget_exceeded,
+    files.TrainingFileNotFound: of_files.file_not_found,
+    files.TrainingFileInUse: of_files.file_in_use,
+    files.NothingToPreview: of_files.nothing_to_show,
+    files.UploadTooSlow: of_files.upload_too_slow,
+    artifacts.NoAdapter: of_artifacts.no_adapter,
+    artifacts.NoMetrics: of_artifacts.no_metrics,
+    artifacts.NoPyTorchWeights: of_artifacts.no_pytorch_weights,
+    artifacts.ArtifactDamaged: of_artifacts.artifact_damaged,
+    accounts.ApiKeyNotFound: of_accounts.api_key_not_found,
+    accounts.AlreadyExpired: of_accounts.already_expired,
+    accounts.KeyWithoutUser: of_accounts.key_without_user,
+    accounts.OperatorOnly: of_accounts.operator_only,
+    operations.DeadLetterNotFound: of_operations.dead_letter_not_found,
+    webhook.WebhookDisabled: of_webhook.webhook_disabled,
+    webhook.SignatureRefused: of_webhook.signature_refused,
+    webhook.NotJson: of_webhook.not_json,
+    webhook.NotUnderstood: of_webhook.not_understood,
+    webhook.WrongFields: of_webhook.wrong_fields,
+    webhook.NoAdapterDelivered: of_webhook.no_adapter_delivered,
+    webhook.EventTooLarge: of_webhook.event_too_large,
+    webhook.NoWebhookSecret: of_webhook.no_webhook_secret,
+    webhook.NoJobId: of_webhook.no_job_id,
+    webhook.JobUnknownToPods: of_webhook.job_unknown,
+}
+
+
+def problem_of(error: DomainError) -> ProblemError:
+    return PROBLEMS[type(error)](error)
+
+
+def install(app: FastAPI) -> None:
+    app.add_exception_handler(DomainError, _answer)
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    assert isinstance(error, DomainError)
+    return problem_response(problem_of(error), request.scope)

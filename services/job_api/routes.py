@@ -1,0 +1,36 @@
+"""Every route of /api/training, in the order in which they are documented."""
+
+from fastapi import APIRouter
+
+from services.job_api.accounts.routes import router as accounts
+from services.job_api.artifacts.routes import router as artifacts
+from services.job_api.costs.routes import router as costs
+from services.job_api.edge.bodies import LARGEST_WEBHOOK
+from services.job_api.files.routes import router as files
+from services.job_api.jobs.routes import actions, history, insight, jobs
+from services.job_api.operations.routes import dead_letters, status
+from services.job_api.webhook.routes import deliveries, secrets
+
+PREFIX = "/api/training"
+
+# Uploads are counted while they are written to disk (files.receive); all other bodies are small.
+BODY_LIMITS: dict[str, int | None] = {
+    f"{PREFIX}/files": None, f"{PREFIX}/files/validate": None, f"{PREFIX}/webhook": LARGEST_WEBHOOK,
+}
+# Callers that show no credentials: their bodies are signed.
+SIGNED = frozenset({f"{PREFIX}/webhook"})
+
+ROUTERS: tuple[APIRouter, ...] = (
+    jobs.router,
+    actions.router,
+    history.router,
+    insight.router,
+    costs,
+    accounts,
+    dead_letters.router,
+    status.router,
+    deliveries.router,
+    secrets.router,
+    files,
+    artifacts,
+)

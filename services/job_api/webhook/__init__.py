@@ -1,0 +1,1 @@
+"""The signed HTTPS fallback of pods that cannot reach the broker."""

@@ -1,0 +1,1 @@
+"""HTTP of the webhook: translate, call the use case, translate back."""

@@ -1,0 +1,26 @@
+"""The signed HTTPS fallback for pods that cannot reach the broker."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request
+
+from services.job_api.dependencies import WithDependencies
+from services.job_api.edge.responses import JsonResponse
+from services.job_api.webhook.application.receive import Delivery, SigningPolicy, receive
+from services.job_api.webhook.schemas import WebhookAccepted
+
+router = APIRouter(tags=["webhook"])
+
+
+@router.post("/webhook", status_code=202, response_model=WebhookAccepted, openapi_extra={"requestBody": {
+    "required": True, "content": {"application/json": {"schema": {"type": "object"}}}}})
+async def receive_webhook(
+    request: Request, deps: WithDependencies, x_brightrun_signature: Annotated[str, Header()] = ""
+) -> JsonResponse:
+    """An event of a pod, signed with `X-Brightrun-Signature: t=<unix seconds>,v1=<HMAC-SHA256 of "t.body">`."""
+    settings, delivery = deps.settings, Delivery(await request.body(), x_brightrun_signature)
+    policy = SigningPolicy(settings.webhook_secret.get_secret_value(), settings.webhook_tolerance_s)
+    async with deps.database.transaction() as tx:
+        taken = await receive(tx, delivery, policy, deps.clock.now())
+    answer = {"object": "webhook_delivery", "accepted": True, "duplicate": not taken, "event_ids": taken}
+    return JsonResponse(answer, 202)

@@ -1,0 +1,201 @@
+"""Who may do what: generated from the OpenAPI document, so that no route is forgotten."""
+
+import re
+import time
+from uuid import uuid4
+
+import jwt
+import pytest
+
+from services.job_api.bootstrap import bootstrap
+from tests.services.job_api.conftest import JWT_SECRET
+
+ISSUER = {"iss": "https://issuer.test", "aud": "authenticated"}
+OPEN = {("post", "/api/training/webhook")}  # signed instead
+
+
+def operations(api):
+    document = api.app.openapi()
+    return [(method, path, operation) for path, methods in document["paths"].items()
+            for method, operation in methods.items()]
+
+
+def example(schema, document):
+    """The smallest valid value of a request body."""
+    if "$ref" in schema:
+        return example(document["components"]["schemas"][schema["$ref"].rpartition("/")[2]], document)
+    if "anyOf" in schema:
+        return example(schema["anyOf"][0], document)
+    if "enum" in schema:
+        return schema["enum"][0]
+    if schema.get("type") == "object":
+        return {name: example(schema["properties"][name], document) for name in schema.get("required", [])}
+    plain = {"string": "x", "integer": 1, "number": 1, "boolean": False}
+    if schema.get("format") == "uuid":
+        return str(uuid4())
+    return [example(schema["items"], document)] if schema.get("type") == "array" else plain.get(schema.get("type"))
+
+
+async def call(client, method, path, operation, document, ids):
+    filled = re.sub(r"\{(\w+)\}", lambda match: ids[match[1]], path).removeprefix("/api/training")
+    content = operation.get("requestBody", {}).get("content", {})
+    arguments = {}
+    if "application/json" in content and operation["requestBody"].get("required"):
+        arguments["json"] = example(content["application/json"]["schema"], document)
+    return await client.request(method, filled, **arguments)
+
+
+@pytest.fixture
+async def owned(api):
+    """One of everything that has an id, by the parameter's name."""
+    job = await api.running_job()
+    keys = (await api.client.get("/api-keys")).json()["data"]
+    return {"job_id": job["id"], "key_id": keys[0]["id"], "sequence": "1", "file_id": job["training_file_id"]}
+
+
+def ids_for(path, owned):
+    names = re.findall(r"\{(\w+)\}", path)
+    return {name: owned.get(name, str(uuid4())) for name in names}
+
+
+async def test_every_route_by_id_answers_a_stranger_as_if_nothing_were_there(api, owned):
+    stranger, document = await api.member("admin", workspace_id=uuid4()), api.app.openapi()
+    checked = 0
+    for method, path, operation in operations(api):
+        if "{" in path:
+            response = await call(stranger, method, path, operation, document, ids_for(path, owned))
+            assert response.status_code == 404, (method, path, response.text)
+            assert response.json()["code"].endswith("_not_found"), (method, path)
+            checked += 1
+    assert checked >= 13
+    assert (await api.job(owned["job_id"]))["status"] == "queued"
+
+
+async def test_every_route_needs_credentials(api, owned):
+    document = api.app.openapi()
+    for token in ("", "nonsense", "br_" + "x" * 48):
+        async with api.as_key(token) as nobody:
+            for method, path, operation in operations(api):
+                if (method, path) not in OPEN:
+                    response = await call(nobody, method, path, operation, document, ids_for(path, owned))
+                    assert response.status_code == 401, (method, path, response.text)
+                    assert response.headers["www-authenticate"].startswith("Bearer")
+                    assert operation["security"], (method, path)
+
+
+# What a role may not do; everything else under /api/training is open to it.
+REFUSED = {
+    "engineer": {("put", "/budget"), ("put", "/rates"), ("post", "/api-keys"), ("get", "/api-keys"),
+                 ("get", "/dead-letters"), ("post", "/dead-letters/replay-all"),
+                 ("get", "/dead-letters/{sequence}"), ("post", "/dead-letters/{sequence}/replay"),
+                 ("delete", "/api-keys/{key_id}"), ("get", "/webhook/secret"), ("post", "/webhook/secret"),
+                 ("delete", "/webhook/secret")},
+}
+REFUSED["analyst"] = REFUSED["engineer"] | {
+    ("post", "/jobs"), ("patch", "/jobs/{job_id}"), ("delete", "/jobs/{job_id}"), ("post", "/jobs/{job_id}/start"),
+    ("post", "/jobs/{job_id}/cancel"), ("post", "/jobs/{job_id}/retry")}
+REFUSED["owner"] = REFUSED["analyst"] - {("put", "/budget")}
+
+
+@pytest.mark.parametrize("role", ["engineer", "analyst", "owner"])
+async def test_a_role_may_do_what_it_is_for(api, owned, role):
+    member, document = await api.member(role), api.app.openapi()
+    for method, path, operation in operations(api):
+        short = path.removeprefix("/api/training")
+        if (method, path) in OPEN or short.endswith("/stream") or not covered(short):
+            continue
+        response = await call(member, method, path, operation, document, ids_for(path, owned))
+        refused = response.status_code == 403
+        assert refused == ((method, short) in REFUSED[role]), (role, method, path, response.text)
+
+
+def covered(short):
+    """Files and artifacts have access tests of their own."""
+    return not short.startswith("/files") and not re.search(r"/(artifacts|download|files)(/|$)", short)
+
+
+def token(**claims):
+    body = ISSUER | {"sub": "auth0|ada", "exp": time.time() + 60} | claims
+    return jwt.encode(body, JWT_SECRET, algorithm="HS256")
+
+
+async def test_a_token_of_an_identity_provider_brings_its_workspace_along(api):
+    workspace = str(uuid4())
+    ada = api.as_key(token(app_metadata={"workspace_id": workspace, "roles": ["engineer"]}))
+    me = (await ada.get("/me")).json()
+    assert (me["workspace_id"], me["roles"], me["credential"]) == (workspace, ["engineer"], "jwt")
+    file_id = await api.add_file(workspace_id=workspace)
+    created = await ada.post("/jobs", json={"training_file_id": file_id})
+    assert (created.status_code, created.json()["created_by"]) == (201, "auth0|ada")
+    nowhere = api.as_key(token(app_metadata={"roles": ["admin"]}))
+    assert (await nowhere.get("/me")).json()["code"] == "workspace_missing"
+    expired = api.as_key(token(exp=time.time() - 60, app_metadata={"workspace_id": workspace}))
+    assert (await expired.get("/me")).status_code == 401
+
+
+async def test_api_keys_are_made_listed_and_revoked(api):
+    body = {"name": "CI", "roles": ["analyst"], "email": "CI@Example.com"}
+    response = await api.client.post("/api-keys", json=body)
+    key = response.json()
+    assert (response.status_code, key["email"], key["roles"]) == (201, "ci@example.com", ["analyst"])
+    robot = api.as_key(key["key"])
+    assert (await robot.get("/me")).json()["email"] == "ci@example.com"
+    listed = (await api.client.get("/api-keys")).json()["data"]
+    assert "key" not in listed[0]
+    assert listed[0]["id"] == key["id"]
+    revoked = await api.client.delete(f"/api-keys/{key['id']}")
+    assert revoked.json()["revoked_at"]
+    assert (await robot.get("/me")).status_code == 401
+    past = await api.client.post("/api-keys", json=body | {"expires_at": "2020-01-01T00:00:00Z"})
+    assert (past.status_code, past.json()["errors"][0]["field"]) == (422, "expires_at")
+
+
+async def test_the_secret_of_a_key_is_not_stored_for_a_replay(api):
+    headers = {"idempotency-key": str(uuid4())}
+    body = {"name": "once", "roles": ["analyst"]}
+    first = (await api.client.post("/api-keys", json=body, headers=headers)).json()
+    again = (await api.client.post("/api-keys", json=body, headers=headers)).json()
+    assert first["key"].startswith("br_")
+    assert again == first | {"key": None}
+
+
+async def test_budget_and_rates(api):
+    owner = await api.member("owner")
+    assert (await owner.put("/budget", json={"limit": 12.34})).json()["limit_micro_usd"] == 12_340_000
+    assert (await owner.get("/budget/monthly")).json()["limit"] == 12.34
+    assert (await owner.put("/budget", json={"limit": -1})).status_code == 422
+    rates = (await owner.get("/rates")).json()["data"]
+    assert (rates[0]["per_hour"], rates[0]["micro_usd_per_hour"]) == (0.1, 100_000)
+    rate = {"gpu_type": "local", "gpu_pricing_tier": "spot", "per_hour": 0.2}
+    assert (await api.client.put("/rates", json=rate)).json()["micro_usd_per_hour"] == 200_000
+    tenant = await api.member("admin", workspace_id=uuid4())
+    assert (await tenant.put("/rates", json=rate)).status_code == 403
+
+
+async def test_bootstrap_makes_things_once_and_replaces_what_was_lost(api, tmp_path):
+    path = tmp_path / "deep" / "credentials.json"
+    first = await bootstrap(api.database, path, "http://one")
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert set(first) == {"url", "workspace_id", "workspace_name", "user_id", "email", "api_key"}
+    assert await bootstrap(api.database, path, "http://one") == first
+    moved = await bootstrap(api.database, path, "http://two")
+    assert moved == first | {"url": "http://two"}
+    path.write_text("{broken")
+    replaced = await bootstrap(api.database, path, "http://two")
+    assert replaced["workspace_id"] == first["workspace_id"]
+    assert replaced["api_key"] != first["api_key"]
+    for key in (first["api_key"], replaced["api_key"]):
+        async with api.as_key(key) as client:
+            assert (await client.get("/me")).status_code == 200
+
+
+async def test_documents_and_operations_are_where_they_are_said_to_be(api):
+    async with api.as_key("") as client:
+        assert (await client.get("/docs")).status_code == 200
+        assert (await client.get("/openapi.json")).json()["info"]["title"] == "Bright Run training API"
+        ready = await client.get(f"{api.url}/health/ready")
+        assert ready.status_code == 200, ready.text
+        assert ready.json() == {"status": "ready", "service": "job_api"}
+        assert (await client.get(f"{api.url}/metrics")).status_code == 404
+        missing = await client.get("/nothing")
+        assert (missing.status_code, missing.headers["content-type"]) == (404, "application/problem+json")

@@ -1,0 +1,129 @@
+"""The job list: filters, every sort order page by page, cursors that survive tampering."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from uuid import UUID
+
+import pytest
+from sqlalchemy import insert, update
+
+from contracts.identifiers import uuid7
+from contracts.presets import PRESETS
+from services.job_api.jobs.schemas.jobs import JobList
+from services.job_api.tables import training_jobs
+
+T0 = datetime(2026, 11, 1, tzinfo=UTC)
+STATUSES = ("pending", "training", "completed", "failed")
+KEYS = {"created_at": "created_at", "cost": "actual_cost_micro_usd", "duration": "duration_seconds", "name": "name",
+        "status": "status"}
+
+
+async def fill(api, count):
+    """Jobs with many equal sort values, so that ties matter."""
+    file_id = UUID(await api.add_file())
+    rows = []
+    for number in range(count):
+        preset = ("conservative", "balanced", "aggressive")[number % 3]
+        name = f"Job {number % 7}"
+        rows.append({
+            "id": uuid7(), "workspace_id": api.workspace_id, "training_file_id": file_id, "name": name,
+            "search_text": name.lower(), "preset": preset, "base_model": "m", "gpu_type": "local",
+            "gpu_pricing_tier": "spot" if number % 2 else "on_demand", "status": STATUSES[number % 4],
+            "created_by": f"user-{number % 2}", "tags": ["even"] if number % 2 == 0 else ["odd", "rare"],
+            "actual_cost_micro_usd": number % 5 * 1_000_000, "duration_s": number % 4 * 60,
+            "created_at": T0 + timedelta(days=number // 4), "configuration": {
+                "hyperparameters": PRESETS[preset].hyperparameters.model_dump(mode="json"), "preset": preset,
+                "base_model": "m", "gpu_type": "local", "gpu_pricing_tier": "spot", "max_duration_s": 86400}})
+    async with api.database.transaction() as tx:
+        await tx.execute(insert(training_jobs), rows)
+
+
+async def walk(api, **params):
+    """All rows over all pages."""
+    rows, pages = [], 0
+    while True:
+        response = await api.client.get("/jobs", params=params)
+        assert response.status_code == 200, response.text
+        page = response.json()
+        JobList.model_validate(page)
+        rows, pages = rows + page["data"], pages + 1
+        if not page["has_more"]:
+            assert page["next_cursor"] is None
+            return rows, pages
+        params = {**params, "after": page["next_cursor"]}
+
+
+async def test_every_order_shows_every_job_once(api):
+    await fill(api, 45)
+    for sort, key in KEYS.items():
+        for order in ("asc", "desc"):
+            rows, pages = await walk(api, sort=sort, order=order, limit=10)
+            assert pages == 5
+            assert len({row["id"] for row in rows}) == 45
+            values = [(row[key], row["id"]) for row in rows]
+            assert values == sorted(values, reverse=order == "desc"), (sort, order)
+
+
+async def test_a_page_does_not_move_when_new_jobs_arrive(api):
+    await fill(api, 6)
+    first = (await api.client.get("/jobs", params={"limit": 3})).json()
+    await api.new_job()
+    second = (await api.client.get("/jobs", params={"limit": 3, "after": first["next_cursor"]})).json()
+    assert not {row["id"] for row in first["data"]} & {row["id"] for row in second["data"]}
+    assert len(second["data"]) == 3
+
+
+@pytest.fixture
+async def filled(api):
+    await fill(api, 40)
+    return api
+
+
+async def test_filters_narrow_the_list(filled):
+    async def count(**params):
+        rows, _ = await walk(filled, limit=100, **params)
+        return len(rows)
+
+    assert await count(status="training") == 10
+    assert await count(status="training,failed") == 20
+    assert await count(status=["training", "failed"]) == 20
+    assert await count(preset="balanced") == 13
+    assert await count(tier="spot") == 20
+    assert await count(creator="user-1") == 20
+    assert await count(tag="rare,odd") == 20
+    assert await count(tag="rare,even") == 0
+    assert await count(min_cost=3, max_cost=4) == 16
+    assert await count(min_cost=3.000001) == 8
+    assert await count(created_after="2026-11-03T00:00:00Z", created_before="2026-11-05T00:00:00Z") == 8
+    assert await count(q="JOB 3") == 6
+    assert await count(q="100%") == 0
+    assert await count(status="training", tier="spot", q="job") == 10
+
+
+async def test_a_cursor_that_was_tampered_with_is_refused(filled):
+    cursor = (await filled.client.get("/jobs", params={"limit": 5})).json()["next_cursor"]
+    for params in ({"after": "nonsense"}, {"after": cursor, "sort": "cost"}, {"after": cursor, "order": "asc"},
+                   {"after": cursor[:-3]}, {"after": "W10"}):
+        response = await filled.client.get("/jobs", params=params)
+        assert (response.status_code, response.json()["code"]) == (400, "invalid_cursor"), params
+
+
+@pytest.mark.parametrize("params", [
+    {"limit": 0}, {"limit": 101}, {"sort": "colour"}, {"status": "asleep"}, {"min_cost": -1}, {"unknown": 1},
+    {"created_after": "yesterday"}, {"created_after": "2026-11-03T00:00:00"}, {"q": "a\x00"}, {"q": "x" * 201}])
+async def test_a_wrong_parameter_is_named(api, params):
+    response = await api.client.get("/jobs", params=params)
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["field"].startswith(next(iter(params)))
+
+
+async def test_another_workspace_sees_nothing_of_it(filled):
+    stranger = await filled.member("admin", workspace_id=uuid7())
+    assert (await stranger.get("/jobs")).json()["data"] == []
+
+
+async def test_the_pages_of_the_default_order_come_from_an_index(filled):
+    async with filled.database.transaction() as tx:
+        await tx.execute(update(training_jobs).values(updated_at=T0))
+    rows, _ = await walk(filled, limit=7)
+    assert all(a["created_at"] >= b["created_at"] for a, b in pairwise(rows))
