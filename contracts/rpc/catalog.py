@@ -13,25 +13,27 @@ class RpcRow:
     callers: tuple[str, ...]
 
 
-RPCS: tuple[RpcRow, ...] = tuple(
-    RpcRow(rpc, ("job_api",))
-    for rpc in (
-        costs.ESTIMATE,
-        costs.RESERVE,
-        costs.RELEASE,
-        costs.JOB_COST,
-        costs.BUDGET,
-        costs.SET_BUDGET,
-        costs.RATES,
-        costs.SET_RATE,
-        metrics.LATEST,
-        metrics.RANGE,
-        metrics.EXPORT,
-        validation.EVALUATION,
-        pods.JOB_PODS,
-        pods.POD_LOG,
-    )
-) + (RpcRow(pods.MACHINES, ("cost_guard",)),)
+_OF_JOB_API: tuple[Rpc[Any, Any], ...] = (
+    costs.ESTIMATE,
+    costs.RESERVE,
+    costs.RELEASE,
+    costs.JOB_COST,
+    costs.BUDGET,
+    costs.SET_BUDGET,
+    costs.RATES,
+    costs.SET_RATE,
+    metrics.LATEST,
+    metrics.RANGE,
+    metrics.EXPORT,
+    validation.EVALUATION,
+    pods.JOB_PODS,
+    pods.POD_LOG,
+)
+
+RPCS: tuple[RpcRow, ...] = (
+    *(RpcRow(rpc, ("job_api",)) for rpc in _OF_JOB_API),
+    RpcRow(pods.MACHINES, ("cost_guard",)),
+)
 
 POD_RPCS: tuple[PodRpc[Any, Any], ...] = (
     pods.HEARTBEAT,

@@ -36,7 +36,8 @@ def main() -> None:
         return
     for program in (options.engine, "mmdebstrap"):
         if shutil.which(program) is None:
-            raise SystemExit(f"{program} is not installed: apt-get install podman netavark aardvark-dns iptables runc mmdebstrap")
+            raise SystemExit(f"{program} is not installed: "
+                             "apt-get install podman netavark aardvark-dns iptables runc mmdebstrap")
     Builder(options.engine).build_all()
 
 
