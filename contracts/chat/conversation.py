@@ -28,13 +28,15 @@ class Turn(BaseModel):
 class Conversation(BaseModel):
     """A system prompt and turns that alternate strictly: the user first, the assistant last.
 
-    `metadata` is kept for grouping in reports and for the hold-out (`persona`, `emotional_arc`,
-    `topic`, ...); nothing of it reaches the model.
+    `number` is its place in the file it came from, counted from 1, as the file's check names it; None where that is
+    not known. `metadata` is kept for grouping in reports and for the hold-out (`persona`, `emotional_arc`,
+    `topic`, ...). Neither reaches the model. Fields of a newer writer are ignored.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     key: str = Field(min_length=1)
+    number: int | None = Field(default=None, ge=1)
     system_prompt: str | None = None
     turns: tuple[Turn, ...] = Field(min_length=2)
     metadata: dict[str, str] = Field(default_factory=dict)

@@ -12,8 +12,9 @@ CANONICAL_MEDIA_TYPE = "application/jsonl"
 
 
 def canonical_line(conversation: Conversation) -> bytes:
-    """Sorted keys, no spaces, UTF-8, one line feed at the end."""
-    data = conversation.model_dump(mode="json")
+    """Sorted keys, no spaces, UTF-8, one line feed at the end; `number` is left out where it is not known."""
+    unknown = {"number"} if conversation.number is None else None
+    data = conversation.model_dump(mode="json", exclude=unknown)
     return json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode() + b"\n"
 
 

@@ -125,7 +125,9 @@ def conversation_from(
         Turn.model_validate({"role": turn.role, "content": turn.content, "learn": index in learnable})
         for index, turn in enumerate(turns[: learnable[-1] + 1])
     ]
-    return Conversation(key=key, system_prompt=system, turns=tuple(kept), metadata=metadata)
+    return Conversation(
+        key=key, number=place.conversation, system_prompt=system, turns=tuple(kept), metadata=metadata
+    )
 
 
 def takes_turns(turns: Sequence[ChatMessage], place: Place) -> bool:

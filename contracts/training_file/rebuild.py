@@ -59,7 +59,9 @@ def conversation_of(
         Turn.model_validate({"role": role, "content": content, "learn": position in learnable})
         for position, (role, content) in enumerate(transcript[:end])
     )
-    yield Conversation(key=key, system_prompt=pair.system_prompt, turns=turns, metadata=metadata)
+    yield Conversation(
+        key=key, number=place.conversation, system_prompt=pair.system_prompt, turns=turns, metadata=metadata
+    )
 
 
 def say_trailing_user_turn(transcript: Sequence[Message], place: Place) -> None:

@@ -32,6 +32,7 @@ def preview(conversation: Conversation, base: BaseTokenizer | None, max_length: 
     pieces: list[Piece] = shown.pop("pieces")
     return {
         "key": conversation.key,
+        "number": conversation.number,
         "metadata": conversation.metadata,
         "system_prompt": conversation.system_prompt,
         "turns": [turn.model_dump() for turn in conversation.turns],

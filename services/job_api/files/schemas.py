@@ -116,6 +116,7 @@ class SegmentView(View):
 
 class ConversationPreview(View):
     key: str
+    number: int | None = Field(description="Its place in the uploaded file, from 1, as issues name it")
     metadata: dict[str, str]
     system_prompt: str | None
     turns: list[Turn]

@@ -180,3 +180,24 @@ def test_a_missing_id_and_missing_pairs_are_named(read, file, conversation):
     assert result.conversations[0].key == "conversation-1"
     assert "TF211_missing_key" in codes(result)
     assert messages(result, "TF104_missing_field") == ["conversation 2: training_pairs is missing or not a list"]
+
+
+def test_a_conversation_carries_the_number_that_its_issues_name(read, file, conversation):
+    faulty = conversation("two", ["A?", "B."])
+    del faulty["training_pairs"][1]["target_response"]
+    result = read(file(conversation("one", TALK), faulty, conversation("three", ["C?", "D."])))
+    assert [(c.key, c.number) for c in result.conversations] == [("one", 1), ("three", 3)]
+    assert {i.conversation for i in result.report.issues if i.severity == "error"} == {2}
+
+
+def test_samples_of_one_conversation_share_its_number(read, file, conversation):
+    talk = conversation("two", TALK)
+    talk["training_pairs"][3]["conversation_history"][1]["content"] = "Edited."
+    result = read(file(conversation("one", ["A?", "B."]), talk))
+    assert [(c.key, c.number) for c in result.conversations] == [("one", 1), ("two/pair-4", 2), ("two/pair-6", 2)]
+
+
+def test_in_a_flat_file_the_number_counts_conversations_by_their_first_record(read, pair):
+    lines = [pair(["A?", "B."], 2, conversation_id="one"), pair(TALK, 2, conversation_id="two"),
+             pair(["A?", "B.", "C?", "D."], 4, conversation_id="one")]  # fmt: skip
+    assert [(c.key, c.number) for c in read(lines).conversations] == [("one", 1), ("two", 2)]

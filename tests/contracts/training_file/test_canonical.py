@@ -21,7 +21,10 @@ def conversations(draw):
         for turn in (Turn(role="user", content=asked), Turn(role="assistant", content=said, learn=learn))
     ]
     metadata = draw(st.dictionaries(text, text, max_size=3))
-    return Conversation(key=draw(text), system_prompt=draw(st.none() | text), turns=tuple(turns), metadata=metadata)
+    number = draw(st.none() | st.integers(1, 100_000))
+    return Conversation(
+        key=draw(text), number=number, system_prompt=draw(st.none() | text), turns=tuple(turns), metadata=metadata
+    )
 
 
 @given(st.lists(conversations(), max_size=4))
@@ -37,18 +40,27 @@ def test_same_content_same_hash_whatever_the_order_of_its_metadata(found):
     assert content_sha256([found]) == content_sha256([turned])
 
 
-def test_known_line_and_hash():
-    known = Conversation(
-        key="k", turns=(Turn(role="user", content="Hi \u00e9"), Turn(role="assistant", content="Yes", learn=True))
-    )
-    assert (
-        b"".join(canonical_lines([known]))
-        == (
-            '{"key":"k","metadata":{},"system_prompt":null,'
-            '"turns":[{"content":"Hi \u00e9","learn":false,"role":"user"},'
-            '{"content":"Yes","learn":true,"role":"assistant"}]}\n'
-        ).encode()
-    )
+TURNS = (Turn(role="user", content="Hi \u00e9"), Turn(role="assistant", content="Yes", learn=True))
+STORED_TURNS = (
+    '"turns":[{"content":"Hi \u00e9","learn":false,"role":"user"},{"content":"Yes","learn":true,"role":"assistant"}]'
+)
+
+
+def test_known_line():
+    numbered = '{"key":"k","metadata":{},"number":7,"system_prompt":null,' + STORED_TURNS + "}\n"
+    assert b"".join(canonical_lines([Conversation(key="k", number=7, turns=TURNS)])) == numbered.encode()
+
+
+def test_a_line_that_was_stored_without_a_number_is_read_and_written_as_it_was():
+    stored = ('{"key":"k","metadata":{},"system_prompt":null,' + STORED_TURNS + "}\n").encode()
+    (found,) = read_canonical([stored])
+    assert found.number is None
+    assert b"".join(canonical_lines([found])) == stored
+
+
+def test_fields_of_a_newer_writer_are_passed_over():
+    newer = ('{"key":"k","number":1,"reviewed_by":"Pat",' + STORED_TURNS + "}\n").encode()
+    assert list(read_canonical([newer])) == [Conversation(key="k", number=1, turns=TURNS)]
 
 
 def test_other_content_is_refused():

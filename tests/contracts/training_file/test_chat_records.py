@@ -111,3 +111,8 @@ def test_a_trailing_user_message_is_dropped(read):
     result = read([{"messages": [USER, ANSWER, USER]}])
     assert spoken(result) == [(None, GREETING[0][1])]
     assert "TF202_trailing_user_turn" in result.report.issue_counts
+
+
+def test_the_number_is_that_of_the_record_in_the_file(read):
+    result = read([{"messages": [USER, ANSWER]}, {"messages": []}, {"messages": [USER, {**ANSWER, "content": "Yes."}]}])
+    assert [(c.key, c.number) for c in result.conversations] == [("record-1", 1), ("record-3", 3)]

@@ -31,6 +31,7 @@ async def test_the_preview_is_what_the_trainer_computes(alone, uploads, base_mod
     with (EXAMPLES / "sample.json").open("rb") as stream:
         expected = read_training_file(stream, file_name="sample.json").conversations[:3]
     assert [item["key"] for item in shown["conversations"]] == [item.key for item in expected]
+    assert [item["number"] for item in shown["conversations"]] == [1, 2, 3]
     for item, conversation in zip(shown["conversations"], expected, strict=True):
         encoded = encode(conversation, tokenizer, 4096)
         assert (item["token_ids"], item["learn_mask"]) == (encoded.input_ids, encoded.learn_mask)
