@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from contracts.chat import Conversation, Turn
+from contracts.chat import Conversation
 from contracts.training_file.fields import Place
 from contracts.training_file.pairs import Message, Pair
 
@@ -22,11 +22,12 @@ def rebuild(pairs: Sequence[Pair], key: str, metadata: dict[str, str], place: Pl
 
     Answers that are cut off stay as context of later turns but are not learnt.
     """
-    whole = max(pairs, key=lambda pair: len(pair.transcript))
-    if all(continues(pair, whole) for pair in pairs):
+    whole = max(pairs, key=lambda pair: len(pair.messages) + (pair.target is not None))
+    transcript = whole.transcript
+    if all(pair.system_prompt == whole.system_prompt and continues(pair, transcript) for pair in pairs):
         positions = {len(pair.messages) for pair in pairs if pair.target is not None}
-        say_trailing_user_turn(whole.transcript, place)
-        say_context_only(whole.transcript, positions, place)
+        say_trailing_user_turn(transcript, place)
+        say_context_only(transcript, positions, place)
         yield from conversation_of(whole, positions, key, metadata, place)
         return
     answered = [pair for pair in pairs if pair.target is not None]
@@ -40,9 +41,10 @@ def rebuild(pairs: Sequence[Pair], key: str, metadata: dict[str, str], place: Pl
         yield from conversation_of(pair, {len(pair.messages)}, sample_key, grouped, place)
 
 
-def continues(pair: Pair, whole: Pair) -> bool:
-    transcript = pair.transcript
-    return pair.system_prompt == whole.system_prompt and whole.transcript[: len(transcript)] == transcript
+def continues(pair: Pair, transcript: Sequence[Message]) -> bool:
+    """Whether the pair's own transcript is how `transcript` begins."""
+    own = pair.transcript
+    return transcript[: len(own)] == own
 
 
 def conversation_of(
@@ -55,12 +57,18 @@ def conversation_of(
         place.add("TF212_nothing_left", "no answer is left to learn; the conversation is left out")
         return
     end = max(learnable) + 1
-    turns = tuple(
-        Turn.model_validate({"role": role, "content": content, "learn": position in learnable})
+    turns = [
+        {"role": role, "content": content, "learn": position in learnable}
         for position, (role, content) in enumerate(transcript[:end])
-    )
-    yield Conversation(
-        key=key, number=place.conversation, system_prompt=pair.system_prompt, turns=turns, metadata=metadata
+    ]
+    yield Conversation.model_validate(
+        {
+            "key": key,
+            "number": place.conversation,
+            "system_prompt": pair.system_prompt,
+            "turns": turns,
+            "metadata": metadata,
+        }
     )
 
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from contracts.chat import Conversation, encode, render, token_counter
+from contracts.chat import Conversation, token_counter
 from contracts.hyperparameters import Hyperparameters
 from contracts.training_file import ImportReport, TrainingFileRefused, canonical_line, import_training_file
-from contracts.training_file.importer import CHARS_PER_TOKEN, MAX_RECORDS
+from contracts.training_file.importer import MAX_RECORDS
 from services.job_api.files import problems
 from services.job_api.files.receive import Received
-from services.job_api.files.tokenizer import BaseTokenizer, LastEncoding, find_tokenizer
+from services.job_api.files.tokenizer import find_tokenizer
 
 DEFAULT_CONTEXT: int = Hyperparameters.model_fields["max_seq_length"].default
 # Imports are CPU work in this process: more at once would only slow each other and the API down.
@@ -27,7 +27,6 @@ class Imported:
     report: ImportReport
     path: Path
     sha256: str
-    trainable_tokens: int
     tokenizer: str | None
 
 
@@ -47,7 +46,7 @@ def _threads() -> ThreadPoolExecutor:
 
 def _import(upload: Received, base_model: str, max_records: int) -> Imported:
     found = find_tokenizer(base_model)
-    writer = _Writer(upload.folder / "conversations.jsonl", found)
+    writer = _Writer(upload.folder / "conversations.jsonl")
     with upload.path.open("rb") as source, writer:
         report = import_training_file(
             source,
@@ -55,18 +54,16 @@ def _import(upload: Received, base_model: str, max_records: int) -> Imported:
             file_name=upload.file_name,
             max_context=DEFAULT_CONTEXT,
             max_records=max_records,
-            count_tokens=token_counter(writer.encoding) if writer.encoding else None,
+            count_tokens=token_counter(found.tokenizer) if found else None,
         )
-    return Imported(report, writer.path, writer.sha256, writer.trainable_tokens, found.name if found else None)
+    return Imported(report, writer.path, writer.sha256, found.name if found else None)
 
 
 class _Writer:
-    """Writes conversations as they come, hashing them and counting the tokens that carry loss."""
+    """Writes conversations as they come and hashes them."""
 
-    def __init__(self, path: Path, found: BaseTokenizer | None) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self.encoding = LastEncoding(found.tokenizer) if found else None
-        self.trainable_tokens = 0
         self._digest = hashlib.sha256()
 
     def __enter__(self) -> "_Writer":
@@ -84,10 +81,3 @@ class _Writer:
         line = canonical_line(conversation)
         self._digest.update(line)
         self._file.write(line)
-        self.trainable_tokens += self._learnt(conversation)
-
-    def _learnt(self, conversation: Conversation) -> int:
-        if self.encoding is not None:
-            return sum(encode(conversation, self.encoding).learn_mask)
-        learnt = (segment.text for segment in render(conversation) if segment.learn)
-        return sum(-(-len(text) // CHARS_PER_TOKEN) for text in learnt)

@@ -59,9 +59,9 @@ def file(row: RowMapping, *, with_issues: bool = True) -> dict[str, Any]:
 
 
 def report(imported: Imported, *, with_issues: bool = True) -> dict[str, Any]:
-    """The importer's report, with what counted the tokens and how many of them carry loss."""
+    """The importer's report, with what counted the tokens."""
     shown = imported.report.model_dump(mode="json", exclude=None if with_issues else {"issues"})
-    return shown | {"trainable_tokens": imported.trainable_tokens, "tokenizer": imported.tokenizer}
+    return shown | {"tokenizer": imported.tokenizer}
 
 
 def validation(imported: Imported) -> dict[str, Any]:

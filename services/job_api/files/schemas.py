@@ -55,7 +55,6 @@ class PreviewQuery(Request):
 class ReportSummary(ImportReport):
     """The importer's report; `issues` is left out in lists. `tokenizer`: the model whose tokenizer counted."""
 
-    trainable_tokens: int
     tokenizer: str | None
     issues: tuple[Issue, ...] = ()
 

@@ -128,7 +128,7 @@ def _row(caller: Caller, upload: Received, imported: Imported) -> dict[str, Any]
         "conversations": report.conversations,
         "trainable_turns": report.answers,
         "tokens": report.tokens,
-        "trainable_tokens": imported.trainable_tokens,
+        "trainable_tokens": report.trainable_tokens,
         "longest_conversation_tokens": report.longest,
         "error_count": report.errors,
         "warning_count": report.warnings,
