@@ -155,6 +155,7 @@ REFUSALS: dict[str, str] = {
     "TF011_nul_character": "A text holds the character U+0000",
     "TF012_nested_too_deep": "Objects are nested too deeply",
     "TF013_value_too_large": "A single record is over 32 MB",
+    "TF014_too_much_memory": "Reading the file takes more memory than an import may use",
 }
 
 SHOWN_PER_CODE = 100

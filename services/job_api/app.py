@@ -17,6 +17,7 @@ from chassis.settings import JwtSettings
 from services.job_api import handlers, reconciler
 from services.job_api.api_key_cache import ApiKeyCache
 from services.job_api.files import store as file_store
+from services.job_api.files.importing import Importer, ImportLimits
 from services.job_api.live import JobNews
 from services.job_api.repository.accounts import ApiKeyTable
 from services.job_api.routes import PREFIX, ROUTERS
@@ -72,13 +73,16 @@ def _parts(runtime: ServiceRuntime, settings: Settings) -> Parts:
         commands=JobCommands(
             database, runtime.bus, RememberedEstimates(runtime.bus, runtime.clock), runtime.clock, defaults),
         stream=EventStream(database, news, runtime.stopping, settings.stream_heartbeat_s),
-        dead_letters=DeadLetters(runtime.bus), api_keys=ApiKeyCache(ApiKeyTable(database), runtime.clock))
+        dead_letters=DeadLetters(runtime.bus), api_keys=ApiKeyCache(ApiKeyTable(database), runtime.clock),
+        imports=Importer(settings.default_base_model, ImportLimits(
+            settings.imports_at_once, time_s=settings.import_time_s, memory_mb=settings.import_memory_mb)))
 
 
 def _background(runtime: ServiceRuntime, parts: Parts) -> None:
     runtime.background("job news", parts.news.run)
     runtime.background("abandoned reservations", lambda: every(
         reconciler.RELEASE_EVERY_S, lambda: reconciler.release_abandoned(runtime.database, runtime.bus)))
+    runtime.background("file imports", parts.imports.run)
     runtime.background("interrupted uploads", lambda: every(
         file_store.SWEEP_EVERY_S, lambda: file_store.sweep(runtime.database, runtime.objects)))
 

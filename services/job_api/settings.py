@@ -28,6 +28,10 @@ class Settings(ServiceSettings):
     # Open event streams of this process; each costs a little memory and one query per event.
     max_streams: int = Field(default=500, ge=1)
     stream_heartbeat_s: float = Field(default=15.0, gt=0)
+    # Uploads are read in processes of their own: how many at a time, and what each may take.
+    imports_at_once: int = Field(default=2, ge=1)
+    import_time_s: float = Field(default=240.0, gt=0)
+    import_memory_mb: int = Field(default=2048, ge=512)
     # Browsers that may call the API from another origin, comma-separated in JSON form: ["https://app.example.com"]
     cors_origins: tuple[str, ...] = ()
 

@@ -1,23 +1,23 @@
-"""From the uploaded bytes to the stored form: read once, in bounded memory."""
+"""From the uploaded bytes to the stored form, in processes of their own: the API stays quick meanwhile."""
 
 import asyncio
-import hashlib
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
-from contracts.chat import Conversation, token_counter
-from contracts.hyperparameters import Hyperparameters
-from contracts.training_file import ImportReport, TrainingFileRefused, canonical_line, import_training_file
-from contracts.training_file.importer import MAX_RECORDS
-from services.job_api.files import problems
-from services.job_api.files.receive import Received
-from services.job_api.files.tokenizer import find_tokenizer
+import structlog
 
-DEFAULT_CONTEXT: int = Hyperparameters.model_fields["max_seq_length"].default
-# Imports are CPU work in this process: more at once would only slow each other and the API down.
-IMPORTS_AT_ONCE = 2
+from contracts.training_file import ImportReport
+from contracts.training_file.importer import MAX_RECORDS
+from services.job_api.files import problems, spool
+from services.job_api.files.import_messages import Done, Order, Refused
+from services.job_api.files.import_worker import ImportWorker, WorkerEnded
+from services.job_api.files.receive import Received
+
+# A process that grew for a large file is not kept for the next one.
+_KEPT_BELOW_MB = 256
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -30,54 +30,97 @@ class Imported:
     tokenizer: str | None
 
 
-async def import_received(upload: Received, base_model: str, max_records: int = MAX_RECORDS) -> Imported:
-    """Runs in a thread. Raises a problem document (413, 415, 422) for a file that is refused as a whole."""
-    loop = asyncio.get_running_loop()
-    try:
-        return await loop.run_in_executor(_threads(), _import, upload, base_model, max_records)
-    except TrainingFileRefused as refusal:
-        raise problems.refused(refusal) from refusal
+@dataclass(frozen=True)
+class ImportLimits:
+    """At most `at_once` files are read at a time; `waiting` more wait, at most `wait_s`."""
+
+    at_once: int = 2
+    waiting: int = 8
+    wait_s: float = 60.0
+    time_s: float = 240.0
+    memory_mb: int = 2048
 
 
-@cache
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(IMPORTS_AT_ONCE, thread_name_prefix="file-import")
+class Importer:
+    """Reads uploads in worker processes. One process stays ready while `run` runs."""
 
+    def __init__(self, base_model: str, limits: ImportLimits) -> None:
+        self._base_model, self._limits = base_model, limits
+        self._turns = asyncio.Semaphore(limits.at_once)
+        self._waiting = 0
+        self._ready: list[ImportWorker] = []
 
-def _import(upload: Received, base_model: str, max_records: int) -> Imported:
-    found = find_tokenizer(base_model)
-    writer = _Writer(upload.folder / "conversations.jsonl")
-    with upload.path.open("rb") as source, writer:
-        report = import_training_file(
-            source,
-            writer.add,
-            file_name=upload.file_name,
-            max_context=DEFAULT_CONTEXT,
-            max_records=max_records,
-            count_tokens=token_counter(found.tokenizer) if found else None,
-        )
-    return Imported(report, writer.path, writer.sha256, found.name if found else None)
+    async def run(self) -> None:
+        """Remove what a killed predecessor left, then keep a process ready until cancelled."""
+        await asyncio.to_thread(spool.sweep)
+        try:
+            self._ready.append(await self._start())
+            await asyncio.Event().wait()
+        finally:
+            for worker in self._ready:
+                await worker.kill()
+            self._ready.clear()
 
+    def refuse_if_full(self) -> None:
+        """Raises `imports_busy` (503) when too many uploads wait already: best asked before a body is read."""
+        if self._turns.locked() and self._waiting >= self._limits.waiting:
+            raise problems.imports_busy()
 
-class _Writer:
-    """Writes conversations as they come and hashes them."""
+    async def read(self, upload: Received, max_records: int = MAX_RECORDS) -> Imported:
+        """Check an upload and write its stored form beside it. Stops at once when cancelled.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._digest = hashlib.sha256()
+        Raises problem documents: 413, 415 and 422 for a file that is refused as a whole, 503 when it is not its turn
+        in time, takes too long, or its process dies.
+        """
+        order = Order(source=upload.path, target=upload.folder / "conversations.jsonl", file_name=upload.file_name,
+                      max_records=max_records)
+        async with self._turn(), self._worker() as worker:
+            answer = await self._ask(worker, order)
+        if isinstance(answer, Refused):
+            raise problems.refused(answer)
+        return Imported(answer.report, order.target, answer.sha256, answer.tokenizer)
 
-    def __enter__(self) -> "_Writer":
-        self._file = self.path.open("wb")
-        return self
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        self.refuse_if_full()
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(self._limits.wait_s):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise problems.imports_busy() from None
+        finally:
+            self._waiting -= 1
+        try:
+            yield
+        finally:
+            self._turns.release()
 
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
+    @asynccontextmanager
+    async def _worker(self) -> AsyncIterator[ImportWorker]:
+        """A process that is kept for the next file only when this one ended well and left it small."""
+        alive = [worker for worker in self._ready if worker.alive]
+        worker = alive[0] if alive else await self._start()
+        self._ready = alive[1:]
+        try:
+            yield worker
+        except BaseException:
+            await worker.kill()
+            raise
+        if self._ready or worker.peak_memory_mb > _KEPT_BELOW_MB:
+            await worker.kill()
+        else:
+            self._ready.append(worker)
 
-    @property
-    def sha256(self) -> str:
-        return self._digest.hexdigest()
+    async def _start(self) -> ImportWorker:
+        return await ImportWorker.start(self._base_model, self._limits.memory_mb)
 
-    def add(self, conversation: Conversation) -> None:
-        line = canonical_line(conversation)
-        self._digest.update(line)
-        self._file.write(line)
+    async def _ask(self, worker: ImportWorker, order: Order) -> Done | Refused:
+        try:
+            async with asyncio.timeout(self._limits.time_s):
+                return await worker.ask(order)
+        except TimeoutError:
+            raise problems.import_too_slow(self._limits.time_s) from None
+        except WorkerEnded as error:
+            log.error("import_process_ended", file_name=order.file_name, status=error.status)
+            raise problems.import_failed() from error

@@ -5,14 +5,15 @@ from uuid import UUID
 
 from sqlalchemy.engine import RowMapping
 
-from chassis.problems import BadRequest, Conflict, Invalid, ProblemError
+from chassis.problems import BadRequest, Conflict, Invalid, ProblemError, ServiceUnavailable
 from contracts.training_file import REFUSALS, TrainingFileRefused, TrainingFileTooLarge
 from contracts.training_file.json_source import MAX_BYTES
+from services.job_api.files.import_messages import Refused
 
 _HOW = "Send multipart/form-data with the file in the field 'file', for example curl -F file=@conversations.json ..."
 
 
-def refused(refusal: TrainingFileRefused) -> ProblemError:
+def refused(refusal: TrainingFileRefused | Refused) -> ProblemError:
     """The importer's refusal with its status (413, 415 or 422), code and place."""
     extra = {"place": refusal.place} if refusal.place else {}
     return ProblemError(
@@ -29,6 +30,36 @@ def refused(refusal: TrainingFileRefused) -> ProblemError:
 def too_large(limit: int = MAX_BYTES) -> ProblemError:
     text = f"the file is larger than {limit // 1_000_000:,} MB"
     return refused(TrainingFileTooLarge("TF002_too_large", text, suggested_fix="Split the file."))
+
+
+def imports_busy() -> ServiceUnavailable:
+    return ServiceUnavailable(
+        "Other files are being read, and too many wait already.",
+        code="imports_busy",
+        title="Too many uploads at once",
+        suggested_fix="Upload the file again after the time given in Retry-After.",
+        retry_after_s=10,
+    )
+
+
+def import_too_slow(limit_s: float) -> ServiceUnavailable:
+    return ServiceUnavailable(
+        f"Reading the file took more than {limit_s:,.0f} seconds and was stopped.",
+        code="import_too_slow",
+        title="The import took too long",
+        suggested_fix="Split the file and upload the parts.",
+        retryable=False,
+    )
+
+
+def import_failed() -> ServiceUnavailable:
+    return ServiceUnavailable(
+        "The process that read the file ended before it was done; nothing was stored.",
+        code="import_failed",
+        title="The import was interrupted",
+        suggested_fix="Upload the file again. If it happens again, split it, and tell the operator: the log says why.",
+        retry_after_s=5,
+    )
 
 
 def not_a_form() -> ProblemError:

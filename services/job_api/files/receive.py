@@ -3,22 +3,25 @@
 import asyncio
 import re
 import unicodedata
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
+from chassis.cancellation import cancel_and_wait
 from chassis.problems import ProblemError
 from chassis.problems.validation import validation_problem
 from contracts.training_file.json_source import MAX_BYTES
 from services.job_api.files import problems
 from services.job_api.files.form import FileTooLarge, UploadForm
+from services.job_api.files.spool import upload_folder
 from services.job_api.schemas.fields import Description, Name
 
+Result = TypeVar("Result")
 _FORM_OVERHEAD = 1024 * 1024
 _LINGER_S = 5.0
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
@@ -27,7 +30,7 @@ _DESCRIPTION: TypeAdapter[str] = TypeAdapter(Description)
 
 @dataclass(frozen=True)
 class Received:
-    """What was uploaded; `path` lies in `folder`, which is removed afterwards."""
+    """What was uploaded; `path` lies in `folder`, which is removed afterwards. `gone` ends when the caller hangs up."""
 
     folder: Path
     path: Path
@@ -35,15 +38,16 @@ class Received:
     file_name: str
     name: str
     description: str
+    gone: Callable[[], Awaitable[None]]
 
 
 @asynccontextmanager
 async def received(request: Request, limit: int = MAX_BYTES) -> AsyncIterator[Received]:
     """The upload on disk, for as long as the block lasts. Raises problem documents (400, 413, 415, 422)."""
     body = _Body(request)
-    with TemporaryDirectory(prefix="brightrun-upload-", ignore_cleanup_errors=True) as folder:
+    with upload_folder() as folder:
         try:
-            yield await _receive(request, body, Path(folder), limit)
+            yield await _receive(request, body, folder, limit)
         except ProblemError:
             await body.drain()
             raise
@@ -65,7 +69,19 @@ async def _receive(request: Request, body: "_Body", folder: Path, limit: int) ->
     file_name = plain_name(form.file_name or "")
     name = _checked(_NAME, "name", texts.get("name", "")) or file_name
     description = _checked(_DESCRIPTION, "description", texts.get("description", ""))
-    return Received(folder, path, form.size, file_name, name, description)
+    return Received(folder, path, form.size, file_name, name, description, body.gone)
+
+
+async def while_connected(upload: Received, work: Coroutine[Any, Any, Result]) -> Result:
+    """The result of `work`, which is cancelled when the caller goes away. Raises ClientDisconnect then."""
+    task, gone = asyncio.create_task(work), asyncio.ensure_future(upload.gone())
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientDisconnect
+        return task.result()
+    finally:
+        await cancel_and_wait(task, gone)
 
 
 class _Body:
@@ -84,6 +100,11 @@ class _Body:
                 raise ClientDisconnect
             self._ended = not message.get("more_body", False)
             yield message.get("body", b"")
+
+    async def gone(self) -> None:
+        """Waits until the caller has gone away; after the whole body that is the only message left."""
+        while (await self._request.receive())["type"] != "http.disconnect":
+            pass
 
     async def drain(self) -> None:
         """Read on for a moment: a client that is still sending would meet a reset connection instead of the answer."""

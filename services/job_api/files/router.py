@@ -11,10 +11,9 @@ from chassis.auth import Principal
 from services.job_api import presenters
 from services.job_api.domain.keyset import InvalidCursor
 from services.job_api.files import presenter, problems, repository, store
-from services.job_api.files.importing import import_received
 from services.job_api.files.preview import preview
 from services.job_api.files.reading import first_conversations
-from services.job_api.files.receive import received
+from services.job_api.files.receive import received, while_connected
 from services.job_api.files.repository import FileFilter
 from services.job_api.files.schemas import (
     UPLOAD_BODY,
@@ -37,8 +36,9 @@ router = APIRouter(prefix="/files", tags=["training files"])
 @router.post("", status_code=201, response_model=FileView, openapi_extra=UPLOAD_BODY)
 async def upload_file(request: Request, principal: Engineer, parts: WithParts, once: WithOnce) -> JsonResponse:
     """Upload and check a training file. One with errors is kept as `invalid`, so that its report can be read."""
+    parts.imports.refuse_if_full()
     async with received(request) as upload:
-        imported = await import_received(upload, parts.settings.default_base_model)
+        imported = await while_connected(upload, parts.imports.read(upload))
         document = await store.keep(parts.database, parts.objects, caller(principal), upload, imported, once)
     return JsonResponse(document, 201, headers={"location": presenter.location(document["id"])})
 
@@ -46,8 +46,9 @@ async def upload_file(request: Request, principal: Engineer, parts: WithParts, o
 @router.post("/validate", response_model=ValidationView, openapi_extra=UPLOAD_BODY)
 async def validate_file(request: Request, principal: Reader, parts: WithParts) -> JsonResponse:
     """The same checks; nothing is stored."""
+    parts.imports.refuse_if_full()
     async with received(request) as upload:
-        imported = await import_received(upload, parts.settings.default_base_model)
+        imported = await while_connected(upload, parts.imports.read(upload))
     return JsonResponse(presenter.validation(imported))
 
 
