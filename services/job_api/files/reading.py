@@ -12,23 +12,24 @@ _CHUNK = 64 * 1024
 
 async def first_conversations(objects: ObjectStore, bucket: str, key: str, count: int) -> list[Conversation]:
     """Raises ObjectNotFound and ObjectStoreUnavailable."""
-    lines: list[bytes] = []
+    first: list[bytes] = []
     stream = await objects.get_stream(bucket, key, chunk_bytes=_CHUNK)
-    async with aclosing(_lines(stream)) as found:
+    async with aclosing(lines(stream)) as found:
         async for line in found:
-            lines.append(line)
-            if len(lines) == count:
+            first.append(line)
+            if len(first) == count:
                 break
-    return list(read_canonical(lines))
+    return list(read_canonical(first))
 
 
-async def _lines(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-    pending = bytearray()
+async def lines(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    """Without their line feeds; each chunk is looked through once, however long a line is."""
+    begun: list[bytes] = []
     async for chunk in chunks:
-        pending += chunk
-        *complete, rest = pending.split(b"\n")
-        pending = bytearray(rest)
+        *complete, rest = chunk.split(b"\n")
         for line in complete:
-            yield bytes(line)
-    if pending:
-        yield bytes(pending)
+            yield b"".join([*begun, line])
+            begun.clear()
+        begun.append(rest)
+    if last := b"".join(begun):
+        yield last
