@@ -20,8 +20,8 @@ from benchmarks.job_api import ROOT, percentile
 from brightrun.credentials import Credentials
 from contracts.training_file.importer import MAX_RECORDS
 from examples.generate import main as generate
-from services.job_api.files.import_messages import Done, Order
-from services.job_api.files.import_worker import ImportWorker
+from services.job_api.files.workers.messages import ImportDone, ImportOrder
+from services.job_api.files.workers.worker import Worker
 from tests.system.stack_under_test import SAMPLE, StackUnderTest
 
 CONVERSATIONS, RECORDS = 7_850, 50_800  # 199 MB
@@ -38,7 +38,7 @@ def main() -> dict[str, float]:
         system = StackUnderTest(Path(folder) / ".data")
         system.up()
         try:
-            figures = asyncio.run(measure(system, path, Path(folder)))
+            figures = {"import_size_mb": path.stat().st_size / 1e6} | asyncio.run(measure(system, path, Path(folder)))
         finally:
             system.down()
     for name, value in figures.items():
@@ -65,12 +65,9 @@ async def measure(system: StackUnderTest, path: Path, folder: Path) -> dict[str,
     upload_s = time.perf_counter() - begin
     await upload
     read_s, memory_mb = await read_alone(path, folder, base_model)
-    size_mb = path.stat().st_size / 1e6
     return {
-        "import_size_mb": size_mb,
         "import_upload_s": upload_s,
         "import_read_s": read_s,
-        "import_read_mb_per_s": size_mb / read_s,
         "import_memory_mb": memory_mb,
         "quiet_p99_ms": percentile(quiet, 99),
         "beside_import_p50_ms": percentile(beside, 50),
@@ -93,7 +90,8 @@ async def latencies(credentials: Credentials, job_id: str, until: Any) -> list[f
     """Milliseconds from the moment a request was due to its answer, for as long as `until` lasts."""
     found: list[float] = []
     headers = {"Authorization": f"Bearer {credentials.api_key}"}
-    async with httpx.AsyncClient(base_url=credentials.url, headers=headers, timeout=30) as http, asyncio.TaskGroup() as asking:
+    client = httpx.AsyncClient(base_url=credentials.url, headers=headers, timeout=30)
+    async with client as http, asyncio.TaskGroup() as asking:
 
         async def ask(path: str, due: float) -> None:
             (await http.get(ROOT + path)).raise_for_status()
@@ -115,14 +113,14 @@ async def latencies(credentials: Credentials, job_id: str, until: Any) -> list[f
 
 async def read_alone(path: Path, folder: Path, base_model: str) -> tuple[float, float]:
     """Seconds and megabytes of the import process."""
-    worker = await ImportWorker.start(base_model, 2048)
+    worker = await Worker.start(base_model, 2048)
     target = folder / "conversations.jsonl"
-    await worker.ask(Order(source=SAMPLE, target=target, file_name="warm", max_records=MAX_RECORDS))
+    await worker.ask(ImportOrder(source=SAMPLE, target=target, file_name="warm", max_records=MAX_RECORDS))
     begin = time.perf_counter()
-    answer = await worker.ask(Order(source=path, target=target, file_name=path.name, max_records=MAX_RECORDS))
+    answer = await worker.ask(ImportOrder(source=path, target=target, file_name=path.name, max_records=MAX_RECORDS))
     elapsed = time.perf_counter() - begin
     await worker.kill()
-    assert isinstance(answer, Done)
+    assert isinstance(answer, ImportDone)
     return elapsed, answer.peak_memory_mb
 
 

@@ -17,7 +17,8 @@ from chassis.settings import JwtSettings
 from services.job_api import handlers, reconciler
 from services.job_api.api_key_cache import ApiKeyCache
 from services.job_api.files import store as file_store
-from services.job_api.files.importing import Importer, ImportLimits
+from services.job_api.files.reader import FileReader
+from services.job_api.files.workers.pool import PoolLimits
 from services.job_api.live import JobNews
 from services.job_api.repository.accounts import ApiKeyTable
 from services.job_api.routes import PREFIX, ROUTERS
@@ -74,7 +75,7 @@ def _parts(runtime: ServiceRuntime, settings: Settings) -> Parts:
             database, runtime.bus, RememberedEstimates(runtime.bus, runtime.clock), runtime.clock, defaults),
         stream=EventStream(database, news, runtime.stopping, settings.stream_heartbeat_s),
         dead_letters=DeadLetters(runtime.bus), api_keys=ApiKeyCache(ApiKeyTable(database), runtime.clock),
-        imports=Importer(settings.default_base_model, ImportLimits(
+        files=FileReader(settings.default_base_model, PoolLimits(
             settings.imports_at_once, time_s=settings.import_time_s, memory_mb=settings.import_memory_mb)))
 
 
@@ -82,7 +83,7 @@ def _background(runtime: ServiceRuntime, parts: Parts) -> None:
     runtime.background("job news", parts.news.run)
     runtime.background("abandoned reservations", lambda: every(
         reconciler.RELEASE_EVERY_S, lambda: reconciler.release_abandoned(runtime.database, runtime.bus)))
-    runtime.background("file imports", parts.imports.run)
+    runtime.background("file workers", parts.files.run)
     runtime.background("interrupted uploads", lambda: every(
         file_store.SWEEP_EVERY_S, lambda: file_store.sweep(runtime.database, runtime.objects)))
 

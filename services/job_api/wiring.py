@@ -14,7 +14,7 @@ from chassis.deadletter import DeadLetters
 from chassis.idempotency import Once, once
 from chassis.object_store import ObjectStore
 from services.job_api.api_key_cache import ApiKeyCache
-from services.job_api.files.importing import Importer
+from services.job_api.files.reader import FileReader
 from services.job_api.live import JobNews
 from services.job_api.presenters import to_json
 from services.job_api.settings import Settings
@@ -36,7 +36,7 @@ class Parts:
     stream: EventStream
     dead_letters: DeadLetters
     api_keys: ApiKeyCache
-    imports: Importer
+    files: FileReader
 
 
 class JsonResponse(Response):

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy.engine import RowMapping
 
 from contracts.training_file import FORMAT_NAMES, Format
-from services.job_api.files.importing import Imported
+from services.job_api.files.reader import Imported
 from services.job_api.repository.files import READY
 
 _PLAIN = (

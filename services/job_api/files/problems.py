@@ -8,7 +8,7 @@ from sqlalchemy.engine import RowMapping
 from chassis.problems import BadRequest, Conflict, Invalid, ProblemError, ServiceUnavailable
 from contracts.training_file import REFUSALS, TrainingFileRefused, TrainingFileTooLarge
 from contracts.training_file.json_source import MAX_BYTES
-from services.job_api.files.import_messages import Refused
+from services.job_api.files.workers.messages import Refused
 
 _HOW = "Send multipart/form-data with the file in the field 'file', for example curl -F file=@conversations.json ..."
 
@@ -32,32 +32,32 @@ def too_large(limit: int = MAX_BYTES) -> ProblemError:
     return refused(TrainingFileTooLarge("TF002_too_large", text, suggested_fix="Split the file."))
 
 
-def imports_busy() -> ServiceUnavailable:
+def reading_busy() -> ServiceUnavailable:
     return ServiceUnavailable(
         "Other files are being read, and too many wait already.",
-        code="imports_busy",
-        title="Too many uploads at once",
-        suggested_fix="Upload the file again after the time given in Retry-After.",
+        code="reading_busy",
+        title="Too many files at once",
+        suggested_fix="Repeat the request after the time given in Retry-After.",
         retry_after_s=10,
     )
 
 
-def import_too_slow(limit_s: float) -> ServiceUnavailable:
+def reading_too_slow(limit_s: float) -> ServiceUnavailable:
     return ServiceUnavailable(
         f"Reading the file took more than {limit_s:,.0f} seconds and was stopped.",
-        code="import_too_slow",
-        title="The import took too long",
+        code="reading_too_slow",
+        title="Reading the file took too long",
         suggested_fix="Split the file and upload the parts.",
         retryable=False,
     )
 
 
-def import_failed() -> ServiceUnavailable:
+def reading_failed() -> ServiceUnavailable:
     return ServiceUnavailable(
         "The process that read the file ended before it was done; nothing was stored.",
-        code="import_failed",
-        title="The import was interrupted",
-        suggested_fix="Upload the file again. If it happens again, split it, and tell the operator: the log says why.",
+        code="reading_failed",
+        title="Reading the file was interrupted",
+        suggested_fix="Try again. If it happens again, split the file, and tell the operator: the log says why.",
         retry_after_s=5,
     )
 

@@ -2,34 +2,28 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from pathlib import Path
 
 from chassis.object_store import ObjectStore
-from contracts.chat import Conversation
-from contracts.training_file import read_canonical
 
 _CHUNK = 64 * 1024
 
 
-async def first_conversations(objects: ObjectStore, bucket: str, key: str, count: int) -> list[Conversation]:
-    """Raises ObjectNotFound and ObjectStoreUnavailable."""
-    first: list[bytes] = []
+async def fetch_first(objects: ObjectStore, bucket: str, key: str, count: int, target: Path) -> None:
+    """Writes the first `count` lines to `target`. Raises ObjectNotFound and ObjectStoreUnavailable."""
     stream = await objects.get_stream(bucket, key, chunk_bytes=_CHUNK)
-    async with aclosing(lines(stream)) as found:
-        async for line in found:
-            first.append(line)
-            if len(first) == count:
-                break
-    return list(read_canonical(first))
+    with target.open("wb") as file:
+        async with aclosing(first_lines(stream, count)) as found:
+            async for piece in found:
+                file.write(piece)
 
 
-async def lines(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-    """Without their line feeds; each chunk is looked through once, however long a line is."""
-    begun: list[bytes] = []
+async def first_lines(chunks: AsyncIterator[bytes], count: int) -> AsyncGenerator[bytes, None]:
+    """The bytes up to the `count`-th line feed, piece by piece: each chunk is looked through once."""
     async for chunk in chunks:
-        *complete, rest = chunk.split(b"\n")
-        for line in complete:
-            yield b"".join([*begun, line])
-            begun.clear()
-        begun.append(rest)
-    if last := b"".join(begun):
-        yield last
+        lines = chunk.split(b"\n", count)
+        count -= len(lines) - 1
+        if count == 0:
+            yield chunk[: len(chunk) - len(lines[-1])]
+            return
+        yield chunk

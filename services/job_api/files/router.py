@@ -1,9 +1,9 @@
 """Training files: upload, check, list, read, preview, delete."""
 
-import asyncio
 from typing import Annotated
 from uuid import UUID
 
+import orjson
 from fastapi import APIRouter, Query, Request
 from sqlalchemy.engine import RowMapping
 
@@ -11,8 +11,7 @@ from chassis.auth import Principal
 from services.job_api import presenters
 from services.job_api.domain.keyset import InvalidCursor
 from services.job_api.files import presenter, problems, repository, store
-from services.job_api.files.preview import preview
-from services.job_api.files.reading import first_conversations
+from services.job_api.files.reading import fetch_first
 from services.job_api.files.receive import received, while_connected
 from services.job_api.files.repository import FileFilter
 from services.job_api.files.schemas import (
@@ -25,7 +24,7 @@ from services.job_api.files.schemas import (
     PreviewView,
     ValidationView,
 )
-from services.job_api.files.tokenizer import find_tokenizer
+from services.job_api.files.spool import upload_folder
 from services.job_api.problems import file_not_found, invalid_cursor
 from services.job_api.repository.files import READY
 from services.job_api.wiring import Engineer, JsonResponse, Parts, Reader, WithOnce, WithParts, caller
@@ -36,9 +35,9 @@ router = APIRouter(prefix="/files", tags=["training files"])
 @router.post("", status_code=201, response_model=FileView, openapi_extra=UPLOAD_BODY)
 async def upload_file(request: Request, principal: Engineer, parts: WithParts, once: WithOnce) -> JsonResponse:
     """Upload and check a training file. One with errors is kept as `invalid`, so that its report can be read."""
-    parts.imports.refuse_if_full()
+    parts.files.imports.refuse_if_full()
     async with received(request) as upload:
-        imported = await while_connected(upload, parts.imports.read(upload))
+        imported = await while_connected(upload, parts.files.read(upload))
         document = await store.keep(parts.database, parts.objects, caller(principal), upload, imported, once)
     return JsonResponse(document, 201, headers={"location": presenter.location(document["id"])})
 
@@ -46,9 +45,9 @@ async def upload_file(request: Request, principal: Engineer, parts: WithParts, o
 @router.post("/validate", response_model=ValidationView, openapi_extra=UPLOAD_BODY)
 async def validate_file(request: Request, principal: Reader, parts: WithParts) -> JsonResponse:
     """The same checks; nothing is stored."""
-    parts.imports.refuse_if_full()
+    parts.files.imports.refuse_if_full()
     async with received(request) as upload:
-        imported = await while_connected(upload, parts.imports.read(upload))
+        imported = await while_connected(upload, parts.files.read(upload))
     return JsonResponse(presenter.validation(imported))
 
 
@@ -80,9 +79,11 @@ async def preview_file(
     row = await _found(parts, principal, file_id)
     if row["status"] != READY:
         raise problems.nothing_to_show(file_id, row["error_count"])
-    found = await first_conversations(parts.objects, row["bucket"], row["normalised_key"], query.limit)
-    base = await asyncio.to_thread(find_tokenizer, parts.settings.default_base_model)
-    shown = await asyncio.to_thread(lambda: [preview(item, base, query.max_seq_length) for item in found])
+    with upload_folder() as folder:
+        lines = folder / "first.jsonl"
+        await fetch_first(parts.objects, row["bucket"], row["normalised_key"], query.limit, lines)
+        shown = await parts.files.preview(lines, query.max_seq_length)
+        conversations = orjson.Fragment(shown.path.read_bytes())
     return JsonResponse(
         {
             "object": "training_file.preview",
@@ -90,9 +91,9 @@ async def preview_file(
             "name": row["name"],
             "total_conversations": row["conversations"],
             "max_seq_length": query.max_seq_length,
-            "tokens_exact": base is not None,
-            "tokenizer": base.name if base else None,
-            "conversations": shown,
+            "tokens_exact": shown.tokenizer is not None,
+            "tokenizer": shown.tokenizer,
+            "conversations": conversations,
         }
     )
 

@@ -18,7 +18,7 @@ from contracts.identifiers import uuid7
 from contracts.training_file import CANONICAL_MEDIA_TYPE
 from services.job_api import presenters
 from services.job_api.files import presenter, problems, repository
-from services.job_api.files.importing import Imported
+from services.job_api.files.reader import Imported
 from services.job_api.files.receive import Received
 from services.job_api.problems import file_not_found
 from services.job_api.usecases.requests import Caller

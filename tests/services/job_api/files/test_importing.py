@@ -16,10 +16,11 @@ from starlette.requests import ClientDisconnect
 
 from chassis.problems import ProblemError
 from services.job_api.files import problems
-from services.job_api.files.import_messages import Done, Order
-from services.job_api.files.import_process import import_file
-from services.job_api.files.importing import Importer, ImportLimits
+from services.job_api.files.reader import FileReader
 from services.job_api.files.receive import Received, while_connected
+from services.job_api.files.workers.messages import ImportOrder
+from services.job_api.files.workers.pool import PoolLimits
+from services.job_api.files.workers.tasks import import_file
 from services.job_api.settings import Settings
 from tests.services.job_api.conftest import served
 from tests.services.job_api.waiting import eventually
@@ -43,11 +44,11 @@ def upload_of(folder: Path, content: bytes | None = LINE, gone=never) -> Receive
     return Received(folder, path, len(content or b""), "talks.jsonl", "talks", "", gone)
 
 
-def import_processes() -> list[psutil.Process]:
+def worker_processes() -> list[psutil.Process]:
     found = []
     for child in psutil.Process().children():
         try:
-            if "services.job_api.files.import_process" in child.cmdline():
+            if "services.job_api.files.workers.process" in child.cmdline():
                 found.append(child)
         except (psutil.NoSuchProcess, psutil.ZombieProcess):
             continue
@@ -55,24 +56,20 @@ def import_processes() -> list[psutil.Process]:
 
 
 async def running(count: int) -> list[psutil.Process]:
-    async def there() -> list[psutil.Process] | None:
-        found = import_processes()
-        return found if len(found) == count else None
-
-    return await eventually(there, 10) if count else found_none()
-
-
-def found_none() -> list[psutil.Process]:
-    assert import_processes() == []
-    return []
+    """The worker processes, once there are so many. Those that were killed have been waited for: none is late."""
+    if count:
+        await eventually(lambda: len(worker_processes()) == count, 10)
+    found = worker_processes()
+    assert len(found) == count
+    return found
 
 
 @pytest_asyncio.fixture
-async def importer() -> AsyncIterator[Importer]:
-    """Reads one file at a time, lets one wait."""
-    made = Importer("none", ImportLimits(at_once=1, waiting=1))
+async def importer(tmp_path) -> AsyncIterator[FileReader]:
+    """Reads one file at a time, lets one wait; a process stands ready after the first file."""
+    made = FileReader("none", PoolLimits(at_once=1, waiting=1))
     task = asyncio.create_task(made.run())
-    await running(1)
+    await made.read(upload_of(tmp_path / "first"))
     yield made
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -87,31 +84,31 @@ async def code_of(reading) -> str:
 
 
 async def test_a_file_is_read_by_the_process_that_stands_ready(importer, tmp_path):
-    [ready] = import_processes()
+    [ready] = worker_processes()
     for n in range(3):
         imported = await importer.read(upload_of(tmp_path / str(n), LINE))
         assert (imported.report.records, imported.report.can_train) == (1, True)
         assert json.loads(imported.path.read_bytes())["number"] == 1
-    assert [process.pid for process in import_processes()] == [ready.pid]
+    assert [process.pid for process in worker_processes()] == [ready.pid]
     assert ready.nice() == 10
 
 
 async def test_what_it_answers_is_what_reading_in_this_process_gives(importer, tmp_path):
     imported = await importer.read(upload_of(tmp_path / "a", (EXAMPLES / "sample.json").read_bytes()))
-    order = Order(source=EXAMPLES / "sample.json", target=tmp_path / "b", file_name="talks.jsonl", max_records=1000)
-    here = import_file(order, "none", 1)
-    assert isinstance(here, Done)
+    order = ImportOrder(
+        source=EXAMPLES / "sample.json", target=tmp_path / "b", file_name="talks.jsonl", max_records=1000)
+    here = import_file(order, "none")
     assert (imported.report, imported.sha256) == (here.report, here.sha256)
     assert imported.path.read_bytes() == (tmp_path / "b").read_bytes()
 
 
 async def test_the_process_knows_no_secrets_of_the_service(importer, monkeypatch, tmp_path):
     monkeypatch.setenv("BRIGHTRUN_S3_SECRET_KEY", "a secret")
-    [ready] = import_processes()
+    [ready] = worker_processes()
     ready.kill()
-    await eventually(lambda: not importer._ready[0].alive, 10)
+    await eventually(lambda: not importer.imports._ready[0].alive, 10)
     await importer.read(upload_of(tmp_path / "a"))
-    [started] = import_processes()
+    [started] = worker_processes()
     assert "BRIGHTRUN_S3_SECRET_KEY" not in started.environ()
     assert "PATH" in started.environ()
 
@@ -119,14 +116,14 @@ async def test_the_process_knows_no_secrets_of_the_service(importer, monkeypatch
 async def test_a_process_that_dies_is_an_error_and_the_next_file_is_read(importer, tmp_path):
     reading = asyncio.create_task(importer.read(upload_of(tmp_path / "a", None)))
     await asyncio.sleep(0.1)
-    import_processes()[0].kill()
-    assert await code_of(reading) == "import_failed"
+    worker_processes()[0].kill()
+    assert await code_of(reading) == "reading_failed"
     assert (await importer.read(upload_of(tmp_path / "b"))).report.records == 1
 
 
 async def test_an_import_that_takes_too_long_is_killed(tmp_path):
-    importer = Importer("none", ImportLimits(time_s=0.5))
-    assert await code_of(importer.read(upload_of(tmp_path / "a", None))) == "import_too_slow"
+    importer = FileReader("none", PoolLimits(time_s=0.5))
+    assert await code_of(importer.read(upload_of(tmp_path / "a", None))) == "reading_too_slow"
     await running(0)
 
 
@@ -153,10 +150,10 @@ async def test_an_import_ends_when_its_caller_goes_away(importer, tmp_path):
 async def test_only_so_many_are_read_and_wait_at_once(importer, tmp_path):
     first, second = (asyncio.create_task(importer.read(upload_of(tmp_path / name, None))) for name in "ab")
     await asyncio.sleep(0.1)
-    assert await code_of(importer.read(upload_of(tmp_path / "c"))) == "imports_busy"
+    assert await code_of(importer.read(upload_of(tmp_path / "c"))) == "reading_busy"
     with pytest.raises(ProblemError):
-        importer.refuse_if_full()
-    assert len(import_processes()) == 1
+        importer.imports.refuse_if_full()
+    assert len(worker_processes()) == 1
     second.cancel()
     await asyncio.gather(second, return_exceptions=True)
     third = asyncio.create_task(importer.read(upload_of(tmp_path / "d")))
@@ -165,19 +162,21 @@ async def test_only_so_many_are_read_and_wait_at_once(importer, tmp_path):
 
 
 async def test_waiting_for_a_turn_has_an_end(tmp_path):
-    importer = Importer("none", ImportLimits(at_once=1, wait_s=0.2))
+    importer = FileReader("none", PoolLimits(at_once=1, wait_s=0.2))
     first = asyncio.create_task(importer.read(upload_of(tmp_path / "a", None)))
     await asyncio.sleep(0.1)
-    assert await code_of(importer.read(upload_of(tmp_path / "b"))) == "imports_busy"
-    assert problems.imports_busy().headers == {"x-should-retry": "true", "retry-after": "10"}
+    assert await code_of(importer.read(upload_of(tmp_path / "b"))) == "reading_busy"
+    assert problems.reading_busy().headers == {"x-should-retry": "true", "retry-after": "10"}
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)
+    await running(0)
 
 
 async def test_a_file_that_needs_too_much_memory_is_refused(tmp_path):
-    importer = Importer("none", ImportLimits(memory_mb=512))
-    content = b'{"messages": [' + b"[]," * 8_000_000 + b"1]}"
+    importer = FileReader("none", PoolLimits(memory_mb=100))
+    content = b'{"messages": [' + b"[]," * 1_500_000 + b"1]}"
     assert await code_of(importer.read(upload_of(tmp_path / "a", content))) == "TF014_too_much_memory"
+    await importer.imports.stop()
     await running(0)
 
 
@@ -186,13 +185,14 @@ async def test_the_process_ends_with_its_parent_even_when_that_is_killed(tmp_pat
     script = f"""
 import asyncio
 from pathlib import Path
-from services.job_api.files.import_messages import Order
-from services.job_api.files.import_worker import ImportWorker
+from services.job_api.files.workers.messages import ImportOrder
+from services.job_api.files.workers.worker import Worker
 
 async def main():
-    worker = await ImportWorker.start("none", 1024)
+    worker = await Worker.start("none", 1024)
     print(worker._process.pid, flush=True)
-    await worker.ask(Order(source=Path({str(path)!r}), target=Path({str(path)!r} + "x"), file_name="x", max_records=9))
+    path = Path({str(path)!r})
+    await worker.ask(ImportOrder(source=path, target=path.with_name("x"), file_name="x", max_records=9))
 
 asyncio.run(main())
 """
@@ -215,8 +215,9 @@ asyncio.run(main())
     await eventually(ended, 10)
 
 
-async def stop_the_ready_process() -> psutil.Process:
+async def stop_the_ready_process(uploads) -> psutil.Process:
     """Stopped, it takes an order and never answers."""
+    await uploads.text(LINE, to="/files/validate")
     [process] = await running(1)
     process.send_signal(signal.SIGSTOP)
     return process
@@ -229,16 +230,16 @@ def request_of(api, body: bytes = LINE) -> bytes:
             f"Content-Type: multipart/form-data; boundary=B\r\nContent-Length: {len(form)}\r\n\r\n").encode() + form
 
 
-async def test_a_caller_that_hangs_up_frees_the_process(alone):
-    stopped = await stop_the_ready_process()
+async def test_a_caller_that_hangs_up_frees_the_process(alone, uploads):
+    stopped = await stop_the_ready_process(uploads)
     url = httpx.URL(alone.url)
     _, writer = await asyncio.open_connection(url.host, url.port)
     writer.write(request_of(alone))
     await writer.drain()
-    importer: Importer = alone.app.state.parts.imports
+    importer: FileReader = alone.app.state.parts.files
 
     async def taken() -> bool:
-        return importer._ready == []
+        return importer.imports._ready == []
 
     await eventually(taken, 10)
     assert stopped.is_running()
@@ -255,17 +256,41 @@ async def test_a_caller_that_hangs_up_frees_the_process(alone):
 
 async def test_stopping_the_service_stops_its_imports(alone, settings_for):
     async with served(Settings(**settings_for("job_api", database_url=alone.database.url))) as app:
-        [*_, process] = await running(2)
-        process.send_signal(signal.SIGSTOP)
         url = f"http://127.0.0.1:{app.state.parts.settings.http_port}/api/training/files"
         headers = {"authorization": f"Bearer {alone.credentials['api_key']}"}
         async with httpx.AsyncClient(timeout=30, headers=headers) as client:
+            await client.post(url, files={"file": ("a.jsonl", LINE)})
+            [process] = await running(1)
+            process.send_signal(signal.SIGSTOP)
             sending = asyncio.create_task(client.post(url, files={"file": ("a.jsonl", LINE)}))
 
             async def taken() -> bool:
-                return app.state.parts.imports._ready == []
+                return app.state.parts.files.imports._ready == []
 
             await eventually(taken, 10)
             app.state.runtime.begin_drain()
-    assert len(import_processes()) == 1
+    await running(0)
     await asyncio.gather(sending, return_exceptions=True)
+
+
+async def test_previews_have_a_process_of_their_own(alone, uploads):
+    file = await uploads.example("sample-chat.jsonl")
+    stopped = await stop_the_ready_process(uploads)
+    shown = (await alone.client.get(f"/files/{file['id']}/preview")).json()
+    assert len(shown["conversations"]) == 3
+    assert len(worker_processes()) == 2
+    stopped.kill()
+
+
+async def test_a_preview_that_cannot_be_made_is_an_error(alone, uploads):
+    file = await uploads.example("sample-chat.jsonl")
+    path = f"/files/{file['id']}/preview"
+    await alone.client.get(path)
+    alone.app.state.parts.files.previews._ready[0]._process.send_signal(signal.SIGSTOP)
+    asking = asyncio.create_task(alone.client.get(path))
+    await eventually(lambda: alone.app.state.parts.files.previews._ready == [], 10)
+    for process in worker_processes():
+        process.kill()
+    response = await asking
+    assert (response.status_code, response.json()["code"]) == (503, "reading_failed")
+    assert len((await alone.client.get(path)).json()["conversations"]) == 3

@@ -1,4 +1,4 @@
-"""A process that reads uploads, as the API sees it: given an order, it answers or ends."""
+"""A worker process as the API sees it: given an order, it answers or ends."""
 
 import asyncio
 import os
@@ -6,9 +6,9 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from contextlib import suppress
 
-from services.job_api.files.import_messages import ANSWER, Done, Order, Refused
+from services.job_api.files.workers.messages import ANSWER, Answer, Order
 
-_MODULE = "services.job_api.files.import_process"
+_MODULE = "services.job_api.files.workers.process"
 _LONGEST_ANSWER = 64 << 20
 # What Python and the tokenizer need. The service's keys and passwords are not among them.
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_", "TMPDIR", "PYTHON", "LD_LIBRARY_PATH", "HF_", "XDG_CACHE_HOME")
@@ -18,17 +18,17 @@ class WorkerEnded(Exception):
     """The process ended without an answer; `status` is its exit status, negative for a signal."""
 
     def __init__(self, status: int) -> None:
-        super().__init__(f"the import process ended with status {status}")
+        super().__init__(f"the worker process ended with status {status}")
         self.status = status
 
 
-class ImportWorker:
+class Worker:
     def __init__(self, process: Process) -> None:
         self._process = process
         self.peak_memory_mb = 0
 
     @classmethod
-    async def start(cls, base_model: str, memory_mb: int) -> "ImportWorker":
+    async def start(cls, base_model: str, memory_mb: int) -> "Worker":
         return cls(await asyncio.create_subprocess_exec(
             sys.executable, "-m", _MODULE, base_model, str(memory_mb),
             stdin=PIPE, stdout=PIPE, limit=_LONGEST_ANSWER, env=_environment()))
@@ -37,7 +37,7 @@ class ImportWorker:
     def alive(self) -> bool:
         return self._process.returncode is None and not (self._process.stdout and self._process.stdout.at_eof())
 
-    async def ask(self, order: Order) -> Done | Refused:
+    async def ask(self, order: Order) -> Answer:
         """Raises WorkerEnded."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
