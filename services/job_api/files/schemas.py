@@ -8,7 +8,7 @@ from pydantic import Field
 
 from contracts.chat import Turn
 from contracts.training_file import ImportReport, Issue
-from services.job_api.files.workers.tasks import DEFAULT_CONTEXT
+from services.job_api.files.workers.messages import DEFAULT_CONTEXT
 from services.job_api.schemas.fields import CommaSeparated, PlainText, Request, View
 
 FileStatus = Literal["ready", "invalid"]

@@ -5,7 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from contracts.hyperparameters import Hyperparameters
 from contracts.training_file import ImportReport, TrainingFileRefused
+
+DEFAULT_CONTEXT: int = Hyperparameters.model_fields["max_seq_length"].default
 
 
 class _Message(BaseModel):

@@ -6,13 +6,10 @@ from pathlib import Path
 import orjson
 
 from contracts.chat import Conversation, token_counter
-from contracts.hyperparameters import Hyperparameters
 from contracts.training_file import canonical_line, import_training_file, read_canonical
 from services.job_api.files.preview import preview
 from services.job_api.files.tokenizer import find_tokenizer
-from services.job_api.files.workers.messages import ImportDone, ImportOrder, PreviewDone, PreviewOrder
-
-DEFAULT_CONTEXT: int = Hyperparameters.model_fields["max_seq_length"].default
+from services.job_api.files.workers.messages import DEFAULT_CONTEXT, ImportDone, ImportOrder, PreviewDone, PreviewOrder
 
 
 def import_file(order: ImportOrder, base_model: str) -> ImportDone:
