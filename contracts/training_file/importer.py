@@ -22,6 +22,7 @@ from contracts.training_file.report import ImportReport
 
 MAX_RECORDS = 100_000
 REVIEW_KEYS_SHOWN = 1000
+LABELS_SHOWN = 1000
 
 Sink = Callable[[Conversation], None]
 
@@ -182,7 +183,7 @@ class ImportRun:
             raise unknown_format()
         by_pair = self.format in (Format.BRIGHTRUN_JSON, Format.BRIGHTRUN_JSONL)
         trainable = self.answers if by_pair else self.conversations
-        labels = {name: dict(sorted(counts.items())) for name, counts in self._facts.labels.items()}
+        labels = {name: dict(sorted(c.most_common(LABELS_SHOWN))) for name, c in self._facts.labels.items()}
         return ImportReport(
             file_name=file_name,
             format=self.format,

@@ -12,6 +12,8 @@ from contracts.training_file.pairs import Message, Pair
 CUT_OFF = re.compile(r"\\(?:u[0-9a-fA-F]{0,3}|x[0-9a-fA-F]?)?$")
 """A text that ends in a backslash or within an escape: exports cut some answers at an escaped quote."""
 
+TURNS_NAMED = 20
+
 
 def is_cut_off(text: str) -> bool:
     return CUT_OFF.search(text.rstrip()) is not None
@@ -80,7 +82,9 @@ def say_trailing_user_turn(transcript: Sequence[Message], place: Place) -> None:
 def say_context_only(transcript: Sequence[Message], positions: set[int], place: Place) -> None:
     unlearnt = [p for p, (role, _) in enumerate(transcript) if role == "assistant" and p not in positions]
     if unlearnt:
-        turns = ", ".join(str(p + 1) for p in unlearnt)
+        turns = ", ".join(str(p + 1) for p in unlearnt[:TURNS_NAMED])
+        if len(unlearnt) > TURNS_NAMED:
+            turns += f" and {len(unlearnt) - TURNS_NAMED:,} more"
         place.add(
             "TF303_context_only_answer", f"the answers at turn {turns} stand only in the history: context, not learnt"
         )

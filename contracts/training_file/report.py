@@ -15,7 +15,8 @@ class ImportReport(BaseModel):
     and a line in the others. `answers` are the learnt assistant turns; `tokens` and `longest` count whole
     conversations as rendered, `trainable_tokens` those that carry loss, exactly when `tokens_exact`, else from
     characters / 4.
-    `issue_counts` is complete, `issues` shows the first 100 of each code.
+    `issue_counts` is complete, `issues` shows the first 100 of each code, `personas`, `emotional_arcs` and `topics`
+    the 1,000 most frequent.
     """
 
     model_config = ConfigDict(frozen=True)
