@@ -24,6 +24,7 @@ from services.job_api.schemas.fields import Description, Name
 Result = TypeVar("Result")
 _FORM_OVERHEAD = 1024 * 1024
 _LINGER_S = 5.0
+_BATCH = 1024 * 1024
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
 _DESCRIPTION: TypeAdapter[str] = TypeAdapter(Description)
 
@@ -45,7 +46,7 @@ class Received:
 async def received(request: Request, limit: int = MAX_BYTES) -> AsyncIterator[Received]:
     """The upload on disk, for as long as the block lasts. Raises problem documents (400, 413, 415, 422)."""
     body = _Body(request)
-    with upload_folder() as folder:
+    async with upload_folder() as folder:
         try:
             yield await _receive(request, body, folder, limit)
         except ProblemError:
@@ -61,8 +62,8 @@ async def _receive(request: Request, body: "_Body", folder: Path, limit: int) ->
     with path.open("wb") as spool:
         form = UploadForm(request.headers.get("content-type", ""), spool, limit)
         try:
-            async for chunk in body.chunks():
-                form.write(chunk)
+            async for batch in body.batches():
+                await asyncio.to_thread(form.write, batch)
         except FileTooLarge:
             raise problems.too_large(limit) from None
         texts = form.finish()
@@ -100,6 +101,16 @@ class _Body:
                 raise ClientDisconnect
             self._ended = not message.get("more_body", False)
             yield message.get("body", b"")
+
+    async def batches(self) -> AsyncIterator[bytes]:
+        """The same in larger pieces: few enough for a thread each, which may wait for the disk."""
+        batch = bytearray()
+        async for chunk in self.chunks():
+            batch += chunk
+            if len(batch) >= _BATCH:
+                yield bytes(batch)
+                batch.clear()
+        yield bytes(batch)
 
     async def gone(self) -> None:
         """Waits until the caller has gone away; after the whole body that is the only message left."""

@@ -79,7 +79,7 @@ async def preview_file(
     row = await _found(parts, principal, file_id)
     if row["status"] != READY:
         raise problems.nothing_to_show(file_id, row["error_count"])
-    with upload_folder() as folder:
+    async with upload_folder() as folder:
         lines = folder / "first.jsonl"
         await fetch_first(parts.objects, row["bucket"], row["normalised_key"], query.limit, lines)
         shown = await parts.files.preview(lines, query.max_seq_length)

@@ -1,5 +1,6 @@
 """Keeping, deleting and cleaning up files: rows in short transactions, objects between them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -139,5 +140,5 @@ def _row(caller: Caller, upload: Received, imported: Imported) -> dict[str, Any]
 
 async def _chunks(path: Path) -> AsyncIterator[bytes]:
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
+        while chunk := await asyncio.to_thread(file.read, _CHUNK):
             yield chunk
