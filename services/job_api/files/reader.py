@@ -12,7 +12,7 @@ from services.job_api.files.workers.messages import ImportDone, ImportOrder, Pre
 from services.job_api.files.workers.pool import PoolLimits, WorkerPool
 
 # A person waits for a preview: it has processes of its own, and does not stand in line behind 200 MB.
-PREVIEW_LIMITS = PoolLimits(at_once=1, waiting=20, wait_s=15.0, time_s=30.0)
+PREVIEW_LIMITS = PoolLimits(waiting=20, wait_s=15.0, time_s=30.0)
 
 
 @dataclass(frozen=True)

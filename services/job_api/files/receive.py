@@ -43,11 +43,17 @@ class Received:
 
 
 @asynccontextmanager
-async def received(request: Request, limit: int = MAX_BYTES) -> AsyncIterator[Received]:
-    """The upload on disk, for as long as the block lasts. Raises problem documents (400, 413, 415, 422)."""
+async def received(
+    request: Request, limit: int = MAX_BYTES, admit: Callable[[], None] = lambda: None
+) -> AsyncIterator[Received]:
+    """The upload on disk, for as long as the block lasts. `admit` may refuse it before it is kept.
+
+    Raises problem documents (400, 413, 415, 422, and those of `admit`).
+    """
     body = _Body(request)
     async with upload_folder() as folder:
         try:
+            admit()
             yield await _receive(request, body, folder, limit)
         except ProblemError:
             await body.drain()

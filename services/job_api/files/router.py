@@ -35,8 +35,7 @@ router = APIRouter(prefix="/files", tags=["training files"])
 @router.post("", status_code=201, response_model=FileView, openapi_extra=UPLOAD_BODY)
 async def upload_file(request: Request, principal: Engineer, parts: WithParts, once: WithOnce) -> JsonResponse:
     """Upload and check a training file. One with errors is kept as `invalid`, so that its report can be read."""
-    parts.files.imports.refuse_if_full()
-    async with received(request) as upload:
+    async with received(request, admit=parts.files.imports.refuse_if_full) as upload:
         imported = await while_connected(upload, parts.files.read(upload))
         document = await store.keep(parts.database, parts.objects, caller(principal), upload, imported, once)
     return JsonResponse(document, 201, headers={"location": presenter.location(document["id"])})
@@ -45,8 +44,7 @@ async def upload_file(request: Request, principal: Engineer, parts: WithParts, o
 @router.post("/validate", response_model=ValidationView, openapi_extra=UPLOAD_BODY)
 async def validate_file(request: Request, principal: Reader, parts: WithParts) -> JsonResponse:
     """The same checks; nothing is stored."""
-    parts.files.imports.refuse_if_full()
-    async with received(request) as upload:
+    async with received(request, admit=parts.files.imports.refuse_if_full) as upload:
         imported = await while_connected(upload, parts.files.read(upload))
     return JsonResponse(presenter.validation(imported))
 

@@ -51,8 +51,8 @@ def _limit(memory_mb: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the service decides
     os.nice(_NICENESS)
     wanted, (_, allowed) = memory_mb << 20, resource.getrlimit(resource.RLIMIT_AS)
-    most = wanted if allowed == resource.RLIM_INFINITY else min(wanted, allowed)
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    if allowed == resource.RLIM_INFINITY or wanted < allowed:
+        resource.setrlimit(resource.RLIMIT_AS, (wanted, wanted))
     with suppress(OSError, AttributeError):  # Linux only
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_KILL)

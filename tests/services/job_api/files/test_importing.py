@@ -294,3 +294,19 @@ async def test_a_preview_that_cannot_be_made_is_an_error(alone, uploads):
     response = await asking
     assert (response.status_code, response.json()["code"]) == (503, "reading_failed")
     assert len((await alone.client.get(path)).json()["conversations"]) == 3
+
+
+async def test_an_upload_that_cannot_be_read_soon_is_refused_before_it_is_kept(alone, uploads):
+    pool = alone.app.state.parts.files.imports
+    limits = pool._limits
+    for _ in range(limits.at_once):
+        await pool._turns.acquire()
+    pool._waiting = limits.waiting
+    response = await uploads.text(LINE * 100_000)
+    assert (response.status_code, response.json()["code"]) == (503, "reading_busy")
+    assert (response.headers["retry-after"], response.headers["x-should-retry"]) == ("10", "true")
+    assert worker_processes() == []
+    pool._waiting = 0
+    for _ in range(limits.at_once):
+        pool._turns.release()
+    assert (await uploads.text(LINE)).status_code == 201
