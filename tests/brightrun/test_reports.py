@@ -42,3 +42,12 @@ def test_the_answer_to_an_upload_is_grouped_too(as_user, faulty_api, tmp_path):
     shown = run("files", "upload", str(tmp_path / "many.jsonl")).stdout.splitlines()
     assert len(shown) == 5
     assert shown[-1] == "File f-1: invalid"
+
+
+def test_a_preview_names_conversations_by_their_number(as_user, faulty_api):
+    segments = [{"text": "Hello.", "learn": True}]
+    shown = [{"key": "a-key", "number": 1_204, "segments": segments}, {"key": "older", "segments": segments}]
+    faulty_api.answers = [Answer(body=json.dumps({"conversations": shown}).encode())]
+    text = run("files", "preview", "f-1").stdout
+    assert "conversation 1,204: a-key" in text
+    assert " older " in text
