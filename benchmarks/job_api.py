@@ -62,10 +62,10 @@ async def _measure(system: StackUnderTest) -> dict[str, float]:
             lambda n: http.get(f"{ROOT}/jobs", params=filters[n % len(filters)] | {"limit": 50}), LIST_RATE
         )
     return {
-        "create_job_p50_ms": _percentile(created, 50),
-        "create_job_p99_ms": _percentile(created, 99),
-        "list_jobs_p50_ms": _percentile(listed, 50),
-        "list_jobs_p99_ms": _percentile(listed, 99),
+        "create_job_p50_ms": percentile(created, 50),
+        "create_job_p99_ms": percentile(created, 99),
+        "list_jobs_p50_ms": percentile(listed, 50),
+        "list_jobs_p99_ms": percentile(listed, 99),
     }
 
 
@@ -103,7 +103,7 @@ def _fill(system: StackUnderTest, wanted: int) -> None:
     system.query("job_api", "ANALYZE training_jobs")
 
 
-def _percentile(values: list[float], percent: int) -> float:
+def percentile(values: list[float], percent: int) -> float:
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, round(len(ordered) * percent / 100))]
 

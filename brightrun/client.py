@@ -11,6 +11,8 @@ from brightrun.http import Http
 from brightrun.models import Download, Job, Page, TrainingFile
 
 ROOT = "/api/training"
+# The server may let an upload wait a minute for its turn, and read it for four.
+_UPLOAD_TIMEOUT_S = 360
 
 
 class Client:
@@ -37,7 +39,7 @@ class Client:
                 f"{ROOT}/files",
                 files={"file": (path.name, file, media_type)},
                 rewind=lambda: file.seek(0),
-                timeout=300,
+                timeout=_UPLOAD_TIMEOUT_S,
             )
         return TrainingFile.model_validate(answer)
 

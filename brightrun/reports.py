@@ -3,21 +3,18 @@
 from typing import Any
 
 from brightrun.output import out
+from contracts.training_file import Issue, group_issues
 
-_SHOWN = 20
 _MARKS = {"error": "error  ", "warning": "warning", "info": "note   "}
 
 
 def show_report(report: dict[str, Any]) -> None:
-    """The one line, then what was found, the worst first."""
+    """The one line, then a line for each kind of problem, the worst first. `--json` has every single one."""
     out.say(report.get("one_line", ""))
     if evidence := report.get("evidence"):
         out.say(evidence)
-    issues = sorted(report.get("issues", []), key=lambda issue: list(_MARKS).index(issue["severity"]))
-    for issue in issues[:_SHOWN]:
-        out.say(f"  {_MARKS[issue['severity']]} {issue['code']}: {issue['message']}")
-        if issue["severity"] == "error" and issue.get("suggested_fix"):
-            out.say(f"          What to do: {issue['suggested_fix']}")
-    counted = sum(report.get("issue_counts", {}).values()) or len(issues)
-    if counted > min(len(issues), _SHOWN):
-        out.say(f"  ... and {counted - min(len(issues), _SHOWN)} more")
+    issues = [Issue.model_validate(issue) for issue in report.get("issues", [])]
+    for group in group_issues(issues, report.get("issue_counts", {})):
+        out.item(f"  {_MARKS[group.severity]} ", f"{group.code}: {group.line}")
+        if group.severity == "error" and group.suggested_fix:
+            out.item(" " * 10, f"What to do: {group.suggested_fix}")

@@ -1,15 +1,14 @@
 """The base model's tokenizer, when it lies on this machine and the package that reads it is installed too."""
 
 import os
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
-from contracts.chat import token_counter
+from contracts.chat import CountTokens, token_counter
 from contracts.local_base_model import SHIPPED_BASE_MODEL
 
 
-def counter_here() -> Callable[..., int] | None:
+def counter_here() -> CountTokens | None:
     """Counts tokens exactly; None when there is no tokenizer here (the report then says `about`)."""
     if find_spec("tokenizers") is None:
         return None

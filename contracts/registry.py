@@ -82,9 +82,19 @@ def parse_event(raw: bytes) -> Event[Any]:
 
     Raises json.JSONDecodeError, UnknownEventType, or pydantic.ValidationError: all permanent.
     """
-    envelope = json.loads(raw)
+    envelope = _decoded(raw)
     event_type = envelope.get("type") if isinstance(envelope, dict) else None
     spec = by_type().get(event_type) if isinstance(event_type, str) else None
     if spec is None:
         raise UnknownEventType(f"unknown event type {event_type!r}")
     return envelope_of(spec.model).model_validate_json(raw)
+
+
+def _decoded(raw: bytes) -> Any:
+    """Whatever is wrong with the bytes is a JSONDecodeError: other encodings, endless nesting, endless numbers too."""
+    try:
+        return json.loads(raw)
+    except json.JSONDecodeError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise json.JSONDecodeError(str(error), "", 0) from error

@@ -63,7 +63,8 @@ def preview(file_id: str, as_json: Json = False) -> None:
     if out.result(found):
         return
     for conversation in found.get("conversations", found.get("data", [])):
-        out.console.rule(conversation.get("key", ""))
+        number = conversation.get("number")
+        out.console.rule((f"conversation {number:,}: " if number else "") + conversation.get("key", ""))
         for segment in conversation["segments"]:
             out.console.print(segment["text"], style="green" if segment["learn"] else "dim", markup=False, end="")
         out.console.print()

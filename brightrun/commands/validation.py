@@ -11,7 +11,7 @@ from brightrun.output import out
 from brightrun.reports import show_report
 from brightrun.session import Json, plainly
 from brightrun.tokenizers_here import counter_here
-from contracts.training_file import TrainingFileRefused, read_training_file
+from contracts.training_file import TrainingFileRefused, import_training_file
 
 TrainingFilePath = Annotated[
     Path, typer.Argument(metavar="FILE", help="Bright Run JSON or JSONL, chat, prompt-completion or ShareGPT file.")
@@ -33,11 +33,11 @@ def check(path: Path) -> dict[str, object]:
     """The report as JSON values. Raises BrightrunError for a file that cannot be read at all."""
     try:
         with path.open("rb") as stream:
-            result = read_training_file(stream, file_name=path.name, count_tokens=counter_here())
+            report = import_training_file(stream, lambda _: None, file_name=path.name, count_tokens=counter_here())
     except OSError as error:
         raise BrightrunError(
             f"{path}: {error.strerror or error}.", "Check the file's name and that you may read it."
         ) from error
     except TrainingFileRefused as error:
         raise RefusedFile(f"{path}: {error} [{error.code}]", error.suggested_fix) from error
-    return result.report.model_dump(mode="json")
+    return report.model_dump(mode="json")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -47,10 +47,7 @@ def encode(conversation: Conversation, tokenizer: TokenizerLike, max_length: int
     """
     segments = render(conversation)
     encoding = tokenizer.encode("".join(s.text for s in segments), add_special_tokens=False)
-    mask = [0] * len(encoding.ids)
-    for start, end in learnt_spans(segments):
-        first, past = tokens_of_span(encoding.offsets, start, end)
-        mask[first:past] = [1] * (past - first)
+    mask = learn_mask(encoding.offsets, learnt_spans(segments))
     limit = len(mask) if max_length is None else max_length
     return EncodedConversation(encoding.ids[:limit], mask[:limit], truncated=len(mask) > limit)
 
@@ -64,15 +61,21 @@ def learnt_spans(segments: Sequence[Segment]) -> Iterator[tuple[int, int]]:
         position += len(segment.text)
 
 
-def tokens_of_span(offsets: Sequence[tuple[int, int]], start: int, end: int) -> tuple[int, int]:
-    """The half-open token range from the token that holds `start` to the one that holds `end - 1`.
+def learn_mask(offsets: Sequence[tuple[int, int]], spans: Iterator[tuple[int, int]]) -> list[int]:
+    """1 from the token that holds a span's first character to the one that holds its last; in one pass over both.
 
     A range, since tokens inside it may have empty offsets (white space trimmed off by byte-level BPE).
     """
-    covering = [i for i, (left, right) in enumerate(offsets) if right > start and left < end and right > left]
-    return (covering[0], covering[-1] + 1) if covering else (0, 0)
-
-
-def token_counter(tokenizer: TokenizerLike) -> Callable[[str], int]:
-    """A count of tokens for `read_training_file`; control tokens in the text count as one each."""
-    return lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids)
+    mask = [0] * len(offsets)
+    holding = [(i, left, right) for i, (left, right) in enumerate(offsets) if right > left]
+    at = 0
+    for start, end in spans:
+        while at < len(holding) and holding[at][2] <= start:
+            at += 1
+        first = at
+        while at < len(holding) and holding[at][1] < end:
+            at += 1
+        if at > first:
+            covered = range(holding[first][0], holding[at - 1][0] + 1)
+            mask[covered.start : covered.stop] = [1] * len(covered)
+    return mask

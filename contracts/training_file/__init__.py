@@ -8,6 +8,7 @@ from contracts.training_file.canonical import (
     content_sha256,
     read_canonical,
 )
+from contracts.training_file.grouping import IssueGroup, group_issues
 from contracts.training_file.importer import ImportResult, import_training_file, read_training_file
 from contracts.training_file.issues import CODES, REFUSALS, Issue, Severity
 from contracts.training_file.layout import FORMAT_NAMES, Format
@@ -29,6 +30,7 @@ __all__ = [
     "ImportReport",
     "ImportResult",
     "Issue",
+    "IssueGroup",
     "Severity",
     "Split",
     "TrainingFileRefused",
@@ -38,6 +40,7 @@ __all__ = [
     "canonical_line",
     "canonical_lines",
     "content_sha256",
+    "group_issues",
     "hold_out",
     "import_training_file",
     "read_canonical",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator
+
+import orjson
 
 from contracts.chat import Conversation
 
@@ -15,7 +16,7 @@ def canonical_line(conversation: Conversation) -> bytes:
     """Sorted keys, no spaces, UTF-8, one line feed at the end; `number` is left out where it is not known."""
     unknown = {"number"} if conversation.number is None else None
     data = conversation.model_dump(mode="json", exclude=unknown)
-    return json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+    return orjson.dumps(data, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
 
 
 def canonical_lines(conversations: Iterable[Conversation]) -> Iterator[bytes]:

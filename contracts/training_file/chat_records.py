@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.chat import Conversation, Turn
+from contracts.chat import Conversation
 from contracts.training_file.fields import Place, labels, mapping
 from contracts.training_file.layout import Format
 from contracts.training_file.rebuild import is_cut_off
@@ -117,16 +117,16 @@ def conversation_from(
     for number, turn in enumerate(turns, 1):
         if turn.learn and is_cut_off(turn.content):
             place.add("TF201_cut_off_target", f"the answer at turn {number} is cut off and is not learnt")
-    learnable = [i for i, turn in enumerate(turns) if turn.learn and not is_cut_off(turn.content)]
+    learnable = {i for i, turn in enumerate(turns) if turn.learn and not is_cut_off(turn.content)}
     if not learnable:
         place.add("TF212_nothing_left", "no answer is left to learn; the conversation is left out")
         return None
     kept = [
-        Turn.model_validate({"role": turn.role, "content": turn.content, "learn": index in learnable})
-        for index, turn in enumerate(turns[: learnable[-1] + 1])
+        {"role": turn.role, "content": turn.content, "learn": index in learnable}
+        for index, turn in enumerate(turns[: max(learnable) + 1])
     ]
-    return Conversation(
-        key=key, number=place.conversation, system_prompt=system, turns=tuple(kept), metadata=metadata
+    return Conversation.model_validate(
+        {"key": key, "number": place.conversation, "system_prompt": system, "turns": kept, "metadata": metadata}
     )
 
 

@@ -7,17 +7,10 @@ import re
 from collections import Counter
 
 from contracts.chat import Conversation
+from contracts.training_file.crisis import speaks_of_crisis
 from contracts.training_file.fields import Place
 from contracts.training_file.issues import IssueLog
 
-CRISIS = re.compile(
-    r"suicid|self[- ]?harm|\bkill(?:ing)? (?:myself|himself|herself|themselves)\b"
-    r"|\bend(?:ing)? (?:my|my own) life\b|\bend(?:ing)? it all\b|\b(?:hurt|harm|cut)(?:ing|ting)? myself\b"
-    r"|\bbetter off (?:without me|dead)\b|\b(?:want|wanted|wanting) to die\b"
-    r"|\b(?:call|text|dial)\w*(?: or text)? 988\b|\b988 (?:suicide|lifeline|crisis)|\bcrisis (?:life)?line\b"
-    r"|\b(?:no|any) reason to (?:live|go on)\b|\bdon'?t want to (?:be alive|live any ?more)\b",
-    re.IGNORECASE,
-)
 OPENING_NAME = re.compile(r"([A-Z][a-z]+)(?: [A-Z][a-z]+)?[,!.]? ")
 NOT_NAMES = frozenset(
     """A An And As At But First Good Great Hello Here Hi How I If In It Let Many My No Now Of Oh Okay On One So
@@ -35,7 +28,7 @@ class ContentChecks:
 
     def __init__(self, log: IssueLog) -> None:
         self._log = log
-        self._openings: Counter[str] = Counter()
+        self._openings: Counter[bytes] = Counter()
         self._names: Counter[str] = Counter()
         self._persona_names: set[str] = set()
         self._answers = 0
@@ -66,10 +59,10 @@ class ContentChecks:
         return conversation.model_copy(update={"key": own})
 
     def needs_review(self, conversation: Conversation, place: Place) -> bool:
-        found = next((turn for turn in conversation.turns if CRISIS.search(turn.content)), None)
-        if found is None:
+        turns = enumerate(conversation.turns, 1)
+        number = next((number for number, turn in turns if speaks_of_crisis(turn.content)), None)
+        if number is None:
             return False
-        number = conversation.turns.index(found) + 1
         place.add("TF206_crisis_content", f"turn {number} speaks of suicide or self-harm: review the conversation")
         return True
 
@@ -77,8 +70,7 @@ class ContentChecks:
         self._persona_names |= first_names(conversation)
         for turn in conversation.answers:
             self._answers += 1
-            opening = " ".join(turn.content.lower().split())[:OPENING_LENGTH]
-            self._openings[hashlib.sha256(opening.encode()).hexdigest()[:32]] += 1
+            self._openings[hashlib.sha256(opening_of(turn.content).encode()).digest()[:16]] += 1
             if name := OPENING_NAME.match(turn.content):
                 self._names[name.group(1)] += 1
 
@@ -99,6 +91,13 @@ class ContentChecks:
             listed = ", ".join(name for name, _ in top)
             text = f"{opened:,} of {self._answers:,} answers open with a name of few ({listed}); they may be memorised"
             place.add("TF207_name_memorisation", text, "target_response")
+
+
+def opening_of(text: str) -> str:
+    """The first characters in lower case, white space as one space each; of a long text only its beginning is read."""
+    opening = " ".join(text[: 4 * OPENING_LENGTH].lower().split())
+    # Twice as many are asked for: how a letter is lowered may depend on its neighbours, here where the text was cut.
+    return (opening if len(opening) >= 2 * OPENING_LENGTH else " ".join(text.lower().split()))[:OPENING_LENGTH]
 
 
 def first_names(conversation: Conversation) -> set[str]:

@@ -9,6 +9,8 @@ from typing import Any
 from contracts.chat import SPECIAL_TOKEN
 from contracts.training_file.issues import IssueLog
 
+LONGEST_LABEL = 200
+
 
 @dataclass(frozen=True)
 class Place:
@@ -58,5 +60,9 @@ def mapping(value: Any) -> dict[str, Any]:
 
 
 def labels(**found: Any) -> dict[str, str]:
-    """The metadata worth keeping: named texts and whole numbers that are present."""
-    return {name: str(value) for name, value in found.items() if isinstance(value, str | int) and str(value)}
+    """The metadata worth keeping: named texts and whole numbers that are present, short as they are everywhere.
+
+    Samples of one conversation each carry them: an endless one would be stored as often as there are samples.
+    """
+    texts = ((name, str(value)[:LONGEST_LABEL]) for name, value in found.items() if isinstance(value, str | int))
+    return {name: text for name, text in texts if text}

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from contracts.chat import Conversation, rendered_text
+from contracts.chat import Conversation, CountTokens, estimated
 from contracts.evidence import held_out_count
 from contracts.training_file.brightrun import BrightRunReader
 from contracts.training_file.chat_records import read_chat_record
@@ -23,9 +23,8 @@ from contracts.training_file.report import ImportReport, evidence_of
 
 MAX_RECORDS = 100_000
 REVIEW_KEYS_SHOWN = 1000
-CHARS_PER_TOKEN = 4
+LABELS_SHOWN = 1000
 
-CountTokens = Callable[[str], int]
 Sink = Callable[[Conversation], None]
 
 
@@ -91,7 +90,8 @@ class ImportRun:
 
     def __init__(self, sink: Sink, count_tokens: CountTokens | None, max_context: int, max_records: int) -> None:
         self._sink = sink
-        self._count_tokens = count_tokens
+        self._count_tokens = count_tokens or estimated
+        self._about = "" if count_tokens else "about "
         self._max_context = max_context
         self._max_records = max_records
         self.log = IssueLog()
@@ -99,7 +99,7 @@ class ImportRun:
         self._facts = DeclaredFacts(self.log)
         self.format: Format | None = None
         self.records = self.unanswered = self.sound = 0
-        self.conversations = self.answers = self.tokens = self.longest = 0
+        self.conversations = self.answers = self.tokens = self.trainable_tokens = self.longest = 0
         self.needs_review: list[str] = []
         self._groups: set[str] = set()
 
@@ -167,14 +167,13 @@ class ImportRun:
         self._sink(conversation)
 
     def _measure(self, conversation: Conversation, place: Place) -> None:
-        text = rendered_text(conversation)
-        about = "" if self._count_tokens else "about "
-        tokens = self._count_tokens(text) if self._count_tokens else -(-len(text) // CHARS_PER_TOKEN)
+        tokens, learnt = self._count_tokens(conversation)
         self.tokens += tokens
+        self.trainable_tokens += learnt
         self.longest = max(self.longest, tokens)
         if tokens > self._max_context:
             limit = f"the context of {self._max_context:,}; the rest is cut off"
-            place.add("TF205_too_long", f"{about}{tokens:,} tokens are more than {limit}")
+            place.add("TF205_too_long", f"{self._about}{tokens:,} tokens are more than {limit}")
 
     def _finish(self) -> None:
         self._facts.finish(records=self.records, conversations=self._declared_conversations)
@@ -187,7 +186,7 @@ class ImportRun:
             raise unknown_format()
         by_pair = self.format in (Format.BRIGHTRUN_JSON, Format.BRIGHTRUN_JSONL)
         trainable = self.answers if by_pair else self.conversations
-        labels = {name: dict(sorted(counts.items())) for name, counts in self._facts.labels.items()}
+        labels = {name: dict(sorted(c.most_common(LABELS_SHOWN))) for name, c in self._facts.labels.items()}
         return ImportReport(
             file_name=file_name,
             format=self.format,
@@ -201,8 +200,9 @@ class ImportRun:
             conversations=self.conversations,
             answers=self.answers,
             tokens=self.tokens,
+            trainable_tokens=self.trainable_tokens,
             longest=self.longest,
-            tokens_exact=self._count_tokens is not None,
+            tokens_exact=not self._about,
             max_context=self._max_context,
             needs_review=tuple(self.needs_review[:REVIEW_KEYS_SHOWN]),
             personas=labels["persona"],

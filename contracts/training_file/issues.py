@@ -155,10 +155,16 @@ REFUSALS: dict[str, str] = {
     "TF011_nul_character": "A text holds the character U+0000",
     "TF012_nested_too_deep": "Objects are nested too deeply",
     "TF013_value_too_large": "A single record is over 32 MB",
+    "TF014_too_much_memory": "Reading the file takes more memory than an import may use",
 }
 
 SHOWN_PER_CODE = 100
 """Issues kept per code; the rest is only counted, so that 100,000 broken records stay a short report."""
+
+
+def place_of(conversation: int | None, pair: int | None) -> str:
+    """ "conversation 7, pair 47", as messages begin; "" where an issue concerns the whole file."""
+    return ", ".join(f"{name} {n}" for name, n in (("conversation", conversation), ("pair", pair)) if n)
 
 
 class IssueLog:
@@ -183,8 +189,8 @@ class IssueLog:
         if self.counts[code] > SHOWN_PER_CODE:
             return
         spec = CODES[code]
-        places = [f"{name} {n}" for name, n in (("conversation", conversation), ("pair", pair)) if n]
-        message = f"{', '.join(places)}: {text}" if places else text
+        place = place_of(conversation, pair)
+        message = f"{place}: {text}" if place else text
         self.issues.append(
             Issue(
                 severity=spec.severity,

@@ -18,7 +18,7 @@ from contracts.training_file.refusals import (
     TrainingFileTooLarge,
     UnsupportedTrainingFile,
 )
-from contracts.training_file.soundness import decode_pairs, refuse_unsound
+from contracts.training_file.soundness import decode_pairs, is_sound, refuse_unsound
 
 MAX_BYTES = 200 * 1000 * 1000
 MAX_VALUE_CHARS = 32 * 1000 * 1000
@@ -123,7 +123,8 @@ class JsonSource:
                 self.refuse_syntax("a number has too many digits")
             if end == len(self.text) and self.fill():
                 continue
-            refuse_unsound(value, f"line {self.line():,}, {name}")
+            if not is_sound(value, with_texts=self.text.find("\\u", self.pos, end) >= 0):
+                refuse_unsound(value, f"line {self.line():,}, {name}")
             self.pos = end
             return value
 

@@ -21,8 +21,10 @@ class ImportReport(BaseModel):
 
     records = trainable + unanswered + left_out + faulty. A record is a training pair in Bright Run's formats
     and a line in the others. `answers` are the learnt assistant turns; `tokens` and `longest` count whole
-    conversations as rendered, exactly when `tokens_exact`, else from characters / 4.
-    `issue_counts` is complete, `issues` shows the first 100 of each code.
+    conversations as rendered, `trainable_tokens` those that carry loss, exactly when `tokens_exact`, else from
+    characters / 4.
+    `issue_counts` is complete, `issues` shows the first 100 of each code, `personas`, `emotional_arcs` and `topics`
+    the 1,000 most frequent.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -39,6 +41,7 @@ class ImportReport(BaseModel):
     conversations: int
     answers: int
     tokens: int
+    trainable_tokens: int
     longest: int
     tokens_exact: bool
     max_context: int

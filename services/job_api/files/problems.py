@@ -4,11 +4,12 @@ from chassis.problems import BadRequest, Conflict, Invalid, NotFound, ProblemErr
 from contracts.training_file import REFUSALS, TrainingFileRefused, TrainingFileTooLarge
 from contracts.training_file.json_source import MAX_BYTES
 from services.job_api.files.errors import NothingToPreview, TrainingFileInUse, TrainingFileNotFound
+from services.job_api.files.workers.messages import Refused
 
 _HOW = "Send multipart/form-data with the file in the field 'file', for example curl -F file=@conversations.json ..."
 
 
-def refused(refusal: TrainingFileRefused) -> ProblemError:
+def refused(refusal: TrainingFileRefused | Refused) -> ProblemError:
     """The importer's refusal with its status (413, 415 or 422), code and place."""
     extra = {"place": refusal.place} if refusal.place else {}
     return ProblemError(
@@ -25,6 +26,36 @@ def refused(refusal: TrainingFileRefused) -> ProblemError:
 def too_large(limit: int = MAX_BYTES) -> ProblemError:
     text = f"the file is larger than {limit // 1_000_000:,} MB"
     return refused(TrainingFileTooLarge("TF002_too_large", text, suggested_fix="Split the file."))
+
+
+def reading_busy() -> ServiceUnavailable:
+    return ServiceUnavailable(
+        "Other files are being read, and too many wait already.",
+        code="reading_busy",
+        title="Too many files at once",
+        suggested_fix="Repeat the request after the time given in Retry-After.",
+        retry_after_s=10,
+    )
+
+
+def reading_too_slow(limit_s: float) -> ServiceUnavailable:
+    return ServiceUnavailable(
+        f"Reading the file took more than {limit_s:,.0f} seconds and was stopped.",
+        code="reading_too_slow",
+        title="Reading the file took too long",
+        suggested_fix="Split the file and upload the parts.",
+        retryable=False,
+    )
+
+
+def reading_failed() -> ServiceUnavailable:
+    return ServiceUnavailable(
+        "The process that read the file ended before it was done; nothing was stored.",
+        code="reading_failed",
+        title="Reading the file was interrupted",
+        suggested_fix="Try again. If it happens again, split the file, and tell the operator: the log says why.",
+        retry_after_s=5,
+    )
 
 
 def not_a_form() -> ProblemError:

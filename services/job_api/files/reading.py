@@ -2,33 +2,28 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from pathlib import Path
 
 from chassis.objects.store import ObjectStore
-from contracts.chat import Conversation
-from contracts.training_file import read_canonical
 
 _CHUNK = 64 * 1024
 
 
-async def first_conversations(objects: ObjectStore, bucket: str, key: str, count: int) -> list[Conversation]:
-    """Raises ObjectNotFound and ObjectStoreUnavailable."""
-    lines: list[bytes] = []
+async def fetch_first(objects: ObjectStore, bucket: str, key: str, count: int, target: Path) -> None:
+    """Writes the first `count` lines to `target`. Raises ObjectNotFound and ObjectStoreUnavailable."""
     stream = await objects.get_stream(bucket, key, chunk_bytes=_CHUNK)
-    async with aclosing(_lines(stream)) as found:
-        async for line in found:
-            lines.append(line)
-            if len(lines) == count:
-                break
-    return list(read_canonical(lines))
+    with target.open("wb") as file:
+        async with aclosing(first_lines(stream, count)) as found:
+            async for piece in found:
+                file.write(piece)
 
 
-async def _lines(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-    pending = bytearray()
+async def first_lines(chunks: AsyncIterator[bytes], count: int) -> AsyncGenerator[bytes, None]:
+    """The bytes up to the `count`-th line feed, piece by piece: each chunk is looked through once."""
     async for chunk in chunks:
-        pending += chunk
-        *complete, rest = pending.split(b"\n")
-        pending = bytearray(rest)
-        for line in complete:
-            yield bytes(line)
-    if pending:
-        yield bytes(pending)
+        lines = chunk.split(b"\n", count)
+        count -= len(lines) - 1
+        if count == 0:
+            yield chunk[: len(chunk) - len(lines[-1])]
+            return
+        yield chunk

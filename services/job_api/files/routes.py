@@ -1,9 +1,9 @@
 """Training files: upload, check, list, read, preview, delete."""
 
-import asyncio
 from typing import Annotated
 from uuid import UUID
 
+import orjson
 from fastapi import APIRouter, Query, Request
 from sqlalchemy.engine import RowMapping
 
@@ -13,10 +13,8 @@ from services.job_api.edge.idempotency import WithRecord
 from services.job_api.edge.responses import JsonResponse, page
 from services.job_api.files import presenter, service
 from services.job_api.files.errors import NothingToPreview, TrainingFileNotFound
-from services.job_api.files.importing import import_received
-from services.job_api.files.preview import preview
-from services.job_api.files.reading import first_conversations
-from services.job_api.files.receive import received
+from services.job_api.files.reading import fetch_first
+from services.job_api.files.receive import received, while_connected
 from services.job_api.files.repository import files as repository
 from services.job_api.files.repository.files import FileFilter
 from services.job_api.files.repository.references import READY
@@ -30,7 +28,7 @@ from services.job_api.files.schemas import (
     PreviewView,
     ValidationView,
 )
-from services.job_api.files.tokenizer import find_tokenizer
+from services.job_api.files.spool import upload_folder
 
 router = APIRouter(prefix="/files", tags=["training files"])
 
@@ -41,16 +39,16 @@ async def upload_file(
 ) -> JsonResponse:
     """Upload and check a training file. One with errors is kept as `invalid`, so that its report can be read."""
     finish = record.answering(presenter.file, 201, presenter.location)
-    async with received(request) as upload:
-        imported = await import_received(upload, deps.settings.default_base_model)
+    async with received(request, admit=deps.files.imports.refuse_if_full) as upload:
+        imported = await while_connected(upload, deps.files.read(upload))
         return await service.keep(deps.database, deps.objects, caller(principal), upload, imported, finish)
 
 
 @router.post("/validate", response_model=ValidationView, openapi_extra=UPLOAD_BODY)
 async def validate_file(request: Request, principal: Reader, deps: WithDependencies) -> JsonResponse:
     """The same checks; nothing is stored."""
-    async with received(request) as upload:
-        imported = await import_received(upload, deps.settings.default_base_model)
+    async with received(request, admit=deps.files.imports.refuse_if_full) as upload:
+        imported = await while_connected(upload, deps.files.read(upload))
     return JsonResponse(presenter.validation(imported))
 
 
@@ -78,10 +76,12 @@ async def preview_file(
     row = await _found(deps, principal, file_id)
     if row["status"] != READY:
         raise NothingToPreview(file_id, row["error_count"])
-    found = await first_conversations(deps.objects, row["bucket"], row["normalised_key"], query.limit)
-    base = await asyncio.to_thread(find_tokenizer, deps.settings.default_base_model)
-    shown = await asyncio.to_thread(lambda: [preview(item, base, query.max_seq_length) for item in found])
-    return JsonResponse(presenter.preview(row, base, query.max_seq_length, shown))
+    async with upload_folder() as folder:
+        lines = folder / "first.jsonl"
+        await fetch_first(deps.objects, row["bucket"], row["normalised_key"], query.limit, lines)
+        shown = await deps.files.preview(lines, query.max_seq_length)
+        conversations = orjson.Fragment(shown.path.read_bytes())
+    return JsonResponse(presenter.preview(row, shown, query.max_seq_length, conversations))
 
 
 @router.post("/{file_id}/accept-warnings", response_model=FileView)

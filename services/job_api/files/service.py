@@ -1,5 +1,6 @@
 """Keeping, deleting and cleaning up files: rows in short transactions, objects between them."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from contracts.identifiers import uuid7
 from contracts.training_file import CANONICAL_MEDIA_TYPE
 from services.job_api.callers import Caller
 from services.job_api.files.errors import TrainingFileInUse, TrainingFileNotFound, UploadTooSlow
-from services.job_api.files.importing import Imported
+from services.job_api.files.reader import Imported
 from services.job_api.files.receive import Received
 from services.job_api.files.repository import files as repository
 
@@ -123,7 +124,7 @@ def _row(caller: Caller, upload: Received, imported: Imported) -> dict[str, Any]
         "conversations": report.conversations,
         "trainable_turns": report.answers,
         "tokens": report.tokens,
-        "trainable_tokens": imported.trainable_tokens,
+        "trainable_tokens": report.trainable_tokens,
         "longest_conversation_tokens": report.longest,
         "error_count": report.errors,
         "warning_count": report.warnings,
@@ -133,12 +134,11 @@ def _row(caller: Caller, upload: Received, imported: Imported) -> dict[str, Any]
 
 
 def imported_report(imported: Imported) -> dict[str, Any]:
-    """The importer's report without its single issues, with what counted the tokens and how many carry loss."""
-    report = imported.report.model_dump(mode="json", exclude={"issues"})
-    return report | {"trainable_tokens": imported.trainable_tokens, "tokenizer": imported.tokenizer}
+    """The importer's report without its single issues, with what counted the tokens."""
+    return imported.report.model_dump(mode="json", exclude={"issues"}) | {"tokenizer": imported.tokenizer}
 
 
 async def _chunks(path: Path) -> AsyncIterator[bytes]:
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
+        while chunk := await asyncio.to_thread(file.read, _CHUNK):
             yield chunk

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from contracts.chat import CHAT_TEMPLATE, SPECIAL_TOKEN, Conversation, Turn, encode, to_messages, token_counter
+from contracts.chat import CHAT_TEMPLATE, SPECIAL_TOKEN, Conversation, Turn, encode, to_messages
+from contracts.chat.encoding import learn_mask
 
 SPECIAL = ["<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"]
 CORPUS = [
@@ -103,5 +104,37 @@ def test_tokens_beyond_the_context_are_cut_off(tokenizer):
     assert not whole.truncated
 
 
-def test_counter_counts_control_tokens_once(tokenizer):
-    assert token_counter(tokenizer.backend_tokenizer)("<|begin_of_text|><|eot_id|>") == 2
+def test_the_mask_is_laid_over_the_offsets_in_one_pass():
+    class Watched(list):
+        passes = 0
+
+        def __iter__(self):
+            Watched.passes += 1
+            return super().__iter__()
+
+    offsets = Watched((n, n + 1) for n in range(1000))
+    mask = learn_mask(offsets, iter([(start, start + 5) for start in range(0, 1000, 10)]))
+    assert mask == ([1] * 5 + [0] * 5) * 100
+    assert Watched.passes == 1
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3)), max_size=30),
+    st.lists(st.tuples(st.integers(1, 4), st.integers(1, 6)), max_size=6),
+)
+def test_the_mask_runs_from_the_first_to_the_last_token_of_a_span(tokens, gaps):
+    """Tokens share a character (its bytes), leave some out, or are empty; spans never touch."""
+    offsets = [(0, 1)]
+    for step, length in tokens:
+        left = offsets[-1][1] + step
+        offsets.append(offsets[-1] if length == 3 else (left, left + length))
+    end, spans = 0, []
+    for gap, length in gaps:
+        spans.append((end + gap + 3, end + gap + 3 + length))
+        end = spans[-1][1]
+    expected = [0] * len(offsets)
+    for start, past in spans:
+        held = [i for i, (a, b) in enumerate(offsets) if b > start and a < past and b > a]
+        for i in range(held[0], held[-1] + 1) if held else ():
+            expected[i] = 1
+    assert learn_mask(offsets, iter(spans)) == expected

@@ -202,3 +202,24 @@ def test_in_a_flat_file_the_number_counts_conversations_by_their_first_record(re
     lines = [pair(["A?", "B."], 2, conversation_id="one"), pair(TALK, 2, conversation_id="two"),
              pair(["A?", "B.", "C?", "D."], 4, conversation_id="one")]  # fmt: skip
     assert [(c.key, c.number) for c in read(lines).conversations] == [("one", 1), ("two", 2)]
+
+
+def test_long_labels_are_cut_wherever_they_are_kept(read, file, conversation):
+    talk = conversation("one", TALK[:4], arc="a" * 1_000_000)
+    talk["training_pairs"][3]["conversation_history"][1]["content"] = "Edited."
+    result = read(file(talk))
+    assert [c.metadata["emotional_arc"] for c in result.conversations] == ["a" * 200] * 2
+    assert result.report.emotional_arcs == {"a" * 200: 1}
+
+
+def test_a_report_names_the_most_frequent_labels_only(read, file, conversation):
+    talks = [conversation(str(n), [f"Q{n}?", f"A{n}."], arc=f"arc-{n}") for n in range(1001)]
+    talks.append(conversation("again", ["Q?", "A."], arc="arc-1000"))
+    arcs = read(file(*talks)).report.emotional_arcs
+    assert (len(arcs), arcs["arc-1000"], list(arcs) == sorted(arcs)) == (1000, 2, True)
+
+
+def test_many_answers_of_context_only_are_counted_and_not_all_named(read, pair):
+    talk = [f"Text {n}." for n in range(60)]
+    (issue,) = [i for i in read([pair(talk, 60)]).report.issues if i.code == "TF303_context_only_answer"]
+    assert "turn 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36, 38, 40 and 9 more" in issue.message

@@ -1,5 +1,6 @@
 """The stored form comes back as it went in, and is the same bytes every time."""
 
+import json
 from io import BytesIO
 
 import pytest
@@ -7,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from contracts.training_file import Conversation, Turn, canonical_lines, content_sha256, read_canonical
+from contracts.training_file import (
+    Conversation,
+    Turn,
+    canonical_line,
+    canonical_lines,
+    content_sha256,
+    read_canonical,
+)
 
 text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 
@@ -38,6 +46,14 @@ def test_round_trip(found):
 def test_same_content_same_hash_whatever_the_order_of_its_metadata(found):
     turned = found.model_copy(update={"metadata": dict(reversed(found.metadata.items()))})
     assert content_sha256([found]) == content_sha256([turned])
+
+
+@given(conversations())
+def test_the_bytes_are_those_of_sorted_json_without_spaces(found):
+    unknown = {"number"} if found.number is None else set()
+    data = found.model_dump(mode="json", exclude=unknown)
+    plain = json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    assert canonical_line(found) == plain.encode() + b"\n"
 
 
 TURNS = (Turn(role="user", content="Hi \u00e9"), Turn(role="assistant", content="Yes", learn=True))

@@ -3,6 +3,11 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.chat import TokenCount
+from contracts.training_file.content_checks import opening_of
 
 
 def talk(question: str, answer: str) -> dict:
@@ -36,6 +41,15 @@ def test_equal_openings_are_counted(read):
     assert issue.message == "2 of 3 answers open with the same 80 characters as another"
 
 
+@given(
+    st.lists(st.sampled_from(["\u03a3", "A", "\u0130", " ", "\n\t  ", "a" * 30, " " * 500, "\u1f88"]), max_size=60).map(
+        "".join
+    )
+)
+def test_the_opening_is_read_from_the_beginning_only_and_is_the_same(text):
+    assert opening_of(text) == " ".join(text.lower().split())[:80]
+
+
 def test_answers_that_open_with_few_names_are_said(read):
     report = read([unlike(n, "Marcus, ") for n in range(8)] + [unlike(n, "Well, ") for n in range(8, 14)]).report
     (issue,) = [i for i in report.issues if i.code == "TF207_name_memorisation"]
@@ -50,10 +64,10 @@ def test_many_names_are_no_warning(read):
 
 
 def test_longer_than_the_context_is_said_with_exact_tokens(read):
-    report = read([unlike(1)], count_tokens=lambda text: 5000, max_context=4096).report
+    report = read([unlike(1)], count_tokens=lambda item: TokenCount(5000, 70), max_context=4096).report
     (issue,) = [i for i in report.issues if i.code == "TF205_too_long"]
     assert issue.message.startswith("conversation 1: 5,000 tokens are more than the context of 4,096")
-    assert (report.tokens, report.longest, report.tokens_exact) == (5000, 5000, True)
+    assert (report.tokens, report.trainable_tokens, report.longest, report.tokens_exact) == (5000, 70, 5000, True)
     assert report.one_line == "1 record: 1 trainable; 1 conversation, 5,000 tokens, longest 5,000"
 
 
@@ -61,11 +75,10 @@ def test_without_a_tokenizer_tokens_are_about(read):
     assert "about " in read([unlike(1)]).report.one_line
 
 
-def test_the_text_counted_is_the_one_trained(read):
+def test_what_is_counted_is_what_is_trained(read):
     seen = []
-    read([unlike(1)], count_tokens=lambda text: seen.append(text) or 1)
-    assert seen[0].startswith("<|begin_of_text|><|start_header_id|>user")
-    assert seen[0].endswith("<|eot_id|>")
+    result = read([unlike(1)], count_tokens=lambda item: seen.append(item) or TokenCount(1, 1))
+    assert tuple(seen) == result.conversations
 
 
 def test_constant_quality_is_said_and_varied_quality_is_not(read, file, conversation):

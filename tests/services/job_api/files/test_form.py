@@ -11,8 +11,9 @@ import pytest
 from chassis.problems import ProblemError
 from services.job_api.files import receive
 from services.job_api.files.form import FileTooLarge, UploadForm
-from services.job_api.files.importing import import_received
+from services.job_api.files.reader import FileReader
 from services.job_api.files.receive import plain_name, received
+from services.job_api.files.workers.pool import PoolLimits
 
 CHAT = b'{"messages":[{"role":"user","content":"%d"},{"role":"assistant","content":"a%d"}]}\n'
 
@@ -113,9 +114,11 @@ async def test_a_declared_length_over_200_mb_is_refused_before_it_is_sent(alone,
 async def test_too_many_records_are_refused():
     request = Incoming([body(('name="file"; filename="a.jsonl"', b"".join(CHAT % (n, n) for n in range(11))))])
     async with received(request) as upload:  # type: ignore[arg-type]
-        assert (await import_received(upload, "none", max_records=11)).report.records == 11
+        reader = FileReader("none", PoolLimits())
+        assert (await reader.read(upload, max_records=11)).report.records == 11
         with pytest.raises(ProblemError) as caught:
-            await import_received(upload, "none", max_records=10)
+            await reader.read(upload, max_records=10)
+        await reader.imports.stop()
     assert (caught.value.status, caught.value.code) == (413, "TF003_too_many_records")
     assert caught.value.detail == "The file has more than 10 records."
 
