@@ -20,8 +20,8 @@ from benchmarks.job_api import ROOT, percentile
 from brightrun.credentials import Credentials
 from contracts.training_file.importer import MAX_RECORDS
 from examples.generate import main as generate
-from services.job_api.files.workers.messages import ImportDone, ImportOrder
-from services.job_api.files.workers.worker import Worker
+from services.job_api.files.processes.messages import ImportDone, ImportOrder
+from services.job_api.files.processes.worker import Worker
 from tests.system.stack_under_test import SAMPLE, StackUnderTest
 
 CONVERSATIONS, RECORDS = 7_850, 50_800  # 199 MB

@@ -8,13 +8,13 @@ from typing import Literal
 
 import structlog
 
+from chassis.backoff import doubling_s
 from chassis.cancellation import cancel_and_wait
 from chassis.clock import Clock
 from chassis.database.listen import PgListener
 from chassis.observability.health import OK, CheckResult
 from chassis.observability.metrics import BACKGROUND_FAILURES
 
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
 _HEALTHY_AFTER_S = 60.0  # a run this long counts as recovered
 _UNWELL_AFTER = 3  # failures in a row
 log = structlog.get_logger(__name__)
@@ -123,5 +123,4 @@ class BackgroundTasks:
 
 def backoff_s(failures: int) -> float:
     """0.5, 1, 2 ... 30 seconds, shortened at random by up to a quarter so that replicas do not move in step."""
-    pause = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(failures - 1, 10))
-    return round(pause * random.uniform(0.75, 1), 3)
+    return round(doubling_s(failures) * random.uniform(0.75, 1), 3)

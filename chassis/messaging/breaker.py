@@ -5,6 +5,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from chassis.backoff import doubling_s
+
 # A broken consumer refuses everybody's messages; what one or a few jobs send cannot stop it for the others.
 JOBS_OF_A_BROKEN_CONSUMER = 5
 _QUARANTINE_AFTER = 10  # dead letters of one job in a row
@@ -72,16 +74,17 @@ class DeadLetterBreaker:
     def _pause(self) -> None:
         if self.paused_for_s:
             return  # what was in hand when it stopped
-        self._paused_until = self.monotonic() + min(_LONGEST_PAUSE_S, _PAUSE_S * 2.0**self._pauses)
         self._pauses += 1
+        self._paused_until = self.monotonic() + doubling_s(self._pauses, _PAUSE_S, _LONGEST_PAUSE_S)
+
 
     def _lengthen(self, job: str) -> None:
         streak = self._streaks.pop(job, _Streak())
         streak.length += 1
         if streak.length >= _QUARANTINE_AFTER:
-            streak.quarantined_until = self.monotonic() + min(
-                _LONGEST_QUARANTINE_S, _QUARANTINE_S * 2.0**streak.quarantines)
             streak.quarantines += 1
+            streak.quarantined_until = self.monotonic() + doubling_s(
+                streak.quarantines, _QUARANTINE_S, _LONGEST_QUARANTINE_S)
             streak.length = _QUARANTINE_AFTER - 1  # after the quarantine one more is enough
         self._streaks[job] = streak
         if len(self._streaks) > _JOBS_REMEMBERED:

@@ -12,8 +12,6 @@ from chassis.database.engine import is_transient
 from chassis.problems import problem_for
 from contracts.registry import UnknownEventType
 
-MAX_DEFER_S = 30.0
-
 
 class Permanent(Exception):
     """Raised by a handler for a message that no repetition can make acceptable; it is dead-lettered at once."""
@@ -52,6 +50,3 @@ def classify(error: BaseException) -> Failure:
     return Failure.DEFERRED if problem is not None and problem.status == _UNAVAILABLE else Failure.COUNTED
 
 
-def defer_delay(times_in_a_row: int) -> float:
-    """Seconds to wait while infrastructure is away: 0.5, 1, 2, ... up to 30."""
-    return min(MAX_DEFER_S, 0.5 * 2.0 ** min(times_in_a_row - 1, 10))

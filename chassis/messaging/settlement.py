@@ -5,12 +5,13 @@ from contextlib import suppress
 
 import structlog
 
+from chassis.backoff import doubling_s
 from chassis.messaging.attempts import AttemptLog, Attempts
 from chassis.messaging.breaker import DeadLetterBreaker
 from chassis.messaging.dead_letters import HasJetStream, dead_letter
 from chassis.messaging.delivery import Delivery
 from chassis.messaging.metrics import CONSUMER_STOPPED, MESSAGES, QUARANTINED_JOBS, prepare_consumer_metrics
-from chassis.messaging.retry import Failure, Permanent, classify, defer_delay
+from chassis.messaging.retry import Failure, Permanent, classify
 from contracts.streams import ConsumerSpec
 
 _log = structlog.get_logger(__name__)
@@ -129,7 +130,7 @@ class Settlement:
         now = asyncio.get_running_loop().time()
         if now >= self._resume_at:  # failures of one moment are one
             self._deferred_in_a_row += 1
-            self._resume_at = now + defer_delay(self._deferred_in_a_row)
+            self._resume_at = now + doubling_s(self._deferred_in_a_row)
             _log.warning("infrastructure_away", durable=self._spec.durable, error=repr(error),
                          retry_in_s=round(self._resume_at - now, 1))
         MESSAGES.labels(self._spec.durable, "deferred").inc()

@@ -22,8 +22,8 @@ from services.job_api.edge import auth, bodies, idempotency
 from services.job_api.edge.auth.settings import JwtSettings
 from services.job_api.edge.idempotency import Claims
 from services.job_api.files import service as files
+from services.job_api.files.processes.pool import PoolLimits
 from services.job_api.files.reader import FileReader
-from services.job_api.files.workers.pool import PoolLimits
 from services.job_api.jobs import subscribers, workers
 from services.job_api.jobs.application.commands import Defaults, JobContext
 from services.job_api.jobs.application.remembered_estimates import RememberedEstimates

@@ -1,6 +1,7 @@
 """What is refused about training files."""
 
 from collections.abc import Sequence
+from typing import Protocol
 from uuid import UUID
 
 from sqlalchemy.engine import RowMapping
@@ -34,3 +35,40 @@ class NothingToPreview(DomainError):
 
 class UploadTooSlow(DomainError):
     """The sweeper took the upload for an interrupted one before it was stored."""
+
+
+class Refusal(Protocol):
+    """Why the importer takes a file for none of its formats, or for more than it reads."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def code(self) -> str: ...
+    @property
+    def message(self) -> str: ...
+    @property
+    def place(self) -> str: ...
+    @property
+    def suggested_fix(self) -> str: ...
+
+
+class TrainingFileUnreadable(DomainError):
+    """The file cannot be read as a whole."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+
+class ReadingBusy(DomainError):
+    """Others are being read, and too many wait already."""
+
+
+class ReadingTooSlow(DomainError):
+    def __init__(self, limit_s: float) -> None:
+        super().__init__(f"more than {limit_s} seconds")
+        self.limit_s = limit_s
+
+
+class ReadingFailed(DomainError):
+    """The process that read the file ended before it was done."""

@@ -1,16 +1,26 @@
 """Why a file is not taken, shown or deleted, and what to do about it."""
 
 from chassis.problems import BadRequest, Conflict, Invalid, NotFound, ProblemError, ServiceUnavailable
-from contracts.training_file import REFUSALS, TrainingFileRefused, TrainingFileTooLarge
+from contracts.training_file import REFUSALS, TrainingFileTooLarge
 from contracts.training_file.json_source import MAX_BYTES
-from services.job_api.files.errors import NothingToPreview, TrainingFileInUse, TrainingFileNotFound
-from services.job_api.files.workers.messages import Refused
+from services.job_api.files.errors import (
+    NothingToPreview,
+    ReadingTooSlow,
+    Refusal,
+    TrainingFileInUse,
+    TrainingFileNotFound,
+    TrainingFileUnreadable,
+)
 
 _HOW = "Send multipart/form-data with the file in the field 'file', for example curl -F file=@conversations.json ..."
 
 
-def refused(refusal: TrainingFileRefused | Refused) -> ProblemError:
+def unreadable(error: TrainingFileUnreadable) -> ProblemError:
     """The importer's refusal with its status (413, 415 or 422), code and place."""
+    return _refused(error.refusal)
+
+
+def _refused(refusal: Refusal) -> ProblemError:
     extra = {"place": refusal.place} if refusal.place else {}
     return ProblemError(
         refusal.code,
@@ -25,10 +35,10 @@ def refused(refusal: TrainingFileRefused | Refused) -> ProblemError:
 
 def too_large(limit: int = MAX_BYTES) -> ProblemError:
     text = f"the file is larger than {limit // 1_000_000:,} MB"
-    return refused(TrainingFileTooLarge("TF002_too_large", text, suggested_fix="Split the file."))
+    return _refused(TrainingFileTooLarge("TF002_too_large", text, suggested_fix="Split the file."))
 
 
-def reading_busy() -> ServiceUnavailable:
+def reading_busy(_: object) -> ServiceUnavailable:
     return ServiceUnavailable(
         "Other files are being read, and too many wait already.",
         code="reading_busy",
@@ -38,9 +48,9 @@ def reading_busy() -> ServiceUnavailable:
     )
 
 
-def reading_too_slow(limit_s: float) -> ServiceUnavailable:
+def reading_too_slow(error: ReadingTooSlow) -> ServiceUnavailable:
     return ServiceUnavailable(
-        f"Reading the file took more than {limit_s:,.0f} seconds and was stopped.",
+        f"Reading the file took more than {error.limit_s:,.0f} seconds and was stopped.",
         code="reading_too_slow",
         title="Reading the file took too long",
         suggested_fix="Split the file and upload the parts.",
@@ -48,7 +58,7 @@ def reading_too_slow(limit_s: float) -> ServiceUnavailable:
     )
 
 
-def reading_failed() -> ServiceUnavailable:
+def reading_failed(_: object) -> ServiceUnavailable:
     return ServiceUnavailable(
         "The process that read the file ended before it was done; nothing was stored.",
         code="reading_failed",

@@ -7,9 +7,9 @@ from pathlib import Path
 from contracts.training_file import ImportReport
 from contracts.training_file.importer import MAX_RECORDS
 from services.job_api.files import spool
+from services.job_api.files.processes.messages import ImportDone, ImportOrder, PreviewDone, PreviewOrder
+from services.job_api.files.processes.pool import PoolLimits, WorkerPool
 from services.job_api.files.receive import Received
-from services.job_api.files.workers.messages import ImportDone, ImportOrder, PreviewDone, PreviewOrder
-from services.job_api.files.workers.pool import PoolLimits, WorkerPool
 
 # A person waits for a preview: it has processes of its own, and does not stand in line behind 200 MB.
 PREVIEW_LIMITS = PoolLimits(waiting=20, wait_s=15.0, time_s=30.0)
@@ -34,7 +34,7 @@ class Previews:
 
 
 class FileReader:
-    """Its methods raise problem documents, and stop their process at once when cancelled."""
+    """Its methods raise domain errors, and stop their process at once when cancelled."""
 
     def __init__(self, base_model: str, imports: PoolLimits, previews: PoolLimits = PREVIEW_LIMITS) -> None:
         self.imports = WorkerPool(base_model, imports)

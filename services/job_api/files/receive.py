@@ -17,6 +17,7 @@ from chassis.problems import ProblemError
 from chassis.web.problems.validation import validation_problem
 from contracts.training_file.json_source import MAX_BYTES
 from services.job_api.edge.fields import Description, Name
+from services.job_api.errors import DomainError
 from services.job_api.files import problems
 from services.job_api.files.form import FileTooLarge, UploadForm
 from services.job_api.files.spool import upload_folder
@@ -55,7 +56,7 @@ async def received(
         try:
             admit()
             yield await _receive(request, body, folder, limit)
-        except ProblemError:
+        except (DomainError, ProblemError):
             await body.drain()
             raise
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from contracts.chat import Turn
 from contracts.training_file import ImportReport, Issue
 from services.job_api.edge.fields import CommaSeparated, PlainText, Request, View
-from services.job_api.files.workers.messages import DEFAULT_CONTEXT
+from services.job_api.files.processes.messages import DEFAULT_CONTEXT
 
 FileStatus = Literal["ready", "invalid"]
 

@@ -11,9 +11,9 @@ import pytest
 from chassis.problems import ProblemError
 from services.job_api.files import receive
 from services.job_api.files.form import FileTooLarge, UploadForm
+from services.job_api.files.processes.pool import PoolLimits
 from services.job_api.files.reader import FileReader
 from services.job_api.files.receive import plain_name, received
-from services.job_api.files.workers.pool import PoolLimits
 
 CHAT = b'{"messages":[{"role":"user","content":"%d"},{"role":"assistant","content":"a%d"}]}\n'
 

@@ -14,13 +14,14 @@ import pytest
 import pytest_asyncio
 from starlette.requests import ClientDisconnect
 
-from chassis.problems import ProblemError
-from services.job_api.files import problems
+from services.job_api.errors import DomainError
+from services.job_api.files.errors import ReadingBusy
+from services.job_api.files.processes.messages import ImportOrder
+from services.job_api.files.processes.pool import PoolLimits
+from services.job_api.files.processes.tasks import import_file
 from services.job_api.files.reader import FileReader
 from services.job_api.files.receive import Received, while_connected
-from services.job_api.files.workers.messages import ImportOrder
-from services.job_api.files.workers.pool import PoolLimits
-from services.job_api.files.workers.tasks import import_file
+from services.job_api.problem_table import problem_of
 from services.job_api.settings import Settings
 from tests.services.job_api.conftest import served
 from tests.services.job_api.waiting import eventually
@@ -48,7 +49,7 @@ def worker_processes() -> list[psutil.Process]:
     found = []
     for child in psutil.Process().children():
         try:
-            if "services.job_api.files.workers.process" in child.cmdline():
+            if "services.job_api.files.processes.process" in child.cmdline():
                 found.append(child)
         except (psutil.NoSuchProcess, psutil.ZombieProcess):
             continue
@@ -77,10 +78,11 @@ async def importer(tmp_path) -> AsyncIterator[FileReader]:
 
 
 async def code_of(reading) -> str:
-    with pytest.raises(ProblemError) as caught:
+    with pytest.raises(DomainError) as caught:
         await reading
-    assert caught.value.suggested_fix
-    return caught.value.code
+    problem = problem_of(caught.value)
+    assert problem.suggested_fix
+    return problem.code
 
 
 async def test_a_file_is_read_by_the_process_that_stands_ready(importer, tmp_path):
@@ -151,7 +153,7 @@ async def test_only_so_many_are_read_and_wait_at_once(importer, tmp_path):
     first, second = (asyncio.create_task(importer.read(upload_of(tmp_path / name, None))) for name in "ab")
     await asyncio.sleep(0.1)
     assert await code_of(importer.read(upload_of(tmp_path / "c"))) == "reading_busy"
-    with pytest.raises(ProblemError):
+    with pytest.raises(ReadingBusy):
         importer.imports.refuse_if_full()
     assert len(worker_processes()) == 1
     second.cancel()
@@ -166,7 +168,7 @@ async def test_waiting_for_a_turn_has_an_end(tmp_path):
     first = asyncio.create_task(importer.read(upload_of(tmp_path / "a", None)))
     await asyncio.sleep(0.1)
     assert await code_of(importer.read(upload_of(tmp_path / "b"))) == "reading_busy"
-    assert problems.reading_busy().headers == {"x-should-retry": "true", "retry-after": "10"}
+    assert problem_of(ReadingBusy()).headers == {"x-should-retry": "true", "retry-after": "10"}
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)
     await running(0)
@@ -185,8 +187,8 @@ async def test_the_process_ends_with_its_parent_even_when_that_is_killed(tmp_pat
     script = f"""
 import asyncio
 from pathlib import Path
-from services.job_api.files.workers.messages import ImportOrder
-from services.job_api.files.workers.worker import Worker
+from services.job_api.files.processes.messages import ImportOrder
+from services.job_api.files.processes.worker import Worker
 
 async def main():
     worker = await Worker.start("none", 1024)

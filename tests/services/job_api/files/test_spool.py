@@ -7,8 +7,8 @@ import subprocess
 import sys
 
 from services.job_api.files import spool
+from services.job_api.files.processes.pool import PoolLimits
 from services.job_api.files.reader import FileReader
-from services.job_api.files.workers.pool import PoolLimits
 from tests.services.job_api.waiting import eventually
 
 

@@ -1,4 +1,4 @@
-"""The process that reads files: `python -m services.job_api.files.workers.process BASE_MODEL MEMORY_MB`.
+"""The process that reads files: `python -m services.job_api.files.processes.process BASE_MODEL MEMORY_MB`.
 
 It takes orders from its standard input until that ends, one at a time. What somebody else wrote is read here and
 nowhere else: at low priority, without the service's secrets, within a limit of memory, and never longer than the
@@ -15,9 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from contracts.training_file import TrainingFileRefused, TrainingFileTooLarge
+from services.job_api.files.processes.messages import ORDER, Answer, ImportOrder, Order, Refused
+from services.job_api.files.processes.tasks import import_file, preview_file
 from services.job_api.files.tokenizer import find_tokenizer
-from services.job_api.files.workers.messages import ORDER, Answer, ImportOrder, Order, Refused
-from services.job_api.files.workers.tasks import import_file, preview_file
 
 _NICENESS = 10
 _FIRST_TO_KILL = "500"  # of -1000 to 1000: when memory runs out, this process goes before the service

@@ -6,9 +6,9 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from contextlib import suppress
 
-from services.job_api.files.workers.messages import ANSWER, Answer, Order
+from services.job_api.files.processes.messages import ANSWER, Answer, Order
 
-_MODULE = "services.job_api.files.workers.process"
+_MODULE = "services.job_api.files.processes.process"
 _LONGEST_ANSWER = 64 << 20
 # What Python and the tokenizer need. The service's keys and passwords are not among them.
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_", "TMPDIR", "PYTHON", "LD_LIBRARY_PATH", "HF_", "XDG_CACHE_HOME")

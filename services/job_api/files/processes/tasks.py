@@ -8,8 +8,14 @@ import orjson
 from contracts.chat import Conversation, token_counter
 from contracts.training_file import canonical_line, import_training_file, read_canonical
 from services.job_api.files.preview import preview
+from services.job_api.files.processes.messages import (
+    DEFAULT_CONTEXT,
+    ImportDone,
+    ImportOrder,
+    PreviewDone,
+    PreviewOrder,
+)
 from services.job_api.files.tokenizer import find_tokenizer
-from services.job_api.files.workers.messages import DEFAULT_CONTEXT, ImportDone, ImportOrder, PreviewDone, PreviewOrder
 
 
 def import_file(order: ImportOrder, base_model: str) -> ImportDone:

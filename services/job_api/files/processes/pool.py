@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import structlog
 
-from services.job_api.files import problems
-from services.job_api.files.workers.messages import Answer, Order, Refused
-from services.job_api.files.workers.worker import Worker, WorkerEnded
+from services.job_api.files.errors import ReadingBusy, ReadingFailed, ReadingTooSlow, TrainingFileUnreadable
+from services.job_api.files.processes.messages import Answer, Order, Refused
+from services.job_api.files.processes.worker import Worker, WorkerEnded
 
 # A process that grew for a large file is not kept for the next one.
 _KEPT_BELOW_MB = 256
@@ -43,20 +43,20 @@ class WorkerPool:
             await worker.kill()
 
     def refuse_if_full(self) -> None:
-        """Raises `reading_busy` (503) when too many wait already: best asked before a body is read."""
+        """Raises ReadingBusy when too many wait already: best asked before a body is read."""
         if self._turns.locked() and self._waiting >= self._limits.waiting:
-            raise problems.reading_busy()
+            raise ReadingBusy
 
     async def work(self, order: Order) -> Answer:
         """The answer to an order. The process is killed when the caller is cancelled.
 
-        Raises problem documents: 413, 415 and 422 for a file that is refused as a whole, 503 when it is not its turn
-        in time, takes too long, or its process dies.
+        Raises TrainingFileUnreadable for a file that is refused as a whole, ReadingBusy when it is not its turn in
+        time, ReadingTooSlow, and ReadingFailed when its process dies.
         """
         async with self._turn(), self._worker() as worker:
             answer = await self._ask(worker, order)
         if isinstance(answer, Refused):
-            raise problems.refused(answer)
+            raise TrainingFileUnreadable(answer)
         return answer
 
     @asynccontextmanager
@@ -67,7 +67,7 @@ class WorkerPool:
             async with asyncio.timeout(self._limits.wait_s):
                 await self._turns.acquire()
         except TimeoutError:
-            raise problems.reading_busy() from None
+            raise ReadingBusy from None
         finally:
             self._waiting -= 1
         try:
@@ -96,7 +96,7 @@ class WorkerPool:
             async with asyncio.timeout(self._limits.time_s):
                 return await worker.ask(order)
         except TimeoutError:
-            raise problems.reading_too_slow(self._limits.time_s) from None
+            raise ReadingTooSlow(self._limits.time_s) from None
         except WorkerEnded as error:
             log.error("worker_process_ended", order=order.kind, status=error.status)
-            raise problems.reading_failed() from error
+            raise ReadingFailed from error
