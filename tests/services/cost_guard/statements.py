@@ -3,21 +3,23 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import event
+from sqlalchemy import Engine, event, make_url
 
 from chassis.database.engine import Database
 
 
 @contextmanager
 def statements(database: Database) -> Iterator[list[str]]:
-    """The statements, in order; BEGIN and COMMIT are not among them."""
+    """The statements that reach this database, in order; BEGIN and COMMIT are not among them."""
     seen: list[str] = []
+    name = make_url(database.url).database
 
     def note(connection, cursor, statement, *rest) -> None:  # type: ignore[no-untyped-def]
-        seen.append(statement)
+        if connection.engine.url.database == name:
+            seen.append(statement)
 
-    event.listen(database.engine.sync_engine, "before_cursor_execute", note)
+    event.listen(Engine, "before_cursor_execute", note)
     try:
         yield seen
     finally:
-        event.remove(database.engine.sync_engine, "before_cursor_execute", note)
+        event.remove(Engine, "before_cursor_execute", note)

@@ -10,10 +10,12 @@ import pytest
 
 from chassis.problems import ProblemError
 from services.job_api.files import receive
+from services.job_api.files.errors import TrainingFileUnreadable
 from services.job_api.files.form import FileTooLarge, UploadForm
 from services.job_api.files.processes.pool import PoolLimits
 from services.job_api.files.reader import FileReader
 from services.job_api.files.receive import plain_name, received
+from services.job_api.problem_table import problem_of
 
 CHAT = b'{"messages":[{"role":"user","content":"%d"},{"role":"assistant","content":"a%d"}]}\n'
 
@@ -116,11 +118,12 @@ async def test_too_many_records_are_refused():
     async with received(request) as upload:  # type: ignore[arg-type]
         reader = FileReader("none", PoolLimits())
         assert (await reader.read(upload, max_records=11)).report.records == 11
-        with pytest.raises(ProblemError) as caught:
+        with pytest.raises(TrainingFileUnreadable) as caught:
             await reader.read(upload, max_records=10)
         await reader.imports.stop()
-    assert (caught.value.status, caught.value.code) == (413, "TF003_too_many_records")
-    assert caught.value.detail == "The file has more than 10 records."
+    problem = problem_of(caught.value)
+    assert (problem.status, problem.code) == (413, "TF003_too_many_records")
+    assert problem.detail == "The file has more than 10 records."
 
 
 async def test_a_body_that_is_no_form_is_told_what_to_send(alone):

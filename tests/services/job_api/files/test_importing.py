@@ -238,7 +238,7 @@ async def test_a_caller_that_hangs_up_frees_the_process(alone, uploads):
     _, writer = await asyncio.open_connection(url.host, url.port)
     writer.write(request_of(alone))
     await writer.drain()
-    importer: FileReader = alone.app.state.parts.files
+    importer: FileReader = alone.app.state.dependencies.files
 
     async def taken() -> bool:
         return importer.imports._ready == []
@@ -258,7 +258,7 @@ async def test_a_caller_that_hangs_up_frees_the_process(alone, uploads):
 
 async def test_stopping_the_service_stops_its_imports(alone, settings_for):
     async with served(Settings(**settings_for("job_api", database_url=alone.database.url))) as app:
-        url = f"http://127.0.0.1:{app.state.parts.settings.http_port}/api/training/files"
+        url = f"http://127.0.0.1:{app.state.dependencies.settings.http_port}/api/training/files"
         headers = {"authorization": f"Bearer {alone.credentials['api_key']}"}
         async with httpx.AsyncClient(timeout=30, headers=headers) as client:
             await client.post(url, files={"file": ("a.jsonl", LINE)})
@@ -267,7 +267,7 @@ async def test_stopping_the_service_stops_its_imports(alone, settings_for):
             sending = asyncio.create_task(client.post(url, files={"file": ("a.jsonl", LINE)}))
 
             async def taken() -> bool:
-                return app.state.parts.files.imports._ready == []
+                return app.state.dependencies.files.imports._ready == []
 
             await eventually(taken, 10)
             app.state.runtime.begin_drain()
@@ -288,9 +288,9 @@ async def test_a_preview_that_cannot_be_made_is_an_error(alone, uploads):
     file = await uploads.example("sample-chat.jsonl")
     path = f"/files/{file['id']}/preview"
     await alone.client.get(path)
-    alone.app.state.parts.files.previews._ready[0]._process.send_signal(signal.SIGSTOP)
+    alone.app.state.dependencies.files.previews._ready[0]._process.send_signal(signal.SIGSTOP)
     asking = asyncio.create_task(alone.client.get(path))
-    await eventually(lambda: alone.app.state.parts.files.previews._ready == [], 10)
+    await eventually(lambda: alone.app.state.dependencies.files.previews._ready == [], 10)
     for process in worker_processes():
         process.kill()
     response = await asking
@@ -299,7 +299,7 @@ async def test_a_preview_that_cannot_be_made_is_an_error(alone, uploads):
 
 
 async def test_an_upload_that_cannot_be_read_soon_is_refused_before_it_is_kept(alone, uploads):
-    pool = alone.app.state.parts.files.imports
+    pool = alone.app.state.dependencies.files.imports
     limits = pool._limits
     for _ in range(limits.at_once):
         await pool._turns.acquire()
