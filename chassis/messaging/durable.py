@@ -12,8 +12,9 @@ from inspect import unwrap
 from typing import Any
 
 from faststream import AckPolicy
+from faststream._internal.broker.registrator import Registrator
 from faststream._internal.endpoint.subscriber.call_item import CallsCollection
-from faststream.nats import ConsumerConfig, JStream, NatsMessage, PullSub
+from faststream.nats import ConsumerConfig, JStream, NatsMessage, NatsRouter, PullSub
 from faststream.nats.subscriber.config import NatsSubscriberConfig, NatsSubscriberSpecificationConfig
 from faststream.nats.subscriber.specification import NatsSubscriberSpecification
 from faststream.nats.subscriber.usecases import PullStreamSubscriber
@@ -70,6 +71,13 @@ class DurableSubscriber(PullStreamSubscriber):
         )
         made = cls(spec, subscriber_config, specification, calls)
         return made.add_call(parser_=None, decoder_=_read, dependencies_=())
+
+    @classmethod
+    def added_to(cls, router: NatsRouter, spec: ConsumerSpec) -> "DurableSubscriber":
+        """Made for a router and registered with it; its own `subscriber()` makes FastStream's."""
+        made = cls.of(spec, router.config)
+        Registrator.subscriber(router, made)
+        return made
 
     def __call__(self, func: Any = None, **options: Any) -> Any:
         if func is None:

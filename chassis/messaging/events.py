@@ -14,7 +14,6 @@ while a database or another service is away the message waits without using up t
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from faststream._internal.broker.registrator import Registrator
 from faststream.nats import NatsMessage, NatsRouter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -51,8 +50,7 @@ class EventRouter(NatsRouter):
 
     def durable(self, spec: ConsumerSpec) -> DurableSubscriber:
         """A subscriber; decorate one handler for each event of the spec, filtered by `about`."""
-        subscriber = DurableSubscriber.of(spec, self.config)
-        Registrator.subscriber(self, subscriber)
+        subscriber = DurableSubscriber.added_to(self, spec)
         self.durables.append(subscriber)
         return subscriber
 

@@ -1,6 +1,5 @@
 """The rules inside job_api, each with a proof that it can fail."""
 
-import ast
 import importlib
 import pkgutil
 from collections.abc import Iterator
@@ -11,12 +10,8 @@ import pytest
 import services.job_api
 from services.job_api.errors import DomainError
 from services.job_api.problem_table import PROBLEMS
-from tests.architecture.skeleton import ROOT, make_skeleton
+from tests.architecture.skeleton import make_skeleton
 from tests.architecture.test_layers import lint_imports
-
-SERVICE = ROOT / "services" / "job_api"
-# Names of sqlalchemy that say what is handed on, and build nothing.
-_HANDED_ON = {"AsyncConnection", "RowMapping", "Row"}
 
 
 @pytest.mark.parametrize(("module", "forbidden", "rule"), [
@@ -41,38 +36,6 @@ def test_a_shortcut_through_the_floors_is_caught(tmp_path: Path, module: str, fo
 def test_the_skeleton_by_itself_breaks_no_rule(tmp_path: Path) -> None:
     make_skeleton(tmp_path)
     assert lint_imports(tmp_path).returncode == 0
-
-
-def holds_sql(path: Path) -> bool:
-    """Where SQL belongs: repositories, tables, migrations, and the claims of idempotency keys."""
-    parts = path.relative_to(SERVICE).with_suffix("").parts
-    return bool({"repository", "tables", "migrations", "columns"} & set(parts)) or parts[:2] == ("edge", "idempotency")
-
-
-def sql_in(source: str) -> list[str]:
-    """What a module takes from sqlalchemy to build statements, and statements it runs."""
-    found = []
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            found += [item.name for item in node.names if item.name.partition(".")[0] in ("sqlalchemy", "asyncpg")]
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] in ("sqlalchemy", "asyncpg"):
-            found += [item.name for item in node.names if item.name not in _HANDED_ON]
-        elif isinstance(node, ast.Attribute) and node.attr == "execute":
-            found.append("execute")
-    return found
-
-
-def test_sql_lies_in_repositories() -> None:
-    elsewhere = {path: sql_in(path.read_text()) for path in SERVICE.rglob("*.py") if not holds_sql(path)}
-    assert {str(path.relative_to(ROOT)): found for path, found in elsewhere.items() if found} == {}
-
-
-@pytest.mark.parametrize("source", [
-    "from sqlalchemy import select", "import sqlalchemy as sa", "import asyncpg",
-    "async def f(tx, s):\n    await tx.execute(s)\n",
-])
-def test_the_rule_about_sql_sees_it(source: str) -> None:
-    assert sql_in(source)
 
 
 def domain_errors(kind: type[DomainError] = DomainError) -> Iterator[type[DomainError]]:
