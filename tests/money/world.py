@@ -66,7 +66,7 @@ class World:
         self._runner = asyncio.Runner()
         self._stack = AsyncExitStack()
         self.settings = Settings(cost_publish_s=10**9)
-        self.database = Database(url)
+        self.database = Database(url, pool_timeout_s=60)  # more at once than connections, on a busy machine
         self.run(self._open())
 
     def run(self, step: Coroutine[Any, Any, T]) -> T:

@@ -73,7 +73,7 @@ def stack(tmp_path):
         stack.runner.wait()
 
 
-def remaining(processes: list[psutil.Process], timeout_s: float = 15.0) -> list[psutil.Process]:
+def remaining(processes: list[psutil.Process], timeout_s: float = 60.0) -> list[psutil.Process]:
     deadline = time.monotonic() + timeout_s
     while (alive := [p for p in processes if lives(p)]) and time.monotonic() < deadline:
         time.sleep(0.05)

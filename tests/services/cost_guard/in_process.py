@@ -60,7 +60,7 @@ class GuardInProcess:
 async def guard_in_process(
     database: Database, settings: Settings, clock: FakeClock, *inside_inbox: type[BaseMiddleware]
 ) -> AsyncIterator[GuardInProcess]:
-    broker = NatsBroker(serializer=None)
+    broker = NatsBroker(serializer=None, logger=None)
     broker.include_router(events.copy(), middlewares=(Inbox, *inside_inbox))
     broker.include_router(requests.copy(), middlewares=REQUEST_MIDDLEWARES)
     for name, value in {"database": database, "settings": settings, "clock": clock}.items():

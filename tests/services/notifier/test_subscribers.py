@@ -35,7 +35,7 @@ class Transaction:
 
 async def handled(stem: str, settings: Settings) -> list[dict[str, Any]]:
     event, tx = examples()[stem], Transaction()
-    broker = NatsBroker(serializer=None)
+    broker = NatsBroker(serializer=None, logger=None)
     broker.include_router(subscribers.events.copy())
     for name, value in {"tx": tx, "settings": settings}.items():
         broker.context.set_global(name, value)

@@ -50,7 +50,7 @@ class Transaction:
 
 
 def broker_of(*routers: Any, middlewares: tuple[Any, ...] = (), **context: Any) -> NatsBroker:
-    broker = NatsBroker(serializer=None)
+    broker = NatsBroker(serializer=None, logger=None)
     for router in routers:
         broker.include_router(router.copy(), middlewares=middlewares)
     clock = FakeClock()

@@ -166,7 +166,7 @@ class World:
 
     def _bus(self) -> NatsBroker:
         """For FastStream's in-memory broker: what the service subscribes to, with inbox and problem documents."""
-        bus = NatsBroker(serializer=None)
+        bus = NatsBroker(serializer=None, logger=None)
         bus.include_router(event_subscribers.events.copy(), middlewares=(Inbox,))
         for router in (requests.requests, pod_requests.requests):
             bus.include_router(router.copy(), middlewares=REQUEST_MIDDLEWARES)

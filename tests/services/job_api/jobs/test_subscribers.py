@@ -26,7 +26,7 @@ def examples() -> list[Any]:
 
 
 def broker_with(tx: Any) -> NatsBroker:
-    broker = NatsBroker(serializer=None)
+    broker = NatsBroker(serializer=None, logger=None)
     broker.include_router(subscribers.events.copy())
     broker.context.set_global("tx", tx)
     return broker

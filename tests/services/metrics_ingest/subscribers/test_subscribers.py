@@ -20,7 +20,7 @@ from services.metrics_ingest.subscribers.requests import requests
 
 @asynccontextmanager
 async def broker(*middlewares: Any, **context: Any) -> AsyncIterator[NatsBroker]:
-    made = NatsBroker(serializer=None)
+    made = NatsBroker(serializer=None, logger=None)
     made.include_router(events.copy())
     made.include_router(requests.copy(), middlewares=middlewares)
     for name, value in {"database": None, "hot": None, "charts": None, **context}.items():
