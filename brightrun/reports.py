@@ -11,7 +11,7 @@ _MARKS = {"error": "error  ", "warning": "warning", "info": "note   "}
 def show_report(report: dict[str, Any]) -> None:
     """The one line, then a line for each kind of problem, the worst first. `--json` has every single one."""
     out.say(report.get("one_line", ""))
-    if evidence := report.get("evidence"):
+    if report.get("can_train", True) and (evidence := report.get("evidence")):
         out.say(evidence)
     issues = [Issue.model_validate(issue) for issue in report.get("issues", [])]
     for group in group_issues(issues, report.get("issue_counts", {})):

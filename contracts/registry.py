@@ -80,7 +80,7 @@ def envelope_of(model: type[EventData]) -> type[Event[Any]]:
 def parse_event(raw: bytes) -> Event[Any]:
     """Read an envelope and its payload.
 
-    Raises json.JSONDecodeError, UnknownEventType, or pydantic.ValidationError: all permanent.
+    Raises json.JSONDecodeError, UnicodeDecodeError, UnknownEventType, or pydantic.ValidationError: all permanent.
     """
     envelope = _decoded(raw)
     event_type = envelope.get("type") if isinstance(envelope, dict) else None
@@ -91,10 +91,10 @@ def parse_event(raw: bytes) -> Event[Any]:
 
 
 def _decoded(raw: bytes) -> Any:
-    """Whatever is wrong with the bytes is a JSONDecodeError: other encodings, endless nesting, endless numbers too."""
+    """Endless nesting and endless numbers are a JSONDecodeError as well."""
     try:
         return json.loads(raw)
-    except json.JSONDecodeError:
+    except (json.JSONDecodeError, UnicodeDecodeError):
         raise
     except (ValueError, RecursionError) as error:
         raise json.JSONDecodeError(str(error), "", 0) from error

@@ -54,7 +54,7 @@ def read_event(raw: HasPayload) -> Event[Any]:
     """Parse a message and check that it speaks only about what its subject allows.
 
     The broker lets a pod publish only its own job's subjects; a payload that names another job is forged.
-    Raises Permanent, UnknownEventType, json.JSONDecodeError or pydantic.ValidationError: all permanent.
+    Raises Permanent and what `parse_event` raises: all permanent.
     """
     event = parse_event(raw.data)
     if not raw.subject == event.subject == event.data.subject():

@@ -77,7 +77,15 @@ def test_unknown_types_and_foreign_bytes_are_refused() -> None:
     with pytest.raises(UnknownEventType):
         parse_event(b"[]")
     with pytest.raises(json.JSONDecodeError):
-        parse_event(b"\xff not json".replace(b"\xff", b""))
+        parse_event(b" not json")
+    with pytest.raises(UnicodeDecodeError):
+        parse_event(b"\xff not UTF-8")
+
+
+@pytest.mark.parametrize("endless", [b"[" * 200_000, b"9" * 5_000], ids=["nesting", "number"])
+def test_what_the_parser_cannot_hold_is_refused_like_any_other_text(endless: bytes) -> None:
+    with pytest.raises(json.JSONDecodeError):
+        parse_event(endless)
 
 
 def test_unknown_fields_of_a_newer_speaker_are_ignored() -> None:

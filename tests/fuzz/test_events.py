@@ -23,7 +23,7 @@ def assert_tells(error: Exception) -> None:
 def check(raw: bytes) -> None:
     try:
         event = parse_event(raw)
-    except (json.JSONDecodeError, UnknownEventType, ValidationError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, UnknownEventType, ValidationError) as error:
         assert_tells(error)
         return
     assert event.type in by_type()

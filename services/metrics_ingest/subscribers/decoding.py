@@ -52,7 +52,7 @@ def read_report(raw: RawMessage) -> Report:
     """Decode and check a message.
 
     msgspec takes what is plainly right; the contract's own model decides about the rest and says what is wrong.
-    Raises Permanent, UnknownEventType, json.JSONDecodeError or pydantic.ValidationError: the message is bad.
+    Raises Permanent and what `parse_event` raises: the message is bad.
     """
     try:
         envelope = _decoder.decode(raw.data)
