@@ -16,6 +16,7 @@ def no_registry(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
+@pytest.mark.slow
 def test_without_a_registry_it_is_said_what_to_do(no_registry: None, tmp_path: Path) -> None:
     requirement = PEERS[1].requirement
     with pytest.raises(NotInstalled, match=f"{requirement} could not be installed .*check that pip or uv can reach"):

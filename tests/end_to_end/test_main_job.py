@@ -85,6 +85,7 @@ def test_a_signed_url_works_without_a_key_and_not_without_its_signature(system, 
     assert not httpx.get(found.url.split("?")[0]).is_success
 
 
+@pytest.mark.slow
 def test_a_killed_trainer_resumes_from_its_checkpoint(system) -> None:
     job = system.start_job(preset="balanced", hyperparameters={"num_epochs": 6})
     system.wait_for(job.id, lambda found: (found.current_step or 0) >= 4)
@@ -95,6 +96,7 @@ def test_a_killed_trainer_resumes_from_its_checkpoint(system) -> None:
     assert figures["recoveries"] == 1
 
 
+@pytest.mark.slow
 def test_a_killed_provisioner_leaves_the_trainer_at_work(system) -> None:
     job = system.start_job(preset="balanced")
     system.wait_for(job.id, lambda found: found.status == "training")

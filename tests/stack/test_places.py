@@ -88,7 +88,12 @@ def test_in_the_private_home_of_an_ordinary_user(folder, ordinary_user):
 
 
 @pytest.mark.parametrize(
-    "name", ["mit Leerzeichen und Ümläuten", "Bright & Run's (1)", "tief" * 25], ids=["umlauts", "signs", "long"]
+    "name",
+    [
+        pytest.param("mit Leerzeichen und Ümläuten", id="umlauts", marks=pytest.mark.slow),
+        pytest.param("Bright & Run's (1)", id="signs"),
+        pytest.param("tief" * 25, id="long", marks=pytest.mark.slow),
+    ],
 )
 def test_in_a_folder_called(folder, name):
     (folder / name).mkdir()

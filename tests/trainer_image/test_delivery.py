@@ -62,6 +62,7 @@ def run_self_test(delivery: Path, monkeypatch: pytest.MonkeyPatch, *, dtype: tor
     return int(module.main([str(SHIPPED_BASE_MODEL)]))
 
 
+@pytest.mark.slow
 def test_another_precision_may_choose_other_words_and_passes(
     delivery: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 import psutil
+import pytest
 import pytest_asyncio
 from nats.js import JetStreamContext
 
@@ -145,6 +146,7 @@ async def test_a_job_is_started_killed_replaced_and_cancelled(service: Service) 
     assert sorted(await service.kinds(job_id)) == sorted([*lives, "interrupted a1"])
 
 
+@pytest.mark.slow
 async def test_a_killed_provisioner_finds_its_pods_again(service: Service) -> None:
     job_id = await service.started()
     await running(service, job_id)
@@ -168,6 +170,7 @@ def kill_when_written(service: Service, file: Path) -> None:
     service.kill()
 
 
+@pytest.mark.slow
 async def test_a_provisioner_killed_between_create_and_save_makes_no_second_pod(service: Service) -> None:
     job_id = await service.started()
     status = service.folder / pod_name(job_id, 1) / "status.json"
@@ -180,6 +183,7 @@ async def test_a_provisioner_killed_between_create_and_save_makes_no_second_pod(
     assert (await service.kinds(job_id)).count("running a1") == 1
 
 
+@pytest.mark.slow
 async def test_a_trainer_that_died_while_the_provisioner_was_dead_is_replaced(service: Service) -> None:
     job_id = await service.started()
     await running(service, job_id)

@@ -19,6 +19,7 @@ def test_the_trainers_own_modules_are_there(module) -> None:
     assert find_spec(module)
 
 
+@pytest.mark.slow
 def test_byte_code_is_written_whatever_the_environment_says(tmp_path, monkeypatch) -> None:
     import sys
     from pathlib import Path
