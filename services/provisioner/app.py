@@ -11,21 +11,21 @@ from chassis.runtime import ServiceRuntime, worker_app
 from services.provisioner.adapters.local import LocalProvider, LocalSettings
 from services.provisioner.adapters.nats_access import NatsAccess, OpenBroker
 from services.provisioner.adapters.tables import metadata
+from services.provisioner.application.workers import deadlines
+from services.provisioner.application.workers.checkpoint_cleaner import CheckpointCleaner
+from services.provisioner.application.workers.context import WorkerContext
+from services.provisioner.application.workers.create_pod import CreatePod
+from services.provisioner.application.workers.metrics import Metrics
+from services.provisioner.application.workers.pod_request import PodDefaults
+from services.provisioner.application.workers.poll_pod import PollPod
+from services.provisioner.application.workers.reaper import Reaper
+from services.provisioner.application.workers.reconciler import Reconciler, follow_changes
+from services.provisioner.application.workers.revoker import Revoker
+from services.provisioner.application.workers.terminate_pod import TerminatePod
 from services.provisioner.domain.request_rates import RequestRates
 from services.provisioner.ports import BrokerAccess, ComputeProvider
 from services.provisioner.settings import Settings
 from services.provisioner.subscribers import events, pod_requests, requests
-from services.provisioner.workers import deadlines
-from services.provisioner.workers.checkpoint_cleaner import CheckpointCleaner
-from services.provisioner.workers.context import WorkerContext
-from services.provisioner.workers.create_pod import CreatePod
-from services.provisioner.workers.metrics import Metrics
-from services.provisioner.workers.pod_request import PodDefaults
-from services.provisioner.workers.poll_pod import PollPod
-from services.provisioner.workers.reaper import Reaper
-from services.provisioner.workers.reconciler import Reconciler, follow_changes
-from services.provisioner.workers.revoker import Revoker
-from services.provisioner.workers.terminate_pod import TerminatePod
 
 # Where `python -m trainer_image` finds its package.
 _ROOT = Path(__file__).resolve().parents[2]

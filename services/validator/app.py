@@ -3,8 +3,9 @@
 from starlette.applications import Starlette
 
 from chassis.runtime import ServiceRuntime, worker_app
-from services.validator import subscribers, workers
+from services.validator import subscribers
 from services.validator.adapters.tables import metadata
+from services.validator.application import workers
 from services.validator.settings import Settings
 
 

@@ -25,9 +25,8 @@ _INNER = {"application", "domain", "adapters", "repository"}
         ("cost_guard/domain/shortcut.py", "from services.cost_guard.adapters import tables"),
         ("cost_guard/application/shortcut.py", "from services.cost_guard.app import build_runtime"),
         ("provisioner/domain/shortcut.py", "from services.provisioner.adapters import tables"),
-        ("provisioner/application/shortcut.py", "from services.provisioner.workers import context"),
         ("provisioner/application/shortcut.py", "from services.provisioner.adapters import local"),
-        ("provisioner/workers/shortcut.py", "from services.provisioner.adapters import nats_access"),
+        ("provisioner/application/workers/shortcut.py", "from services.provisioner.adapters import nats_access"),
     ],
 )
 def test_a_shortcut_between_floors_is_caught(tmp_path: Path, place: str, shortcut: str) -> None:

@@ -46,6 +46,8 @@ def test_the_rule_leaves_types_and_words_alone(source: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "inner", ["validator/application/queries.py", "provisioner/workers/reaper.py", "job_api/jobs/routes/history.py"])
+    "inner",
+    ["validator/application/queries.py", "provisioner/application/workers/reaper.py", "job_api/jobs/routes/history.py"],
+)
 def test_inner_floors_are_looked_at(inner: str) -> None:
     assert SERVICES / inner in outside()

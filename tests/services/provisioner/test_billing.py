@@ -9,10 +9,10 @@ import pytest
 
 from contracts import events
 from contracts.rpc.pods import MACHINES, Machine, MachinesQuery
+from services.provisioner.application.workers.reaper import Reaper
 from services.provisioner.domain.model import PodStatus
 from services.provisioner.domain.names import pod_name
 from services.provisioner.ports import ProviderError
-from services.provisioner.workers.reaper import Reaper
 from tests.services.provisioner.provider_suite import request_for
 from tests.services.provisioner.world import WORKSPACE, World, completed, seconds_from, start_request
 

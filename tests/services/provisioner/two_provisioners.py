@@ -10,11 +10,11 @@ from uuid import UUID
 from sqlalchemy import text
 
 from chassis.clock import FakeClock
+from services.provisioner.application.workers import deadlines
+from services.provisioner.application.workers.context import PodLease
+from services.provisioner.application.workers.reaper import Reaper
 from services.provisioner.domain.policy import Policy, RetryPolicy, Timeouts
 from services.provisioner.ports import Machine, PodRequest
-from services.provisioner.workers import deadlines
-from services.provisioner.workers.context import PodLease
-from services.provisioner.workers.reaper import Reaper
 from tests.services.provisioner.world import World
 
 POLICY = Policy(

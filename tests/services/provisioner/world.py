@@ -30,6 +30,13 @@ from contracts.rpc.spec import PodRpc, Rpc
 from services.provisioner.adapters.database_clock import DatabaseClock
 from services.provisioner.adapters.repository import jobs, pods
 from services.provisioner.adapters.tables import broker_users
+from services.provisioner.application.workers.context import WorkerContext
+from services.provisioner.application.workers.create_pod import CreatePod
+from services.provisioner.application.workers.metrics import Metrics
+from services.provisioner.application.workers.pod_request import PodDefaults
+from services.provisioner.application.workers.poll_pod import PollPod
+from services.provisioner.application.workers.reconciler import Reconciler
+from services.provisioner.application.workers.terminate_pod import TerminatePod
 from services.provisioner.domain.model import Job, Pod
 from services.provisioner.domain.policy import Policy, RetryPolicy, Timeouts
 from services.provisioner.domain.request_rates import RequestRates
@@ -37,13 +44,6 @@ from services.provisioner.ports import BrokerAccess, BrokerAccount, PodCredentia
 from services.provisioner.settings import Settings
 from services.provisioner.subscribers import events as event_subscribers
 from services.provisioner.subscribers import pod_requests, requests
-from services.provisioner.workers.context import WorkerContext
-from services.provisioner.workers.create_pod import CreatePod
-from services.provisioner.workers.metrics import Metrics
-from services.provisioner.workers.pod_request import PodDefaults
-from services.provisioner.workers.poll_pod import PollPod
-from services.provisioner.workers.reconciler import Reconciler
-from services.provisioner.workers.terminate_pod import TerminatePod
 from tests.services.provisioner.fake_provider import FakeProvider
 
 WORKSPACE = UUID("00000000-0000-7000-8000-000000000001")

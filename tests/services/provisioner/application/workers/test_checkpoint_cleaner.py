@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from contracts.rpc.pods import DELETE_CHECKPOINT, DeleteCheckpoint
-from services.provisioner.workers.checkpoint_cleaner import CheckpointCleaner
+from services.provisioner.application.workers.checkpoint_cleaner import CheckpointCleaner
 from tests.services.provisioner.world import World, checkpoint, completed
 
 

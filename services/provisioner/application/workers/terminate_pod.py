@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import structlog
 
 from services.provisioner.application import pod_events
+from services.provisioner.application.workers.context import LeasedPod, PodLease, WorkerContext, leased
+from services.provisioner.application.workers.machines import began, still_missing
 from services.provisioner.domain.billing import billed_interval
 from services.provisioner.domain.model import PodStatus
 from services.provisioner.ports import Lifetime, Machine
-from services.provisioner.workers.context import LeasedPod, PodLease, WorkerContext, leased
-from services.provisioner.workers.machines import began, still_missing
 
 _log = structlog.get_logger(__name__)
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from chassis.database.leases import Lease
-from services.provisioner.workers.revoker import Revoker
+from services.provisioner.application.workers.revoker import Revoker
 from tests.services.provisioner.world import World, sigterm
 
 

@@ -10,10 +10,10 @@ from contracts.events import InterruptionSource
 from services.provisioner.adapters.repository import jobs, pods
 from services.provisioner.application.commands.attempts import Ending, end_attempt
 from services.provisioner.application.commands.jobs import end_overdue
+from services.provisioner.application.workers.context import WorkerContext
 from services.provisioner.domain.liveness import LivenessWindow, silent_since
 from services.provisioner.domain.model import PodStatus
 from services.provisioner.domain.retry_counters import Cause
-from services.provisioner.workers.context import WorkerContext
 
 _log = structlog.get_logger(__name__)
 

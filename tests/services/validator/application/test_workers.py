@@ -10,8 +10,8 @@ from chassis.database.engine import Database
 from chassis.database.migrate import upgrade
 from contracts.identifiers import uuid7
 from services.validator.app import build_runtime
+from services.validator.application.workers import judge_outdated
 from services.validator.settings import Settings
-from services.validator.workers import judge_outdated
 from tests.services.validator.likelihoods import samples
 
 _OLD_ROW = text("""

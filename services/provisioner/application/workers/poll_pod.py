@@ -15,12 +15,12 @@ from services.provisioner.adapters.repository import pods
 from services.provisioner.application.commands import training
 from services.provisioner.application.commands.attempts import Ending, end_attempt
 from services.provisioner.application.queries.unreported_result import unreported_result
+from services.provisioner.application.workers.context import LeasedPod, PodLease, WorkerContext, leased
+from services.provisioner.application.workers.machines import record_machine, still_missing
 from services.provisioner.domain.attempts import cause_of_exit
 from services.provisioner.domain.model import Pod, PodStatus
 from services.provisioner.domain.retry_counters import Cause
 from services.provisioner.ports import Machine, MachineState
-from services.provisioner.workers.context import LeasedPod, PodLease, WorkerContext, leased
-from services.provisioner.workers.machines import record_machine, still_missing
 
 _log = structlog.get_logger(__name__)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from uuid import uuid4
 
+from services.provisioner.application.workers.reaper import Reaper
 from services.provisioner.domain.names import pod_name
-from services.provisioner.workers.reaper import Reaper
 from tests.services.provisioner.provider_suite import request_for
 from tests.services.provisioner.world import World, completed
 

@@ -8,11 +8,11 @@ from chassis.cancellation import cancel_and_wait
 from chassis.database.listen import PgListener
 from chassis.observability.logs import bound_contextvars
 from services.provisioner.adapters.repository import leases
+from services.provisioner.application.workers.context import PodLease, WorkerContext
+from services.provisioner.application.workers.create_pod import CreatePod
+from services.provisioner.application.workers.poll_pod import PollPod
+from services.provisioner.application.workers.terminate_pod import TerminatePod
 from services.provisioner.domain.model import Pod, PodStatus
-from services.provisioner.workers.context import PodLease, WorkerContext
-from services.provisioner.workers.create_pod import CreatePod
-from services.provisioner.workers.poll_pod import PollPod
-from services.provisioner.workers.terminate_pod import TerminatePod
 
 _log = structlog.get_logger(__name__)
 

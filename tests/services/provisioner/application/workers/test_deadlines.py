@@ -6,8 +6,8 @@ import pytest
 
 from contracts import events
 from contracts.rpc.pods import HEARTBEAT, Heartbeat
+from services.provisioner.application.workers import deadlines
 from services.provisioner.domain.model import JobState, PodStatus
-from services.provisioner.workers import deadlines
 from tests.services.provisioner.world import World, sigterm
 
 

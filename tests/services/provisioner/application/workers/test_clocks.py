@@ -10,9 +10,9 @@ import pytest
 from chassis.clock import FakeClock
 from contracts.rpc.pods import HEARTBEAT, Heartbeat
 from services.provisioner.adapters.repository import leases
+from services.provisioner.application.workers import deadlines
+from services.provisioner.application.workers.context import WorkerContext
 from services.provisioner.domain.names import pod_name
-from services.provisioner.workers import deadlines
-from services.provisioner.workers.context import WorkerContext
 from tests.services.provisioner.world import World, start_request
 
 

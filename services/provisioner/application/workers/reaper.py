@@ -7,9 +7,9 @@ import structlog
 
 from services.provisioner.adapters.repository import leases, pods
 from services.provisioner.application.commands.orphans import Orphan, adopt_orphan
+from services.provisioner.application.workers.context import WorkerContext
 from services.provisioner.domain.model import PodStatus
 from services.provisioner.ports import Machine
-from services.provisioner.workers.context import WorkerContext
 
 _log = structlog.get_logger(__name__)
 

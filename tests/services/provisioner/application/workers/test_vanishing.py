@@ -5,10 +5,10 @@ from __future__ import annotations
 from uuid import UUID
 
 from contracts import events
+from services.provisioner.application.workers.reaper import Reaper
 from services.provisioner.domain.model import PodStatus
 from services.provisioner.domain.names import pod_name
 from services.provisioner.ports import Machine, ProviderError
-from services.provisioner.workers.reaper import Reaper
 from tests.services.provisioner.world import WORKSPACE, World
 
 

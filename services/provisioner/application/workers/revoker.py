@@ -10,8 +10,8 @@ import structlog
 
 from chassis.database.leases import Lease
 from services.provisioner.adapters.repository import broker
+from services.provisioner.application.workers.context import WorkerContext
 from services.provisioner.ports import BrokerAccess, BrokerAccount
-from services.provisioner.workers.context import WorkerContext
 
 _log = structlog.get_logger(__name__)
 

@@ -12,10 +12,10 @@ from chassis.clock import Clock
 from chassis.database.engine import Database
 from services.provisioner.adapters.database_clock import DatabaseClock
 from services.provisioner.adapters.repository import jobs, leases
+from services.provisioner.application.workers.metrics import Metrics
 from services.provisioner.domain.model import Job, Pod
 from services.provisioner.domain.policy import Policy
 from services.provisioner.ports import ComputeProvider
-from services.provisioner.workers.metrics import Metrics
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,9 @@ import structlog
 from contracts.error_taxonomy import TrainingErrorType
 from services.provisioner.adapters.repository import broker, pods
 from services.provisioner.application.commands.attempts import give_up
+from services.provisioner.application.workers.context import LeasedPod, PodLease, WorkerContext, leased
+from services.provisioner.application.workers.machines import record_machine
+from services.provisioner.application.workers.pod_request import PodDefaults, pod_request, pod_spec
 from services.provisioner.domain import attempts
 from services.provisioner.domain.model import Pod, PodStatus
 from services.provisioner.domain.policy import delay
@@ -20,9 +23,6 @@ from services.provisioner.ports import (
     PodRequest,
     RequestRefused,
 )
-from services.provisioner.workers.context import LeasedPod, PodLease, WorkerContext, leased
-from services.provisioner.workers.machines import record_machine
-from services.provisioner.workers.pod_request import PodDefaults, pod_request, pod_spec
 
 _log = structlog.get_logger(__name__)
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from chassis.objects.store import ObjectStore
 from services.provisioner.adapters.repository import checkpoints
-from services.provisioner.workers.context import WorkerContext
+from services.provisioner.application.workers.context import WorkerContext
 
 _AT_ONCE = 20
 

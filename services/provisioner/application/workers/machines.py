@@ -4,10 +4,10 @@ from datetime import datetime
 
 from services.provisioner.adapters.repository import jobs
 from services.provisioner.application import pod_events
+from services.provisioner.application.workers.context import LeasedPod, WorkerContext
 from services.provisioner.domain.model import PodStatus
 from services.provisioner.domain.presence import Absence, judge_absence, look_again_s
 from services.provisioner.ports import Machine, MachineState
-from services.provisioner.workers.context import LeasedPod, WorkerContext
 
 
 def began(machine: Machine | None) -> datetime | None:
