@@ -10,6 +10,7 @@ from sqlalchemy import MetaData
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from chassis.database.migrate import upgrade
+from contracts.registry import EVENTS
 
 TABLES = {
     "services.cost_guard": "services.cost_guard.adapters.tables",
@@ -36,6 +37,14 @@ async def test_migrations_and_tables_agree(service: str, new_empty_database: Cal
     await engine.dispose()
     left = _LEFT_FOR_OLDER_RELEASES.get(service, set())
     assert [item for item in differences if _table(item) not in left | {"alembic_version"}] == []
+
+
+@pytest.mark.parametrize("service", TABLES)
+def test_only_who_publishes_has_an_outbox(service: str) -> None:
+    """A relay without events would still ask the database every second."""
+    metadata: MetaData = importlib.import_module(TABLES[service]).metadata
+    publishes = any(service.endswith(producer) for spec in EVENTS for producer in spec.producers)
+    assert ("outbox" in metadata.tables) is publishes
 
 
 def _differences(connection, metadata: MetaData) -> list:  # type: ignore[no-untyped-def,type-arg]

@@ -9,7 +9,9 @@ from transformers import TrainerControl, TrainerState
 
 from contracts.pod_environment import PodSpec
 from contracts.presets import PRESETS
+from trainer_image import lora_trainer
 from trainer_image.data import Sample
+from trainer_image.lora_trainer import LoraTrainer
 from trainer_image.machine import GpuReadings
 from trainer_image.metric_series import MetricSeries
 from trainer_image.progress import Progress
@@ -86,3 +88,29 @@ def test_what_comes_before_the_first_step_is_not_training(gpu: Gpu) -> None:
     gpu.now += 50.0
     gpu.step()
     assert gpu.values("tokens_per_second") == [TOKENS / 3.0]
+
+
+class Paused:
+    """A trainer as far as its evaluation and its snapshot see it; both note whether the clock stood still."""
+
+    def __init__(self, gpu: Gpu) -> None:
+        self.clock, self.held_out, self.model, self.args = gpu.clock, [SAMPLE], None, None
+        self.state, self.control, self.metrics_series, self.recipe = gpu.state, gpu.control, gpu.metrics, None
+        self.callback_handler = SimpleNamespace(on_evaluate=lambda *_: None)
+        self.checkpoints = SimpleNamespace(folder_for=lambda _: None, save=lambda *_: None, not_taken=lambda *_: None)
+
+
+@pytest.mark.parametrize(("work", "inside"), [
+    (lambda trainer: LoraTrainer.evaluate(trainer), "validation_loss"),
+    (lambda trainer: LoraTrainer._save_checkpoint(trainer, None, None), "take_snapshot"),
+])
+def test_the_trainer_stops_the_clock_for_what_is_not_training(monkeypatch, gpu: Gpu, work, inside: str) -> None:
+    def takes_long(*_: object) -> float:
+        gpu.now += 60.0
+        return 1.0
+
+    monkeypatch.setattr(lora_trainer, inside, takes_long)
+    gpu.step()
+    work(Paused(gpu))
+    gpu.step()
+    assert gpu.values("tokens_per_second") == [TOKENS / 3.0] * 2

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-JOBS_PER_PARTITION = 1_000
+from chassis.database import locks
 
-# Any constant will do: two replicas must not make the same partition at once.
-_LOCK = 7_201_341
+JOBS_PER_PARTITION = 1_000
 
 
 def partition_name(number: int) -> str:
@@ -21,7 +20,7 @@ async def ensure_partition(connection: Any, number: int) -> None:
     name = partition_name(number)
     if await connection.fetchval("SELECT to_regclass($1)", name) is not None:
         return
-    await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", locks.METRIC_PARTITIONS)
     if await connection.fetchval("SELECT to_regclass($1)", name) is not None:
         return
     low = number * JOBS_PER_PARTITION
