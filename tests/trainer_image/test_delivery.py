@@ -13,6 +13,7 @@ import torch
 from contracts.local_base_model import SHIPPED_BASE_MODEL
 from contracts.presets import PRESETS
 from tests.trainer_image.conftest import CONVERSATIONS
+from trainer_image import verify_zip
 from trainer_image.data import prepare
 from trainer_image.delivery import self_test
 from trainer_image.delivery.files import write_adapter, write_json
@@ -41,6 +42,7 @@ def delivery(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if "lora_B" in name:
             torch.nn.init.normal_(parameter, std=3e-3)
     write_adapter(model, folder, base)
+    tokenizer.save_pretrained(folder)
     data = prepare(CONVERSATIONS, tokenizer.backend_tokenizer, HYPERPARAMETERS, 512)
     golden = golden_outputs(model, tokenizer, folder, data.train)
     write_json(folder / "golden_outputs.json", {
@@ -62,7 +64,6 @@ def run_self_test(delivery: Path, monkeypatch: pytest.MonkeyPatch, *, dtype: tor
     return int(module.main([str(SHIPPED_BASE_MODEL)]))
 
 
-@pytest.mark.slow
 def test_another_precision_may_choose_other_words_and_passes(
     delivery: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -155,3 +156,34 @@ def test_both_formats_hold_the_same_adapter(delivery: Path) -> None:
     other = torch.load(delivery / "adapter_model.bin", weights_only=True)
     assert weights.keys() == other.keys()
     assert all(torch.equal(weights[name], other[name]) for name in weights)
+
+
+def test_the_readmes_code_answers_with_the_adapter(delivery: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(delivery)
+    code = code_of(delivery_readme(summary() | {"base_model": str(SHIPPED_BASE_MODEL)}))
+    names: dict[str, Any] = {}
+    exec(compile(code, "README.md", "exec"), names)  # noqa: S102  (our own text, as its reader would run it)
+    assert in_four_bits(names["model"])
+    assert capsys.readouterr().out.strip()
+
+
+def test_a_zip_is_verified_on_the_base_in_four_bits(delivery: Path, tmp_path: Path, monkeypatch) -> None:
+    """In full precision 70B would need 280 GB where the training needed 40."""
+    models: list[Any] = []
+
+    def noted(model: Any, *rest: Any) -> tuple[float, str, str]:
+        models.append(model)
+        return 1.0, "before", "after"
+
+    monkeypatch.setattr(verify_zip, "_both", noted)
+    archive = shutil.make_archive(str(tmp_path / "adapter"), "zip", delivery)
+    assert verify_zip.verify(Path(archive), str(SHIPPED_BASE_MODEL)).works
+    assert in_four_bits(models[0])
+
+
+def in_four_bits(model: Any) -> bool:
+    from bitsandbytes.nn import Linear4bit
+
+    base = [module for name, module in model.named_modules()
+            if isinstance(module, torch.nn.Linear) and "lora" not in name and "lm_head" not in name]
+    return bool(base) and all(isinstance(module, Linear4bit) for module in base)
