@@ -108,20 +108,22 @@ def _program(item: dict[str, Any]) -> Finding:
 
 
 def _healthy(name: str, address: str, response: httpx.Response) -> Finding:
-    if response.is_success:
-        return Finding(name, "ok", address)
+    wrong, fix = _wrong_checks(response), f"make logs PROGRAM={name}"
+    if not response.is_success:
+        return Finding(name, "failed", f"{address} is not ready ({wrong or response.status_code})", fix)
+    if wrong:
+        return Finding(name, "failed", f"{address} answers, but {wrong}", fix)
+    return Finding(name, "ok", address)
+
+
+def _wrong_checks(response: httpx.Response) -> str:
+    """A service whose database works is ready, whatever else is wrong: what that is stands in its checks."""
     try:
-        checks = response.json().get("checks", {})
-        wrong = ", ".join(
-            f"{key}: {value.get('detail', value)}"
-            for key, value in checks.items()
-            if isinstance(value, dict) and value.get("status") not in ("ok", None)
-        )
-    except ValueError:
-        wrong = ""
-    return Finding(
-        name, "failed", f"{address} is not ready ({wrong or response.status_code})", f"make logs PROGRAM={name}"
-    )
+        checks = response.json().get("checks", {}).items()
+        wrong = {name: check for name, check in checks if check["status"] != "ok"}
+        return ", ".join(f"{name}: {check.get('detail', check['status'])}" for name, check in wrong.items())
+    except (ValueError, AttributeError, KeyError, TypeError):
+        return ""
 
 
 def key() -> list[Finding]:

@@ -34,6 +34,7 @@ class ServiceSettings(BaseSettings):
     startup_wait_s: float = Field(default=10.0, ge=0)  # the lifespan waits this long before serving unready
     # The operators' port: metrics and health in detail. 0: none (a service without a REST API has them on http_port).
     operations_port: int = Field(default=0, ge=0, le=65535)
+    operations_host: str = ""  # empty: http_host
     # After SIGTERM it serves on for so long, closing connections: set it where a balancer must learn of the end.
     drain_s: float = Field(default=0.0, ge=0)
     shutdown_grace_s: int = Field(default=20, ge=1)  # k8s terminationGracePeriodSeconds must exceed drain_s + this

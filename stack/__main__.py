@@ -1,4 +1,4 @@
-"""python -m stack up | run | down | status | logs | restart | start | stop | reset | demo
+"""python -m stack up | run | down | status | logs | restart | start | stop | parked | reset | demo
 
 Exit status: 0 done, 1 not done (the reason is printed), 2 wrong usage, 3 `status`: not everything is ready.
 """
@@ -61,6 +61,8 @@ def _parser() -> argparse.ArgumentParser:
         sub = add(name, _restart, f"{name} one program of the running stack")
         sub.add_argument("program", choices=ALL, metavar="PROGRAM")
         sub.set_defaults(stop=stop, start=start)
+    parked = add("parked", _parked, "events that no stream can take: list them, or try them again")
+    parked.add_argument("what", nargs="?", choices=("list", "retry"), default="list")
     add("reset", _reset, "delete the state after asking").add_argument("--yes", action="store_true")
     demo = add("demo", _demo, "train a real adapter on the sample file and prove that it loads")
     demo.add_argument("--done", type=int, default=0, help=argparse.SUPPRESS)
@@ -98,6 +100,12 @@ def _logs(options: argparse.Namespace, layout: Layout) -> None:
 
 def _restart(options: argparse.Namespace, layout: Layout) -> None:
     commands.restart(layout, options.program, stop=options.stop, start=options.start)
+
+
+def _parked(options: argparse.Namespace, layout: Layout) -> int:
+    from stack.parked import parked
+
+    return parked(layout, options.what)
 
 
 def _reset(options: argparse.Namespace, layout: Layout) -> None:

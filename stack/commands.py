@@ -20,7 +20,7 @@ from stack.ports import REST_PORT, wanted_port
 from stack.problems import StackError
 from stack.programs import ALL, Blueprint
 from stack.progress import tell
-from stack.state import REST_SERVICE, StackState, choose_ports, reachable_url, read_state
+from stack.state import OPERATIONS, REST_SERVICE, StackState, choose_ports, reachable_url, read_state
 from stack.strays import end_strays
 from stack.supervision import Supervision
 
@@ -131,7 +131,7 @@ def _blueprint(layout: Layout, port: int | None, only: tuple[str, ...]) -> Bluep
     layout.make_folders()
     wanted, host = port or wanted_port(), os.environ.get("BRIGHTRUN_HOST") or LOOPBACK
     # the REST port is looked at only when it will be used: a test stack may run beside another one
-    names = [name for name in ALL if name != TOPOLOGY and (name != REST_SERVICE or name in only)]
+    names = [name for name in (*ALL, OPERATIONS) if name != TOPOLOGY and (name != REST_SERVICE or name in only)]
     ports = choose_ports(layout, names, wanted_port=wanted, host=host)
     security = NatsSecurity.ensure(layout.data / "nats")
     return Blueprint(layout, ports, Passwords.ensure(layout), security, host, only)

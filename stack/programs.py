@@ -12,7 +12,7 @@ from stack.nats_security import NatsSecurity
 from stack.parts import Command, NatsPart, Part, PostgresPart, S3Part, ValkeyPart
 from stack.parts.process import LOOPBACK
 from stack.passwords import Passwords
-from stack.state import REST_SERVICE, ProgramState, reachable_url
+from stack.state import OPERATIONS, REST_SERVICE, ProgramState, reachable_url
 
 SERVERS = ("postgres", "nats", "valkey", "s3")
 ALL = (*SERVERS, TOPOLOGY, *SERVICES)
@@ -83,8 +83,16 @@ class Blueprint:
     def _service(self, name: str) -> Program:
         host = self.host if name == REST_SERVICE else LOOPBACK
         command = Command([sys.executable, "-m", f"services.{name}"], self.service_environment(name))
-        health = f"{reachable_url(host, self.ports[name])}/health/ready"
+        health = f"{self._operations_url(name)}/health/ready"
         return Program(name, "services", command, host=host, port=self.ports[name], health=health)
+
+    def _operations_url(self, name: str) -> str:
+        """Where health is told in words. A stack that the release before started has no such port."""
+        if name != REST_SERVICE:
+            return reachable_url(LOOPBACK, self.ports[name])
+        if port := self.ports.get(OPERATIONS):
+            return reachable_url(LOOPBACK, port)
+        return reachable_url(self.host, self.ports[name])
 
     def service_environment(self, name: str) -> dict[str, str]:
         """What the service is told from outside; each gets only the passwords of what it uses."""
@@ -103,12 +111,18 @@ class Blueprint:
         if name in USES_OBJECTS:
             environment |= self._object_environment()
         if name == REST_SERVICE:
-            environment["BRIGHTRUN_WEBHOOK_SECRET"] = (
-                os.environ.get("BRIGHTRUN_WEBHOOK_SECRET") or self.passwords.webhook
-            )
+            environment |= self._rest_environment()
         if name == "provisioner":
             environment |= self.security.provisioner_environment()
         return environment
+
+    def _rest_environment(self) -> dict[str, str]:
+        """Details are for this machine alone, wherever the API listens."""
+        return {
+            "BRIGHTRUN_OPERATIONS_HOST": LOOPBACK,
+            "BRIGHTRUN_OPERATIONS_PORT": str(self.ports.get(OPERATIONS, 0)),
+            "BRIGHTRUN_WEBHOOK_SECRET": os.environ.get("BRIGHTRUN_WEBHOOK_SECRET") or self.passwords.webhook,
+        }
 
     def database_url(self, name: str) -> str:
         password, port = self.passwords.databases[name], self.ports["postgres"]

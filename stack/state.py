@@ -14,6 +14,8 @@ from stack.private_files import write_private_json
 
 VERSION = 1
 REST_SERVICE = "job_api"
+# Where the REST service has its metrics and health in detail: the others have them on their only port.
+OPERATIONS = f"{REST_SERVICE}_operations"
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 import psutil
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from stack.health import Health, part_health, service_health
@@ -103,13 +104,19 @@ def _print(state: StackState, rows: list[Row], overhead: float) -> None:
     for column in ("program", "state", "health", "port", "pid", "up", "memory"):
         table.add_column(column, justify="right" if column in ("port", "pid", "up", "memory") else "left")
     for row in rows:
-        health = "[green]ready[/]" if row.ready else f"[red]{row.reason or 'not ready'}[/]"
+        health = _in_words(row)
         port, pid = str(row.port or "-"), str(row.pid or "-")
         table.add_row(row.name, row.state, health, port, pid, _span(row.uptime_s), f"{row.memory_mib:.0f} MiB")
     console = Console()
     console.print(table)
     total = sum(row.memory_mib for row in rows) + overhead
     console.print(f"\n{state.url}   memory {total:.0f} MiB with the supervisor ({overhead:.0f})", highlight=False)
+
+
+def _in_words(row: Row) -> str:
+    if not row.ready:
+        return f"[red]{escape(row.reason or 'not ready')}[/]"
+    return f"[yellow]ready, but {escape(row.reason)}[/]" if row.reason else "[green]ready[/]"
 
 
 def _span(seconds: int) -> str:

@@ -52,11 +52,12 @@ def serve(app: ASGIApp, settings: ServiceSettings, *, operations: ASGIApp | None
     `operations` is the app of the operators' port, where the main port is not theirs.
     """
     logs.configure(settings.service_name, settings.log_level)
-    main = DrainingServer(_config(app, settings, settings.http_port), settings.drain_s)
+    main = DrainingServer(_config(app, settings, settings.http_host, settings.http_port), settings.drain_s)
     if operations is None or not settings.operations_port:
         main.run()
         return
-    beside = uvicorn.Server(_config(operations, settings, settings.operations_port, lifespan="off"))
+    host = settings.operations_host or settings.http_host
+    beside = uvicorn.Server(_config(operations, settings, host, settings.operations_port, lifespan="off"))
     with asyncio.Runner(loop_factory=main.config.get_loop_factory()) as runner:
         runner.run(_serve_both(main, beside))
 
@@ -71,10 +72,10 @@ async def _serve_both(main: uvicorn.Server, operations: uvicorn.Server) -> None:
         await beside
 
 
-def _config(app: ASGIApp, settings: ServiceSettings, port: int, **more: Any) -> uvicorn.Config:
+def _config(app: ASGIApp, settings: ServiceSettings, host: str, port: int, **more: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        host=settings.http_host,
+        host=host,
         port=port,
         **more,
         loop="uvloop",

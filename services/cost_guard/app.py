@@ -20,7 +20,7 @@ def build_runtime(settings: Settings, clock: Clock | None = None) -> ServiceRunt
     runtime = ServiceRuntime(settings, metadata=metadata, clock=clock)
     runtime.include(events, requests)
     meter = CostMeter(runtime.database, settings, runtime.clock)
-    runtime.periodic("meter", settings.cost_tick_s, meter.tick)
+    runtime.periodic("meter", settings.cost_tick_s, meter.run)
     reconciliation = BillingReconciliation(
         runtime.database, ProvisionerMachines(runtime.bus), settings, runtime.clock
     )

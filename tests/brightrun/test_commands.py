@@ -4,6 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
@@ -191,6 +192,21 @@ def test_doctor_names_the_program_that_does_not_answer(monkeypatch, tmp_path) ->
     found = {item["name"]: item for item in json.loads(run("doctor", "--json").stdout)}
     assert found["cost_guard"]["state"] == "failed"
     assert "make logs PROGRAM=cost_guard" in found["cost_guard"]["fix"]
+
+
+def test_doctor_tells_what_is_wrong_with_a_service_that_is_ready(faulty_api, monkeypatch, tmp_path) -> None:
+    """Only the database decides whether a service is ready; a broker that is away is still to be mended."""
+    document = {"status": "ready", "checks": {"database": {"status": "ok"},
+                                              "nats": {"status": "degraded", "detail": "NATS is not connected"}}}
+    faulty_api.answers = [Answer(body=json.dumps(document).encode())]
+    url = httpx.URL(faulty_api.url)
+    program = {"name": "notifier", "host": url.host, "port": url.port, "health": f"{faulty_api.url}/health/ready"}
+    (tmp_path / "stack.json").write_text(json.dumps({"programs": [program]}))
+    monkeypatch.setenv("BRIGHTRUN_DATA_DIR", str(tmp_path))
+    found = {item["name"]: item for item in json.loads(run("doctor", "--json").stdout)}
+    assert found["notifier"]["state"] == "failed"
+    assert "nats: NATS is not connected" in found["notifier"]["detail"]
+    assert found["notifier"]["fix"] == "make logs PROGRAM=notifier"
 
 
 def test_doctor_says_which_part_is_wrong_and_what_that_means(as_user, faulty_api, monkeypatch, tmp_path) -> None:

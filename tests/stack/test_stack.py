@@ -185,6 +185,12 @@ def test_a_program_that_ends_again_and_again_is_not_waited_for(stack):
     assert stack("status", check=False).returncode == 3
 
 
+def test_parked_events_are_asked_of_a_running_stack(stack):
+    assert "The stack is not running" in stack("parked", check=False).stderr
+    stack("up", "--only", "valkey")
+    assert "No service runs here" in stack("parked", check=False).stderr
+
+
 def test_unknown_names_are_refused(stack):
     refused = stack("up", "--only", "postgres,redis", check=False)
     assert "no program called redis" in refused.stderr
@@ -241,5 +247,8 @@ def test_services_start_migrated_and_apart(stack):
     environment = psutil.Process(stack.status()["validator"]["pid"]).environ()
     assert environment["BRIGHTRUN_STACK_PID"] == str(stack.supervisor)
     assert passwords["cost_guard"] not in str(environment)
+    assert stack("parked").stdout.splitlines() == [
+        "services.cost_guard: nothing is parked", "services.validator: nothing is parked"]
+    assert "services.validator: 0 events are tried again" in stack("parked", "retry").stdout
     again = stack("up").stdout
     assert "migrations" not in again, "nothing new to migrate"

@@ -123,7 +123,7 @@ from fastapi.responses import StreamingResponse
 from contextlib import asynccontextmanager
 from chassis.web import problems
 from chassis.messaging.outbox import outbox_table
-from chassis.runtime import ServiceRuntime, mount_operations, serve
+from chassis.runtime import ServiceRuntime, mount_operations, operations_app, serve
 from chassis.settings import ServiceSettings
 
 settings = ServiceSettings()
@@ -153,7 +153,7 @@ async def stream():
         yield "event: bye\\n\\n"
     return StreamingResponse(events(), media_type="text/event-stream")
 
-serve(app, settings)
+serve(app, settings, operations=operations_app(runtime))
 """
 
 
@@ -163,13 +163,7 @@ async def test_sigterm_drains(
     database = await database_with(METADATA)
     environment = environment_for("validator", database_url=database.url, log_level="INFO")
     port = environment["BRIGHTRUN_HTTP_PORT"]
-    (tmp_path / "program.py").write_text(PROGRAM)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(tmp_path / "program.py"),
-        env={**os.environ, **environment, "PYTHONPATH": os.getcwd()},
-        stdout=asyncio.subprocess.PIPE,
-    )
+    process = await _program(tmp_path, environment)
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
         await _answers(client)
         slow = asyncio.create_task(client.get("/slow"))
@@ -183,6 +177,41 @@ async def test_sigterm_drains(
     output, _ = await asyncio.wait_for(process.communicate(), 20)
     assert b'"event":"stopped"' in output
     assert all(line.startswith(b'{"time":') for line in output.splitlines())
+
+
+async def test_the_operators_port_tells_the_details_as_long_as_the_process_lives(
+    environment_for: Callable[..., dict[str, str]], topology: NatsPart, database_with: DatabaseWith, tmp_path: Path
+) -> None:
+    database = await database_with(METADATA)
+    environment = environment_for(
+        "validator", database_url=database.url, operations_port=free_port(), operations_host="127.0.0.2", drain_s=2)
+    public, details = (httpx.AsyncClient(base_url=url, timeout=30) for url in (
+        f"http://127.0.0.1:{environment['BRIGHTRUN_HTTP_PORT']}",
+        f"http://127.0.0.2:{environment['BRIGHTRUN_OPERATIONS_PORT']}"))
+    process = await _program(tmp_path, environment)
+    async with public, details:
+        await _answers(public)
+        assert "checks" not in (await public.get("/health/ready")).json()
+        assert (await public.get("/metrics")).status_code == 404
+        assert (await details.get("/health/ready")).json()["checks"]["database"]["status"] == "ok"
+        assert "http_requests_total" in (await details.get("/metrics")).text
+        process.send_signal(signal.SIGTERM)
+        while (answer := await details.get("/health/ready")).status_code == 200:
+            await asyncio.sleep(0.02)
+        assert answer.json()["status"] == "draining"
+        answer = await public.get("/health/live")
+        assert (answer.status_code, answer.headers["connection"]) == (200, "close")
+    assert await asyncio.wait_for(process.wait(), 20) in (0, -signal.SIGTERM)
+
+
+async def _program(folder: Path, environment: dict[str, str]) -> asyncio.subprocess.Process:
+    (folder / "program.py").write_text(PROGRAM)
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(folder / "program.py"),
+        env={**os.environ, **environment, "PYTHONPATH": os.getcwd()},
+        stdout=asyncio.subprocess.PIPE,
+    )
 
 
 async def _answers(client: httpx.AsyncClient) -> None:

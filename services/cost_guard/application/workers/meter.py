@@ -22,6 +22,15 @@ class CostMeter:
     def __init__(self, database: Database, settings: Settings, clock: Clock) -> None:
         self._database, self._settings, self._clock = database, settings, clock
         self._lease = Lease(database, "meter", duration_s=2 * settings.cost_tick_s)
+        self._first = True
+
+    async def run(self) -> None:
+        """`tick`, but for the first time: after an outage the provisioner says first which machines are gone. Until
+        then each would seem to have run all the while, and alarms about its cost cannot be taken back."""
+        if self._first:
+            self._first = False
+        else:
+            await self.tick()
 
     async def tick(self) -> None:
         """Report every job that costs money now, then look at the budgets: one short transaction each.

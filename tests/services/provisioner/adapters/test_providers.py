@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
@@ -213,6 +214,21 @@ class TestLocal(ProviderSuite):
         assert life is not None
         assert (life.began_at, life.ended_at) == (exited.created_at, exited.exited_at)
 
+    async def test_a_pod_that_lost_its_power_ended_with_its_last_sign_of_life(self, make: Maker) -> None:
+        """Nobody was left to write down the end; until it is found, hours of a machine that was off may have passed."""
+        code = ("import os\nwith open(os.environ['BRIGHTRUN_WORK_DIR'] + '/events.journal', 'w') as journal: "
+                f"journal.write('x')\n{SLEEPER}")
+        provider, name = make(code), new_name()
+        await provider.create(request_for(name))
+        await _said(provider, name, b"ready")
+        written = _move_into_the_past(provider._root / name)
+        os.kill(shim_pid(provider, name), signal.SIGKILL)
+        exited = await until(provider, name, MachineState.EXITED)
+        await gone(provider, name)
+        life = await provider.lifetime(name)
+        assert life is not None
+        assert exited.exited_at == life.ended_at == datetime.fromtimestamp(written, UTC)
+
     async def test_no_more_pods_than_places(self, make: Maker) -> None:
         provider, name = make(max_pods=1), new_name()
         await provider.create(request_for(name))
@@ -221,6 +237,15 @@ class TestLocal(ProviderSuite):
             await provider.create(request_for(new_name()))
         await gone(provider, name)
         await gone(provider, (await provider.create(request_for(new_name()))).name)
+
+
+def _move_into_the_past(folder: Path) -> float:
+    """Moves all that the pod wrote into the past, its journal least; when that was written."""
+    now = int(time.time())
+    for path in folder.rglob("*"):
+        os.utime(path, (now, now - 3600))
+    os.utime(folder / "work" / "events.journal", (now, now - 1800))
+    return now - 1800
 
 
 async def _said(provider: LocalProvider, name: str, word: bytes) -> None:

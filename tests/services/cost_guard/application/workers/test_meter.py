@@ -6,12 +6,12 @@ import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import update
 
-from contracts.events import BudgetThreshold, CostUpdated
+from contracts.events import BudgetThreshold, CostOverrun, CostUpdated
 from contracts.identifiers import uuid7
 from contracts.rpc.costs import SET_BUDGET, SetBudget
 from services.cost_guard.adapters.tables import billing_intervals
 from services.cost_guard.application.workers.meter import CostMeter
-from tests.services.cost_guard.examples import NOON, Job
+from tests.services.cost_guard.examples import NOON, Job, hours
 from tests.services.cost_guard.statements import statements
 
 
@@ -45,6 +45,27 @@ async def test_a_job_that_fails_is_counted_and_the_others_are_metered(in_process
     await meter(in_process).tick()
     assert [await costs_of(in_process, job) for job in jobs] == [[0]] + 4 * [[0, 4_980_000]]
     assert failures() > before
+
+
+async def test_after_an_outage_it_is_heard_first_which_machines_are_gone(in_process, job, clock) -> None:
+    """The power was off for a day, and with it the machine: nobody is alarmed by the cost of that day."""
+    await in_process.deliver(job.running(NOON))
+    clock.advance(86_400)
+    started = meter(in_process)
+    await started.run()
+    await in_process.deliver(job.terminated(NOON, NOON + hours(1)))
+    await started.run()
+    assert await costs_of(in_process, job) == [0, 2_490_000]
+    assert await in_process.published(CostOverrun) == []
+
+
+async def test_from_the_second_round_on_it_meters(in_process, job, clock) -> None:
+    await in_process.deliver(job.running(NOON))
+    clock.advance(2 * 3600)
+    started = meter(in_process)
+    await started.run()
+    await started.run()
+    assert await costs_of(in_process, job) == [0, 4_980_000]
 
 
 async def test_when_nothing_can_be_metered_the_task_fails(in_process, job, clock) -> None:
