@@ -13,6 +13,7 @@ from stack.bringup import BringUp
 from stack.layout import Layout
 from stack.nats_permissions import TOPOLOGY
 from stack.nats_security import NatsSecurity
+from stack.orphans import end_orphans
 from stack.parts import PartError
 from stack.parts.process import LOOPBACK
 from stack.passwords import Passwords
@@ -21,7 +22,6 @@ from stack.problems import StackError
 from stack.programs import ALL, Blueprint
 from stack.progress import tell
 from stack.state import OPERATIONS, REST_SERVICE, StackState, choose_ports, reachable_url, read_state
-from stack.strays import end_strays
 from stack.supervision import Supervision
 
 DOCS_PATH = "/api/training/docs"
@@ -73,11 +73,11 @@ def down(layout: Layout) -> None:
     """Stops everything in order; afterwards no process of this stack is left."""
     supervision = Supervision(layout)
     if not supervision.running():
-        strays = end_strays(layout)
-        print(f"Ended what was left over: {', '.join(strays)}." if strays else "Nothing was running.")
+        orphans = end_orphans(layout)
+        print(f"Ended what was left over: {', '.join(orphans)}." if orphans else "Nothing was running.")
         return
     began = time.monotonic()
-    killed = [*supervision.stop(), *end_strays(layout)]
+    killed = [*supervision.stop(), *end_orphans(layout)]
     took = f"Stopped in {time.monotonic() - began:.1f} s."
     print(took + (f" Had to kill: {', '.join(killed)}." if killed else ""))
 

@@ -47,6 +47,7 @@ class Layout:
 
     @property
     def lock(self) -> Path:
+        # Named by the first release: an older stack that still runs in this folder holds it.
         return self.supervisor / "guard.lock"
 
     @property

@@ -1,4 +1,4 @@
-"""Whether a stack runs in a folder: somebody holds the lock of its guard."""
+"""Whether a stack runs in a folder: somebody holds the lock of its reaper."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def holder(lock: Path) -> int | None:
-    """The guard's pid while it holds the lock."""
+    """The reaper's pid while it holds the lock."""
     try:
         with lock.open("r+") as file:
             try:

@@ -15,11 +15,11 @@ from rich.table import Table
 from stack.health import Health, part_health, service_health
 from stack.layout import Layout
 from stack.nats_security import NatsSecurity
+from stack.orphans import family
 from stack.parts import Part
 from stack.passwords import Passwords
 from stack.programs import Blueprint
 from stack.state import ProgramState, StackState, read_state
-from stack.strays import family
 from stack.supervision import Supervision
 
 
@@ -44,7 +44,7 @@ def show_status(layout: Layout, *, as_json: bool = False) -> bool:
         print(json.dumps({"running": False}) if as_json else "The stack is not running. Start it with `make up`.")
         return False
     rows = collect(layout, state, supervision)
-    overhead = sum(map(_memory, [p.pid for p in family(supervision.guard_pid() or 0)[:2]]))
+    overhead = sum(map(_memory, [p.pid for p in family(supervision.reaper_pid() or 0)[:2]]))
     if as_json:
         document = {"running": True, "url": state.url, "programs": [asdict(row) for row in rows]}
         print(json.dumps(document | {"supervisor_memory_mib": round(overhead, 1)}, indent=2))

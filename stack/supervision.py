@@ -1,4 +1,4 @@
-"""supervisord: its configuration, its start under the guard, and talking to it over its socket."""
+"""supervisord: its configuration, its start under the reaper, and talking to it over its socket."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from supervisor.xmlrpc import Faults, SupervisorTransport
 from stack.layout import ROOT, Layout
 from stack.lock import holder
 from stack.logs import last_words
+from stack.orphans import FOLDER_MARK, family, kill_all
 from stack.private_files import write_private, write_private_json
 from stack.problems import StackError
 from stack.programs import Program
-from stack.strays import FOLDER_MARK, family, kill_all
 
-GUARD = ROOT / "stack" / "guard.py"
+REAPER = ROOT / "stack" / "process_reaper.py"
 GROUPS = {"servers": 100, "services": 200}  # the higher stops first
 
 
 class Supervision:
-    """The supervisor of one stack folder; `running()` asks the guard's lock, never a pid alone."""
+    """The supervisor of one stack folder; `running()` asks the reaper's lock, never a pid alone."""
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
@@ -39,14 +39,14 @@ class Supervision:
         write_private(self._config_file(), self._config(everything))
 
     def start(self, *, tied_to: int) -> None:
-        """Starts guard and supervisor in a session of their own; they end with the process `tied_to` until
+        """Starts reaper and supervisor in a session of their own; they end with the process `tied_to` until
         `release()`."""
         log = (self.layout.logs / "supervisor.log").open("ab")
         command = [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(self._config_file())]
-        guard = [sys.executable, "-S", "-E", str(GUARD), "--lock", str(self.layout.lock), "--with", str(tied_to)]
+        reaper = [sys.executable, "-S", "-E", str(REAPER), "--lock", str(self.layout.lock), "--with", str(tied_to)]
         self.layout.socket.unlink(missing_ok=True)
-        guarding = subprocess.Popen(
-            [*guard, "--", *command],
+        reaping = subprocess.Popen(
+            [*reaper, "--", *command],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -55,26 +55,26 @@ class Supervision:
             env={**os.environ, FOLDER_MARK: str(self.layout.data)},
         )
         log.close()
-        self._wait_for_socket(guarding)
+        self._wait_for_socket(reaping)
 
     def release(self) -> None:
         """The stack stays when its starter ends."""
-        if pid := self.guard_pid():
+        if pid := self.reaper_pid():
             os.kill(pid, signal.SIGUSR1)
 
     def running(self) -> bool:
-        return self.guard_pid() is not None
+        return self.reaper_pid() is not None
 
-    def guard_pid(self) -> int | None:
+    def reaper_pid(self) -> int | None:
         return holder(self.layout.lock)
 
     def stop(self, timeout_s: float = 60.0) -> list[str]:
         """Stops everything in order; the names of what had to be killed afterwards (normally nothing)."""
-        guard = self.guard_pid()
-        if guard is None:
+        reaper = self.reaper_pid()
+        if reaper is None:
             return []
-        everything = family(guard)
-        os.kill(guard, signal.SIGTERM)
+        everything = family(reaper)
+        os.kill(reaper, signal.SIGTERM)
         gone_by = time.monotonic() + timeout_s
         while self.running() and time.monotonic() < gone_by:
             time.sleep(0.05)
@@ -114,9 +114,9 @@ class Supervision:
             except OSError as error:
                 raise StackError("The supervisor does not answer.", "`make down`, then `make up`.") from error
 
-    def _wait_for_socket(self, guarding: subprocess.Popen[bytes], timeout_s: float = 20.0) -> None:
+    def _wait_for_socket(self, reaping: subprocess.Popen[bytes], timeout_s: float = 20.0) -> None:
         deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline and guarding.poll() is None:
+        while time.monotonic() < deadline and reaping.poll() is None:
             if self.layout.socket.exists():
                 try:
                     self._call("getState")

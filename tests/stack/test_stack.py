@@ -12,9 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from stack.orphans import family, lives
 from stack.parts import free_port
 from stack.parts.process import package_folder
-from stack.strays import family, lives
 
 ROOT = Path(__file__).parents[2]
 SERVERS = "postgres,nats,valkey,s3,topology"
@@ -56,11 +56,11 @@ class Stack:
         return int((self.data / "supervisor" / "supervisord.pid").read_text())
 
     @property
-    def guard(self) -> int:
+    def reaper(self) -> int:
         return int((self.data / "supervisor" / "guard.lock").read_text())
 
     def family(self) -> list[psutil.Process]:
-        return family(self.guard)
+        return family(self.reaper)
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_state_file_and_private_files(stack):
     assert {oct(path.stat().st_mode)[-3:] for path in private} == {"600"}
 
 
-@pytest.mark.parametrize("victim", ["supervisor", "guard"])
+@pytest.mark.parametrize("victim", ["supervisor", "reaper"])
 def test_nothing_outlives_a_killed(victim, stack):
     stack("up", "--only", FEW)
     everything = stack.family()

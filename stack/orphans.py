@@ -1,4 +1,4 @@
-"""Finding and ending processes of a stack: those below its guard, and those left over without one."""
+"""Finding and ending processes of a stack: those below its reaper, and those left over without one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import psutil
 
 from stack.layout import Layout
 
-# Set for everything below the guard; a pod gets an environment of its own and is known by its folder.
+# Set for everything below the reaper; a pod gets an environment of its own and is known by its folder.
 FOLDER_MARK, POD_FOLDER = "BRIGHTRUN_STACK_FOLDER", "BRIGHTRUN_WORK_DIR"
 
 
@@ -22,8 +22,8 @@ def family(pid: int) -> list[psutil.Process]:
         return []
 
 
-def end_strays(layout: Layout) -> list[str]:
-    """Kills processes of this folder's stack when no guard is there any more; their names."""
+def end_orphans(layout: Layout) -> list[str]:
+    """Kills processes of this folder's stack when no reaper is there any more; their names."""
     above = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     return kill_all(p for p in psutil.process_iter() if p.pid not in above and _belongs(p, layout))
 

@@ -1,13 +1,13 @@
 """Keeps the supervisor company so that nothing of the stack outlives it.
 
-    python -S -E guard.py --lock FILE [--with PID] -- command ...
+    python -S -E process_reaper.py --lock FILE [--with PID] -- command ...
 
 - Holds a lock on FILE, with its pid inside, as long as the stack runs: two stacks never share a folder.
 - Runs the command (the supervisor). When that ends, however it ends, every process still below it is killed:
-  the guard is a subreaper, so orphans of the supervisor become its own children.
+  the reaper is a subreaper, so orphans of the supervisor become its own children.
 - SIGTERM or SIGINT: the command gets SIGTERM and time to stop everything in order.
 - With `--with PID` the stack ends when that process ends (its starter, until it reports success by SIGUSR1:
-  from then on the guard stays alone). The launcher ties the command to the guard in the same way.
+  from then on the reaper stays alone). The launcher ties the command to the reaper in the same way.
 
 Standard library only, run with -S -E.
 """
@@ -27,7 +27,7 @@ GRACE_FOR_DYING_S = 3.0  # PostgreSQL needs a moment to notice that its postmast
 LAUNCHER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launch.py")
 
 
-class Guard:
+class ProcessReaper:
     def __init__(self, starter: int) -> None:
         self.asked_at, self.supervisor = 0.0, 0
         # readable as soon as the process has ended, also when nobody has collected it yet
@@ -109,7 +109,7 @@ def hold(path: str) -> None:
     try:
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        sys.exit("guard: another stack runs in this folder")
+        sys.exit("reaper: another stack runs in this folder")
     os.ftruncate(descriptor, 0)
     os.write(descriptor, f"{os.getpid()}\n".encode())
 
@@ -120,11 +120,11 @@ def main(arguments: "list[str]") -> int:
     hold(options[options.index("--lock") + 1])
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, *(ctypes.c_ulong(n) for n in (1, 0, 0, 0)))
     try:
-        guard = Guard(int(options[options.index("--with") + 1]) if "--with" in options else 0)
+        reaper = ProcessReaper(int(options[options.index("--with") + 1]) if "--with" in options else 0)
     except ProcessLookupError:
         return 1  # the starter has ended already
-    code = guard.run(command)
-    guard.sweep()
+    code = reaper.run(command)
+    reaper.sweep()
     return code
 
 
