@@ -15,7 +15,7 @@ from sqlalchemy import Select
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-_DIALECT = PGDialect_asyncpg()
+_DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
 _IDLE_S = 300.0
 _LAST_READS_S = 2.0
 

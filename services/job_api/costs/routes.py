@@ -13,8 +13,9 @@ from services.job_api.dependencies import WithDependencies
 from services.job_api.edge.auth import Admin, BudgetHolder, Reader
 from services.job_api.edge.responses import JsonResponse, page
 from services.job_api.jobs.application.commands import NewJob
+from services.job_api.paths import PREFIX
 
-router = APIRouter(tags=["costs"])
+router = APIRouter(prefix=PREFIX, tags=["costs"])
 
 
 @router.get("/presets", response_model=schemas.PresetList)

@@ -17,8 +17,9 @@ from services.job_api.jobs.errors import JobNotFound
 from services.job_api.jobs.repository import job_list, jobs
 from services.job_api.jobs.routes.translate import job_filter, new_job
 from services.job_api.jobs.schemas.jobs import CreateJob, Deleted, EditJob, JobList, JobListQuery, JobView
+from services.job_api.paths import PREFIX
 
-router = APIRouter(prefix="/jobs", tags=["jobs"])
+router = APIRouter(prefix=f"{PREFIX}/jobs", tags=["jobs"])
 
 
 @router.post("", status_code=201, response_model=JobView)
