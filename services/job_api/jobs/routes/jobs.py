@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 
 from services.job_api.dependencies import WithDependencies
 from services.job_api.edge.auth import Engineer, Reader, caller
+from services.job_api.edge.direct_route import DirectRoute
 from services.job_api.edge.idempotency import WithRecord
 from services.job_api.edge.responses import JsonResponse, page
 from services.job_api.jobs import presenter
@@ -19,7 +20,7 @@ from services.job_api.jobs.routes.translate import job_filter, new_job
 from services.job_api.jobs.schemas.jobs import CreateJob, Deleted, EditJob, JobList, JobListQuery, JobView
 from services.job_api.paths import PREFIX
 
-router = APIRouter(prefix=f"{PREFIX}/jobs", tags=["jobs"])
+router = APIRouter(prefix=f"{PREFIX}/jobs", tags=["jobs"], route_class=DirectRoute)
 
 
 @router.post("", status_code=201, response_model=JobView)
