@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from contracts.hyperparameters import HyperparameterOverrides
 from contracts.money import micro_usd
@@ -12,19 +12,19 @@ from services.job_api.costs.service import estimate_cost as estimate
 from services.job_api.dependencies import WithDependencies
 from services.job_api.edge.auth import Admin, BudgetHolder, Reader
 from services.job_api.edge.direct_route import DirectRoute
-from services.job_api.edge.responses import JsonResponse, page, to_json
+from services.job_api.edge.responses import NOT_MODIFIED, FixedDocument, JsonResponse, page
 from services.job_api.jobs.application.commands import NewJob
 from services.job_api.paths import PREFIX
 
 router = APIRouter(prefix=PREFIX, tags=["costs"], route_class=DirectRoute)
 
-_PRESETS = to_json(page(presenter.presets(), None))  # the same for everybody, as long as the process lives
+_PRESETS = FixedDocument(page(presenter.presets(), None))
 
 
-@router.get("/presets", response_model=schemas.PresetList)
-async def list_presets(principal: Reader) -> Response:
+@router.get("/presets", response_model=schemas.PresetList, responses=NOT_MODIFIED)
+async def list_presets(request: Request, principal: Reader) -> Response:
     """The three presets with their values and what they are for."""
-    return Response(_PRESETS, media_type=JsonResponse.media_type)
+    return _PRESETS.answer(request)
 
 
 @router.get("/cost-estimate", response_model=schemas.EstimateView)

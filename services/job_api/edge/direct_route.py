@@ -1,8 +1,8 @@
 """Simple reads without FastAPI's solving of dependencies, which costs more than the read itself.
 
-A route takes the short way when its endpoint wants nothing but ids from the path and dependencies that take nothing but
-the request. The signature stays what it is and documents what it documented; whatever the short way does not
-understand goes the usual one, so that errors are the same.
+A route takes the short way when its endpoint wants nothing but the request, ids from its path and dependencies that
+take nothing but the request. The signature stays what it is and documents what it documented. What the short way does
+not understand goes the usual one, so that errors are the same.
 """
 
 import re
@@ -24,13 +24,17 @@ _CANONICAL_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 class DirectRoute(APIRoute):
     """For APIRouter(route_class=...)."""
 
+    @property
+    def is_direct(self) -> bool:
+        return _is_simple(self.dependant)
+
     def get_route_handler(self) -> Handler:
         usual = super().get_route_handler()
-        return _direct(self.endpoint, self.dependant, usual) if _is_simple(self.dependant) else usual
+        return _direct(self.endpoint, self.dependant, usual) if self.is_direct else usual
 
 
 def _direct(endpoint: Provider, dependant: Dependant, usual: Handler) -> Handler:
-    ids = tuple(field.alias for field in dependant.path_params)
+    ids, own = tuple(field.name for field in dependant.path_params), dependant.request_param_name
     providers: tuple[tuple[str, Any, str], ...] = tuple(
         (str(each.name), each.call, str(each.request_param_name)) for each in dependant.dependencies)
 
@@ -39,6 +43,8 @@ def _direct(endpoint: Provider, dependant: Dependant, usual: Handler) -> Handler
         if not all(_CANONICAL_ID.fullmatch(given[name]) for name in ids):
             return await usual(request)
         values: dict[str, Any] = {name: UUID(given[name]) for name in ids}
+        if own:
+            values[own] = request
         for name, provide, takes in providers:
             values[name] = await provide(**{takes: request})
         response: Response = await endpoint(**values)
@@ -48,11 +54,11 @@ def _direct(endpoint: Provider, dependant: Dependant, usual: Handler) -> Handler
 
 
 def _is_simple(dependant: Dependant) -> bool:
-    """An endpoint that returns a Response by itself, of ids and simple dependencies."""
+    """An endpoint that makes its Response itself."""
     returns = dependant.call.__annotations__.get("return") if dependant.call else None
     return (
         isinstance(returns, type) and issubclass(returns, Response) and is_async_callable(dependant.call)
-        and not _takes_more(dependant) and dependant.request_param_name is None
+        and not _takes_more(dependant)
         and all(field.field_info.annotation is UUID for field in dependant.path_params)
         and all(map(_takes_the_request, dependant.dependencies)))
 
