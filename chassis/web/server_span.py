@@ -10,7 +10,7 @@ from chassis.observability.propagation import remote_context
 from chassis.observability.redaction import redact
 from chassis.observability.tracing import tracer
 
-_HEADER = b"traceparent"
+_HEADERS = (b"traceparent", b"tracestate")
 
 
 class ServerSpan:
@@ -45,10 +45,8 @@ class ServerSpan:
 
 
 def _parent(scope: Scope) -> Context:
-    for name, value in scope["headers"]:
-        if name == _HEADER:
-            return remote_context(value.decode("latin-1"))
-    return Context()
+    sent = {name: value.decode("latin-1") for name, value in scope["headers"] if name in _HEADERS}
+    return remote_context(sent[b"traceparent"], sent.get(b"tracestate", "")) if b"traceparent" in sent else Context()
 
 
 def _attributes(scope: Scope) -> dict[str, Any]:

@@ -9,9 +9,8 @@ from uuid import UUID
 import asyncpg
 import pytest
 import pytest_asyncio
-from sqlalchemy import Column, DateTime, MetaData, Table, Text, bindparam, func, select, text
+from sqlalchemy import Column, DateTime, MetaData, Table, Text, Uuid, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.dialects.postgresql import UUID as Id
 
 from chassis.database.compiled import CompiledRead
 from chassis.database.engine import Database, DatabaseUnavailable
@@ -19,7 +18,7 @@ from chassis.problems.failures import problem_for
 
 metadata = MetaData()
 things = Table(
-    "things", metadata, Column("id", Id(as_uuid=True), primary_key=True), Column("name", Text),
+    "things", metadata, Column("id", Uuid(as_uuid=True), primary_key=True), Column("name", Text),
     Column("tags", ARRAY(Text)), Column("made_at", DateTime(timezone=True)), Column("more", JSONB))
 ID, MADE = UUID(int=7), datetime(2026, 11, 1, 12, 30, 0, 123456, tzinfo=UTC)
 MORE = {"b": [1, 2.5, None], "a": {"ä": "\n"}}

@@ -51,12 +51,14 @@ def app() -> FastAPI:
 
 
 async def test_each_request_is_one_span(client: httpx.AsyncClient, spans: InMemorySpanExporter) -> None:
-    answer = await client.get("/jobs/j-7?token=abcdefghij&view=full", headers={"traceparent": PARENT})
+    sent = {"traceparent": PARENT, "tracestate": "vendor=1"}
+    answer = await client.get("/jobs/j-7?token=abcdefghij&view=full", headers=sent)
     (span,) = spans.get_finished_spans()
     assert (span.name, span.kind) == ("GET /jobs/{job_id}", SpanKind.SERVER)
     assert span.parent is not None
     assert f"{span.parent.span_id:016x}" == PARENT.split("-")[2]
     context = span.get_span_context()
+    assert context.trace_state.get("vendor") == "1"
     assert answer.headers["traceparent"] == answer.json() == f"00-{context.trace_id:032x}-{context.span_id:016x}-01"
     assert f"{context.trace_id:032x}" == PARENT.split("-")[1]
     attributes = dict(span.attributes or {})
