@@ -94,10 +94,9 @@ class ObserveMiddleware:
             await self.app(scope, receive, respond)
         finally:
             self.metrics.in_progress.dec()
-            route = route_template(scope)
+            route, seconds = route_template(scope), time.perf_counter() - began
             if status >= 400 or span is not None:
                 context = structlog.contextvars.get_contextvars()
-                seconds = time.perf_counter() - began
                 self.access.write(scope, route, status, seconds, span.ids if span else None, context)
             if span is not None:
                 span.end(f"{_method(scope)} {route}", route, status)

@@ -6,7 +6,8 @@ not understand goes the usual one, so that errors are the same.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
+from inspect import iscoroutinefunction
 from typing import Any
 from uuid import UUID
 
@@ -14,50 +15,53 @@ from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from fastapi.security.base import SecurityBase
-from starlette._utils import is_async_callable
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 Provider = Callable[..., Awaitable[Any]]
 _CANONICAL_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class DirectRoute(APIRoute):
-    """For APIRouter(route_class=...)."""
+    """For APIRouter(route_class=...); the route must stand in the app's own table."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        if self.is_direct:
+            self.app = _direct(self.endpoint, self.dependant, usual=self.app)
 
     @property
     def is_direct(self) -> bool:
         return _is_simple(self.dependant)
 
-    def get_route_handler(self) -> Handler:
-        usual = super().get_route_handler()
-        return _direct(self.endpoint, self.dependant, usual) if self.is_direct else usual
 
-
-def _direct(endpoint: Provider, dependant: Dependant, usual: Handler) -> Handler:
+def _direct(endpoint: Provider, dependant: Dependant, usual: ASGIApp) -> ASGIApp:
+    """What it raises is answered by the app's handlers of exceptions, as everywhere."""
     ids, own = tuple(field.name for field in dependant.path_params), dependant.request_param_name
     providers: tuple[tuple[str, Any, str], ...] = tuple(
         (str(each.name), each.call, str(each.request_param_name)) for each in dependant.dependencies)
 
-    async def handle(request: Request) -> Response:
-        given = request.path_params
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        given = scope["path_params"]
         if not all(_CANONICAL_ID.fullmatch(given[name]) for name in ids):
-            return await usual(request)
+            await usual(scope, receive, send)
+            return
+        request = Request(scope, receive, send)
         values: dict[str, Any] = {name: UUID(given[name]) for name in ids}
         if own:
             values[own] = request
         for name, provide, takes in providers:
             values[name] = await provide(**{takes: request})
         response: Response = await endpoint(**values)
-        return response
+        await response(scope, receive, send)
 
-    return handle
+    return answer
 
 
 def _is_simple(dependant: Dependant) -> bool:
     """An endpoint that makes its Response itself."""
     returns = dependant.call.__annotations__.get("return") if dependant.call else None
     return (
-        isinstance(returns, type) and issubclass(returns, Response) and is_async_callable(dependant.call)
+        isinstance(returns, type) and issubclass(returns, Response) and iscoroutinefunction(dependant.call)
         and not _takes_more(dependant)
         and all(field.field_info.annotation is UUID for field in dependant.path_params)
         and all(map(_takes_the_request, dependant.dependencies)))
@@ -68,7 +72,7 @@ def _takes_the_request(dependant: Dependant) -> bool:
     documentation = all(isinstance(each.call, SecurityBase) and not getattr(each.call, "auto_error", True)
                         for each in dependant.dependencies)
     return (documentation and dependant.request_param_name is not None and not dependant.path_params
-            and not _takes_more(dependant) and is_async_callable(dependant.call))
+            and not _takes_more(dependant) and iscoroutinefunction(dependant.call))
 
 
 def _takes_more(dependant: Dependant) -> bool:
