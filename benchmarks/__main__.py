@@ -14,13 +14,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-NAMES = ("job_api", "import_file", "durables", "metrics_ingest", "metrics_chart", "local_run", "trainer_overhead")
+NAMES = ("job_api", "hot_reads", "import_file", "durables", "metrics_ingest", "metrics_chart", "local_run",
+         "trainer_overhead")
 # Only when named: they install other people's programs for a while.
 ON_REQUEST = ("peers",)
 # What is promised: name of the figure, the most (or least) it may be, and its unit.
 TARGETS: dict[str, tuple[str, float, str]] = {
     "create_job_p99_ms": ("<=", 100.0, "ms, job creation, p99 at 50 requests/s"),
     "list_jobs_p99_ms": ("<=", 100.0, "ms, job list with 10,000 jobs, p99"),
+    "job_to_bare_ratio": ("<=", 2.0, "times a bare FastAPI and asyncpg handler, one job"),
+    "job_list_to_bare_ratio": ("<=", 2.0, "times a bare FastAPI and asyncpg handler, a list of 20 jobs"),
+    "presets_to_bare_ratio": ("<=", 2.0, "times a bare FastAPI handler, presets"),
     "import_read_s": ("<=", 10.0, "s, import of a training file of 200 MB"),
     "beside_import_p99_ms": ("<=", 150.0, "ms, other requests during that import, p99 at 50 requests/s"),
     "points_per_second": (">=", 50_000.0, "metric points/s stored end to end, idempotent"),

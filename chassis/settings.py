@@ -39,6 +39,6 @@ class ServiceSettings(BaseSettings):
     drain_s: float = Field(default=0.0, ge=0)
     shutdown_grace_s: int = Field(default=20, ge=1)  # k8s terminationGracePeriodSeconds must exceed drain_s + this
     # Connections of one process, for transactions and again for reads: pool_size kept open, max_overflow more under
-    # load; one or two for LISTEN beside them.
+    # load; at most pool_size for the hottest reads (Database.rows); one or two for LISTEN beside them.
     database_pool_size: int = Field(default=10, ge=1)
     database_max_overflow: int = Field(default=10, ge=0)

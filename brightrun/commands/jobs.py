@@ -28,7 +28,8 @@ def list_jobs(
 ) -> None:
     """The workspace's jobs, newest first."""
     with session() as client:
-        page = client.jobs(limit, status=status, tag=tag, q=query, sort=sort, after=after)
+        view = "full" if as_json else "compact"
+        page = client.jobs(limit, status=status, tag=tag, q=query, sort=sort, after=after, view=view)
     if out.result(page):
         return
     jobs = [Job.model_validate(item) for item in page.data]

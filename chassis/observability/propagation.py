@@ -13,6 +13,7 @@ def current_traceparent() -> str | None:
     return carrier.get("traceparent")
 
 
-def remote_context(traceparent: str | None) -> Context:
+def remote_context(traceparent: str | None, tracestate: str = "") -> Context:
     """The context of a remote parent; an empty context when there is none or it is malformed."""
-    return _PROPAGATOR.extract({"traceparent": traceparent} if traceparent else {}, context=Context())
+    carrier = {"traceparent": traceparent, "tracestate": tracestate} if traceparent else {}
+    return _PROPAGATOR.extract(carrier, context=Context())

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from opentelemetry import trace
@@ -41,7 +42,9 @@ def flush() -> None:
         provider.force_flush(3000)
 
 
+@cache
 def tracer() -> trace.Tracer:
+    """Asked for before `configure`, it takes the provider over when there is one."""
     return trace.get_tracer("brightrun")
 
 

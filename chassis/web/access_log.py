@@ -18,6 +18,7 @@ from chassis.observability.redaction import redact
 
 _FLUSH_AFTER_S = 0.2
 _LONGEST_BUFFER = 1_000
+_LEVELS = {logging.INFO: "info", logging.ERROR: "error"}
 _log = logging.getLogger("access")
 
 
@@ -35,7 +36,7 @@ class AccessLog:
         if not _log.isEnabledFor(level):
             return
         line: dict[str, Any] = {
-            "time": datetime.now(UTC).isoformat(), "level": logging.getLevelName(level).lower(),
+            "time": datetime.now(UTC), "level": _LEVELS[level],
             "service": self._service, "event": "request",
         }
         if ids is not None:

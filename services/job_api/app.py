@@ -11,7 +11,8 @@ from starlette.middleware.cors import CORSMiddleware
 from chassis.messaging.dead_letters import DeadLetters
 from chassis.runtime import ServiceRuntime, mount_operations
 from chassis.web import problems
-from services.job_api import problem_table
+from chassis.web.observe import TELEMETRY
+from services.job_api import problem_table, routes
 from services.job_api.accounts.api_key_cache import ApiKeyCache
 from services.job_api.accounts.application.operators import Operators
 from services.job_api.accounts.repository import ApiKeyTable
@@ -32,7 +33,8 @@ from services.job_api.jobs.stream_slots import StreamSlots
 from services.job_api.jobs.streaming import EventStream
 from services.job_api.operations.application.dead_letters import VisibleDeadLetters
 from services.job_api.operations.application.status import SystemStatus
-from services.job_api.routes import BODY_LIMITS, PREFIX, ROUTERS, SIGNED
+from services.job_api.paths import PREFIX
+from services.job_api.routes import BODY_LIMITS, SIGNED
 from services.job_api.settings import Settings
 from services.job_api.tables import idempotency_keys, metadata
 
@@ -63,12 +65,11 @@ def create_app(settings: Settings, jwt: JwtSettings | None = None) -> FastAPI:
     # The documentation page comes with its scripts: it must also work where no other host is reached.
     app = FastAPIOffline(
         title="Bright Run training API", version="1", description=DESCRIPTION, lifespan=lifespan,
-        docs_url=f"{PREFIX}/docs", openapi_url=f"{PREFIX}/openapi.json", redoc_url=None,
+        docs_url=f"{PREFIX}/docs", openapi_url=f"{PREFIX}/openapi.json", redoc_url=None, telemetry=TELEMETRY,
         static_url=f"{PREFIX}/docs-assets", swagger_ui_oauth2_redirect_url=f"{PREFIX}/docs/oauth2-redirect")
     app.state.dependencies = dependencies
     auth.install(app, _authenticator(runtime, dependencies.api_keys, jwt or JwtSettings(), http))
-    for router in ROUTERS:
-        app.include_router(router, prefix=PREFIX)
+    routes.install(app)
     _middleware(app, runtime, settings, claims)
     return app
 

@@ -41,7 +41,8 @@ class Dependencies:
     files: FileReader
 
 
-def _dependencies(request: Request) -> Dependencies:
+async def _dependencies(request: Request) -> Dependencies:
+    # async, or each request would go through a thread for it
     found: Dependencies = request.app.state.dependencies
     return found
 

@@ -1,6 +1,6 @@
-"""Every route of /api/training, in the order in which they are documented."""
+"""Every route of /api/training, in the order in which they are documented and searched: what is read most is first."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, FastAPI
 
 from services.job_api.accounts.routes import router as accounts
 from services.job_api.artifacts.routes import router as artifacts
@@ -9,9 +9,8 @@ from services.job_api.edge.bodies import LARGEST_WEBHOOK
 from services.job_api.files.routes import router as files
 from services.job_api.jobs.routes import actions, history, insight, jobs
 from services.job_api.operations.routes import dead_letters, status
+from services.job_api.paths import PREFIX
 from services.job_api.webhook.routes import deliveries, secrets
-
-PREFIX = "/api/training"
 
 # Uploads are counted while they are written to disk (files.receive); all other bodies are small.
 BODY_LIMITS: dict[str, int | None] = {
@@ -20,12 +19,12 @@ BODY_LIMITS: dict[str, int | None] = {
 # Callers that show no credentials: their bodies are signed.
 SIGNED = frozenset({f"{PREFIX}/webhook"})
 
-ROUTERS: tuple[APIRouter, ...] = (
+_ROUTERS: tuple[APIRouter, ...] = (
     jobs.router,
+    costs,
     actions.router,
     history.router,
     insight.router,
-    costs,
     accounts,
     dead_letters.router,
     status.router,
@@ -34,3 +33,10 @@ ROUTERS: tuple[APIRouter, ...] = (
     files,
     artifacts,
 )
+
+
+def install(app: FastAPI) -> None:
+    """The routes themselves become the app's: an included router would be searched twice for each request, and what
+    it contains is not known by its whole path, which metrics and logs name."""
+    for router in _ROUTERS:
+        app.router.routes.extend(router.routes)

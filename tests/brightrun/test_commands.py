@@ -77,6 +77,16 @@ def test_show_says_status_cost_and_proof(as_user, faulty_api) -> None:
     assert json.loads(run("jobs", "show", "j-1", "--json").stdout)["id"] == "j-1"
 
 
+def test_the_list_asks_for_what_a_table_shows_and_json_gets_everything(as_user, faulty_api) -> None:
+    page = {"data": [JOB | {"preset": "balanced"}], "has_more": False, "next_cursor": None}
+    faulty_api.answers = [body(page)]
+    shown = run("jobs", "list")
+    assert shown.exit_code == Exit.OK
+    assert "Elena" in shown.stdout
+    assert json.loads(run("jobs", "list", "--json").stdout)["data"] == page["data"]
+    assert ["view=compact" in path for _, path, _, _ in faulty_api.seen] == [True, False]
+
+
 def test_too_few_conversations_show_no_interval_and_no_badge(as_user, faulty_api) -> None:
     few = {"verdict": "too_few", "missing_conversations": 8, "improvement_low_pct": None, "improvement_high_pct": None}
     faulty_api.answers = [body(JOB | {"validation": JOB["validation"] | few})]

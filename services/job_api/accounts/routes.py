@@ -12,8 +12,9 @@ from services.job_api.dependencies import WithDependencies
 from services.job_api.edge.auth import Admin, AnyMember, caller
 from services.job_api.edge.idempotency import WithRecord
 from services.job_api.edge.responses import JsonResponse, page
+from services.job_api.paths import PREFIX
 
-router = APIRouter(tags=["accounts"])
+router = APIRouter(prefix=PREFIX, tags=["accounts"])
 
 
 @router.get("/me", response_model=Me)

@@ -15,8 +15,9 @@ from services.job_api.artifacts.schemas import ArtifactList, DownloadList, Downl
 from services.job_api.dependencies import WithDependencies
 from services.job_api.edge.auth import Downloader, Principal, Reader, caller
 from services.job_api.edge.responses import JsonResponse, page
+from services.job_api.paths import PREFIX
 
-router = APIRouter(prefix="/jobs/{job_id}", tags=["artifacts"])
+router = APIRouter(prefix=f"{PREFIX}/jobs/{{job_id}}", tags=["artifacts"])
 
 
 @router.get("/artifacts", response_model=ArtifactList)

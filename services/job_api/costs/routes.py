@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request, Response
 
 from contracts.hyperparameters import HyperparameterOverrides
 from contracts.money import micro_usd
@@ -11,16 +11,20 @@ from services.job_api.costs import presenter, schemas
 from services.job_api.costs.service import estimate_cost as estimate
 from services.job_api.dependencies import WithDependencies
 from services.job_api.edge.auth import Admin, BudgetHolder, Reader
-from services.job_api.edge.responses import JsonResponse, page
+from services.job_api.edge.direct_route import DirectRoute
+from services.job_api.edge.responses import NOT_MODIFIED, FixedDocument, JsonResponse, page
 from services.job_api.jobs.application.commands import NewJob
+from services.job_api.paths import PREFIX
 
-router = APIRouter(tags=["costs"])
+router = APIRouter(prefix=PREFIX, tags=["costs"], route_class=DirectRoute)
+
+_PRESETS = FixedDocument(page(presenter.presets(), None))
 
 
-@router.get("/presets", response_model=schemas.PresetList)
-async def list_presets(principal: Reader) -> JsonResponse:
+@router.get("/presets", response_model=schemas.PresetList, responses=NOT_MODIFIED)
+async def list_presets(request: Request, principal: Reader) -> Response:
     """The three presets with their values and what they are for."""
-    return JsonResponse(page(presenter.presets(), None))
+    return _PRESETS.answer(request)
 
 
 @router.get("/cost-estimate", response_model=schemas.EstimateView)

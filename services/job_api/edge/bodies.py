@@ -20,6 +20,7 @@ LARGEST_BODY = 1024 * 1024
 # The event that a webhook becomes must fit into one message of the broker (1 MiB), with its envelope and headers.
 LARGEST_WEBHOOK = 900 * 1024
 _LINGER_S = 2.0
+_BODY_HEADERS = (b"content-length", b"transfer-encoding")
 
 
 class BodyTooLarge(Exception):
@@ -110,6 +111,8 @@ def too_large(limit: int) -> PayloadTooLarge:
 
 
 def _has_body(scope: Scope) -> bool:
+    if not any(name in _BODY_HEADERS for name, _ in scope["headers"]):  # most requests; Headers decodes them all
+        return False
     return _declared(scope) > 0 or "transfer-encoding" in Headers(scope=scope)
 
 

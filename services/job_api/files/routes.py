@@ -29,8 +29,9 @@ from services.job_api.files.schemas import (
     ValidationView,
 )
 from services.job_api.files.spool import upload_folder
+from services.job_api.paths import PREFIX
 
-router = APIRouter(prefix="/files", tags=["training files"])
+router = APIRouter(prefix=f"{PREFIX}/files", tags=["training files"])
 
 
 @router.post("", status_code=201, response_model=FileView, openapi_extra=UPLOAD_BODY)

@@ -52,6 +52,26 @@ def job(row: Row) -> dict[str, Any]:
     }
 
 
+_COMPACT = (
+    "id", "name", "tags", "training_file_id", "preset", "gpu_type", "gpu_pricing_tier", "status", "current_stage",
+    "progress_percentage", "current_epoch", "current_step", "total_steps", "latest_loss", "error_type", "retry_count",
+    "cost_estimate_micro_usd", "actual_cost_micro_usd", "created_by", "created_at", "started_at", "completed_at",
+    "updated_at",
+)
+
+
+def compact_job(row: Row) -> dict[str, Any]:
+    """What a table shows of a job: the fields of `job` with the same names and values, without the large ones."""
+    return {"object": "training_job"} | {name: row[name] for name in _COMPACT} | {
+        "allowed_actions": allowed_actions(JobStatus(row["status"])),
+        "cost_estimate": dollars(row["cost_estimate_micro_usd"]),
+        "actual_cost": dollars(row["actual_cost_micro_usd"]),
+        "cost_is_final": row["cost_final"],
+        "duration_seconds": row["duration_s"],
+        "estimated_time_remaining_seconds": row["eta_s"],
+    }
+
+
 def event(row: Row) -> dict[str, Any]:
     return {
         "object": "training_job.event", "id": row["event_id"], "seq": row["seq"], "job_id": row["job_id"],

@@ -1,5 +1,6 @@
 """Reading and writing single jobs. Every read by id names the workspace."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -7,6 +8,8 @@ from sqlalchemy import bindparam, delete, func, insert, select, text, update
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from chassis.database.compiled import CompiledRead
+from chassis.database.engine import Database
 from services.job_api.files.tables import training_files
 from services.job_api.jobs.domain.job import Job
 from services.job_api.jobs.repository.job_rows import job_of
@@ -25,6 +28,7 @@ _WRITTEN = (*training_jobs.c, _FILE_NAME.scalar_subquery().label("training_file_
 _IN_WORKSPACE = (training_jobs.c.id == bindparam("b_job_id")) & (
     training_jobs.c.workspace_id == bindparam("b_workspace_id"))
 _VIEW = select(*VIEW_COLUMNS).select_from(VIEW_FROM).where(_IN_WORKSPACE)
+_SHOWN = CompiledRead(_VIEW)
 _FIND = select(training_jobs).where(_IN_WORKSPACE)
 _LOCK = _FIND.with_for_update()
 _ADD = insert(training_jobs).returning(*training_jobs.c)
@@ -36,6 +40,12 @@ _NOTIFY = text("SELECT pg_notify(:channel, :job)")
 async def view(tx: AsyncConnection, workspace_id: UUID, job_id: UUID) -> RowMapping | None:
     """The row as the API shows it, or None: unknown and foreign ids are not told apart."""
     return (await tx.execute(_VIEW, _key(workspace_id, job_id))).mappings().one_or_none()
+
+
+async def shown(database: Database, workspace_id: UUID, job_id: UUID) -> Mapping[str, Any] | None:
+    """`view` where nothing else is read with it: the API's most frequent request, by the shortest way."""
+    rows = await database.rows(_SHOWN, **_key(workspace_id, job_id))
+    return rows[0] if rows else None
 
 
 async def find(tx: AsyncConnection, workspace_id: UUID, job_id: UUID) -> Job | None:

@@ -14,8 +14,9 @@ from services.job_api.jobs.application import retry_job as retrying
 from services.job_api.jobs.application import start_job as starting
 from services.job_api.jobs.routes.translate import retry_of
 from services.job_api.jobs.schemas.jobs import CancelJob, JobView, RetryJob
+from services.job_api.paths import PREFIX
 
-router = APIRouter(prefix="/jobs/{job_id}", tags=["jobs"])
+router = APIRouter(prefix=f"{PREFIX}/jobs/{{job_id}}", tags=["jobs"])
 
 
 @router.post("/start", response_model=JobView, responses={402: {"description": "The budget does not allow this run"}})

@@ -18,8 +18,9 @@ from services.job_api.jobs.repository import events, jobs
 from services.job_api.jobs.repository.events import EventFilter
 from services.job_api.jobs.schemas.history import EventList, EventListQuery
 from services.job_api.jobs.streaming import EventStreamResponse
+from services.job_api.paths import PREFIX
 
-router = APIRouter(prefix="/jobs/{job_id}", tags=["history"])
+router = APIRouter(prefix=f"{PREFIX}/jobs/{{job_id}}", tags=["history"])
 
 
 @router.get("/events", response_model=EventList, responses={200: {"content": {"text/csv": {}}}})

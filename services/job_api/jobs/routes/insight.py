@@ -21,8 +21,9 @@ from services.job_api.jobs.schemas.history import (
     MetricsView,
     PodList,
 )
+from services.job_api.paths import PREFIX
 
-router = APIRouter(prefix="/jobs/{job_id}", tags=["history"])
+router = APIRouter(prefix=f"{PREFIX}/jobs/{{job_id}}", tags=["history"])
 
 
 @router.get("/metrics", response_model=MetricsView)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 
 from services.job_api.dependencies import WithDependencies
 from services.job_api.edge.auth import Engineer, Reader, caller
+from services.job_api.edge.direct_route import DirectRoute
 from services.job_api.edge.idempotency import WithRecord
 from services.job_api.edge.responses import JsonResponse, page
 from services.job_api.jobs import presenter
@@ -17,8 +18,9 @@ from services.job_api.jobs.errors import JobNotFound
 from services.job_api.jobs.repository import job_list, jobs
 from services.job_api.jobs.routes.translate import job_filter, new_job
 from services.job_api.jobs.schemas.jobs import CreateJob, Deleted, EditJob, JobList, JobListQuery, JobView
+from services.job_api.paths import PREFIX
 
-router = APIRouter(prefix="/jobs", tags=["jobs"])
+router = APIRouter(prefix=f"{PREFIX}/jobs", tags=["jobs"], route_class=DirectRoute)
 
 
 @router.post("", status_code=201, response_model=JobView)
@@ -33,17 +35,18 @@ async def create_job(
 @router.get("", response_model=JobList)
 async def list_jobs(query: Annotated[JobListQuery, Query()], principal: Reader, deps: WithDependencies) -> JsonResponse:
     """The workspace's jobs, a page at a time."""
-    async with deps.database.read() as tx:
-        found = await job_list.page(tx, principal.workspace_id, job_filter(query), sort=query.sort,
-                                    descending=query.order == "desc", limit=query.limit, after=query.after)
-    return JsonResponse(page([presenter.job(row) for row in found.rows], found.next_cursor))
+    compact = query.view == "compact"
+    found = await job_list.page(
+        deps.database, principal.workspace_id, job_filter(query), sort=query.sort, descending=query.order == "desc",
+        limit=query.limit, after=query.after, columns=job_list.COMPACT if compact else job_list.FULL)
+    shown = presenter.compact_job if compact else presenter.job
+    return JsonResponse(page([shown(row) for row in found.rows], found.next_cursor))
 
 
 @router.get("/{job_id}", response_model=JobView)
 async def read_job(job_id: UUID, principal: Reader, deps: WithDependencies) -> JsonResponse:
     """One job as it is now, with what may be done with it."""
-    async with deps.database.read() as tx:
-        row = await jobs.view(tx, principal.workspace_id, job_id)
+    row = await jobs.shown(deps.database, principal.workspace_id, job_id)
     if row is None:
         raise JobNotFound(job_id)
     return JsonResponse(presenter.job(row))

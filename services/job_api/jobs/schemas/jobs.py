@@ -80,6 +80,8 @@ class JobListQuery(Request):
     q: Annotated[PlainText, Field(max_length=200)] = Field(default="", description="In name, notes and tags.")
     sort: Literal["created_at", "cost", "duration", "name", "status"] = "created_at"
     order: Literal["asc", "desc"] = "desc"
+    view: Literal["full", "compact"] = Field(
+        default="full", description="compact: what a table shows, without configuration, estimate and texts.")
     limit: int = Field(default=20, ge=1, le=100)
     after: Annotated[PlainText, Field(max_length=2_000)] | None = Field(
         default=None, description="next_cursor of the page before.")
@@ -167,9 +169,44 @@ class JobView(View):
     updated_at: datetime
 
 
+class CompactJobView(View):
+    """A job in a list with `view=compact`; the fields are those of the full view."""
+
+    object: Literal["training_job"]
+    id: UUID
+    name: str
+    tags: list[str]
+    training_file_id: UUID
+    preset: str
+    gpu_type: GpuType
+    gpu_pricing_tier: PricingTier
+    status: JobStatus
+    allowed_actions: list[JobAction]
+    current_stage: JobStatus | None
+    progress_percentage: float
+    current_epoch: float | None
+    current_step: int | None
+    total_steps: int | None
+    latest_loss: float | None
+    error_type: str | None
+    retry_count: int
+    cost_estimate: float | None = Field(description="US dollars")
+    cost_estimate_micro_usd: int | None
+    actual_cost: float = Field(description="US dollars, current while the job runs")
+    actual_cost_micro_usd: int
+    cost_is_final: bool
+    duration_seconds: int
+    estimated_time_remaining_seconds: float | None
+    created_by: str
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    updated_at: datetime
+
+
 class JobList(View):
     object: Literal["list"]
-    data: list[JobView]
+    data: list[JobView] | list[CompactJobView]
     has_more: bool
     next_cursor: str | None
 

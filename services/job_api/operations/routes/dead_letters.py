@@ -9,8 +9,9 @@ from services.job_api.edge.auth import Admin
 from services.job_api.edge.responses import JsonResponse, page
 from services.job_api.operations import presenter
 from services.job_api.operations.schemas import DeadLetterList, DeadLetterView, Replayed
+from services.job_api.paths import PREFIX
 
-router = APIRouter(prefix="/dead-letters", tags=["dead letters"])
+router = APIRouter(prefix=f"{PREFIX}/dead-letters", tags=["dead letters"])
 
 Sequence = Annotated[int, Path(ge=1, le=2**63 - 1)]
 

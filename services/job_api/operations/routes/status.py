@@ -7,8 +7,9 @@ from services.job_api.edge.auth import AnyMember
 from services.job_api.edge.responses import JsonResponse
 from services.job_api.operations import presenter
 from services.job_api.operations.schemas import SystemStatusView
+from services.job_api.paths import PREFIX
 
-router = APIRouter(tags=["status"])
+router = APIRouter(prefix=PREFIX, tags=["status"])
 
 
 @router.get("/status", response_model=SystemStatusView)

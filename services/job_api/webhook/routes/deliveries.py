@@ -6,10 +6,11 @@ from fastapi import APIRouter, Header, Request
 
 from services.job_api.dependencies import WithDependencies
 from services.job_api.edge.responses import JsonResponse
+from services.job_api.paths import PREFIX
 from services.job_api.webhook.application.receive import Delivery, SigningPolicy, receive
 from services.job_api.webhook.schemas import WebhookAccepted
 
-router = APIRouter(tags=["webhook"])
+router = APIRouter(prefix=PREFIX, tags=["webhook"])
 
 
 @router.post("/webhook", status_code=202, response_model=WebhookAccepted, openapi_extra={"requestBody": {

@@ -8,13 +8,14 @@ from services.job_api.dependencies import WithDependencies
 from services.job_api.edge.auth import Admin, caller
 from services.job_api.edge.idempotency import WithRecord
 from services.job_api.edge.responses import JsonResponse
+from services.job_api.paths import PREFIX
 from services.job_api.webhook import repository
 from services.job_api.webhook.application.secrets import remove_secret, rotate_secret
 from services.job_api.webhook.errors import NoWebhookSecret
 from services.job_api.webhook.presenter import secret as shown
 from services.job_api.webhook.schemas import RotateWebhookSecret, WebhookSecretDeleted, WebhookSecretView
 
-router = APIRouter(prefix="/webhook/secret", tags=["webhook"])
+router = APIRouter(prefix=f"{PREFIX}/webhook/secret", tags=["webhook"])
 
 
 @router.get("", response_model=WebhookSecretView)

@@ -9,7 +9,7 @@ from sqlalchemy import insert, update
 
 from contracts.identifiers import uuid7
 from contracts.presets import PRESETS
-from services.job_api.jobs.schemas.jobs import JobList
+from services.job_api.jobs.schemas.jobs import CompactJobView, JobList
 from services.job_api.tables import training_jobs
 
 T0 = datetime(2026, 11, 1, tzinfo=UTC)
@@ -127,3 +127,23 @@ async def test_the_pages_of_the_default_order_come_from_an_index(filled):
         await tx.execute(update(training_jobs).values(updated_at=T0))
     rows, _ = await walk(filled, limit=7)
     assert all(a["created_at"] >= b["created_at"] for a, b in pairwise(rows))
+
+
+async def test_the_compact_view_is_the_full_one_without_what_is_large(filled):
+    full, compact = [(await walk(filled, limit=7, sort="name", view=view))[0] for view in ("full", "compact")]
+    assert compact == [{name: job[name] for name in CompactJobView.model_fields} for job in full]
+    assert not {"configuration", "estimate", "validation", "notes"} & compact[0].keys()
+    assert (await walk(filled, limit=7, sort="name"))[0] == full
+    tagged = {"view": "compact", "tag": "rare", "status": "training,failed", "min_cost": 0}
+    assert [job["id"] for job in (await walk(filled, **tagged))[0]] == [
+        job["id"] for job in (await walk(filled, **tagged | {"view": "full"}))[0]]
+    wrong = await filled.client.get("/jobs", params={"view": "tiny"})
+    assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "view")
+
+
+async def test_the_signs_of_patterns_are_searched_as_they_are(api):
+    for name in ("100% rank_8 a/b", "100 rank8 ab"):
+        await api.new_job(name=name)
+    for text in ("%", "_", "/", "100%", "k_8", "a/b"):
+        rows, _ = await walk(api, q=text)
+        assert [row["name"] for row in rows] == ["100% rank_8 a/b"], text

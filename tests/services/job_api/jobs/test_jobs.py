@@ -123,3 +123,13 @@ async def test_presets_and_estimates(api):
     assert estimate["tiers"][0]["gpu_pricing_tier"] == "on_demand"
     wrong = await api.client.get("/cost-estimate", params=query | {"learning_rate": 5})
     assert wrong.json()["errors"][0]["field"] == "hyperparameters.learning_rate"
+
+
+async def test_presets_that_a_client_has_are_not_sent_again(api):
+    first = await api.client.get("/presets")
+    again = await api.client.get("/presets", headers={"if-none-match": f'"other", W/{first.headers["etag"]}'})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
+    other = await api.client.get("/presets", headers={"if-none-match": '"other"'})
+    assert (other.status_code, other.content) == (200, first.content)
+    nobody = await api.as_key("").get("/presets", headers={"if-none-match": first.headers["etag"]})
+    assert nobody.status_code == 401
