@@ -42,7 +42,8 @@ async def list_events(
 
 @router.get("/stream", response_class=StreamingResponse, responses={
     200: {"content": {"text/event-stream": {}}, "description": "Server-sent events"},
-    204: {"description": "The job has ended and everything was seen: do not reconnect"}})
+    204: {"description": "The job has ended and everything was seen: do not reconnect"},
+    429: {"description": "The caller or the workspace has too many streams open"}})
 async def stream_events(
     job_id: UUID, request: Request, principal: Reader, deps: WithDependencies,
     last_event_id: Annotated[str | None, Header()] = None, after: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,

@@ -14,6 +14,10 @@ from services.job_api.edge.fields import CommaSeparated, PlainText, Request, Vie
 _LARGEST_SEQ = 2**63 - 1
 
 
+# A list is also taken as one text with commas.
+MetricName = Annotated[PlainText, Field(json_schema_extra={"pattern": r"^[^\x00,]+$"})]
+
+
 class EventListQuery(Request):
     type: Annotated[list[PlainText], CommaSeparated] = Field(
         default_factory=list, description="For example training.progressed; any of them.")
@@ -49,7 +53,7 @@ class EventList(View):
 
 
 class MetricsQuery(Request):
-    metrics: Annotated[list[PlainText], CommaSeparated] = Field(
+    metrics: Annotated[list[MetricName], CommaSeparated] = Field(
         default_factory=lambda: ["loss", "validation_loss"], min_length=1, max_length=16)
     from_step: int | None = Field(default=None, ge=0, le=2**31 - 1)
     to_step: int | None = Field(default=None, ge=0, le=2**31 - 1)
