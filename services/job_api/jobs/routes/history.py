@@ -16,13 +16,13 @@ from services.job_api.jobs.errors import JobNotFound
 from services.job_api.jobs.exports import export_csv, export_json
 from services.job_api.jobs.repository import events, jobs
 from services.job_api.jobs.repository.events import EventFilter
-from services.job_api.jobs.schemas.history import EventList, EventListQuery
+from services.job_api.jobs.schemas.history import EventList, EventListQuery, ExportedEvents
 from services.job_api.jobs.streaming import EventStreamResponse
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["history"])
 
 
-@router.get("/events", response_model=EventList, responses={200: {"content": {"text/csv": {}}}})
+@router.get("/events", response_model=EventList | ExportedEvents, responses={200: {"content": {"text/csv": {}}}})
 async def list_events(
     job_id: UUID, query: Annotated[EventListQuery, Query()], principal: Reader, deps: WithDependencies
 ) -> Response:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, RootModel
 
 from contracts.rpc.metrics import AttemptBoundary, LatestValue, Series
 from contracts.rpc.pods import PodView
@@ -50,6 +50,10 @@ class EventList(View):
     data: list[EventView]
     has_more: bool
     next_cursor: str | None
+
+
+class ExportedEvents(RootModel[list[EventView]]):
+    """All entries, as `format=json` has them."""
 
 
 class MetricsQuery(Request):
