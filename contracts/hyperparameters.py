@@ -1,8 +1,11 @@
 """What a training run can be told, and its limits."""
 
+from typing import Literal, get_args
+
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-LLAMA_LINEAR_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+LinearLayer = Literal["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+LLAMA_LINEAR_LAYERS: tuple[LinearLayer, ...] = get_args(LinearLayer)
 
 
 class Hyperparameters(BaseModel):
@@ -36,22 +39,22 @@ class Hyperparameters(BaseModel):
 
 
 class HyperparameterOverrides(BaseModel):
-    """Single values that replace those of a preset. Limits are checked on the merged set."""
+    """Single values that replace those of a preset. The limits are those of `Hyperparameters`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    lora_rank: int | None = None
-    lora_alpha: int | None = None
-    lora_dropout: float | None = None
-    target_modules: tuple[str, ...] | None = None
-    learning_rate: float | None = None
-    num_epochs: int | None = None
-    per_device_train_batch_size: int | None = None
-    gradient_accumulation_steps: int | None = None
-    warmup_ratio: float | None = None
-    weight_decay: float | None = None
-    max_grad_norm: float | None = None
-    lr_scheduler_type: str | None = None
-    max_seq_length: int | None = None
-    validation_fraction: float | None = None
-    seed: int | None = None
+    lora_rank: int | None = Field(default=None, ge=1, le=256)
+    lora_alpha: int | None = Field(default=None, ge=1, le=1024)
+    lora_dropout: float | None = Field(default=None, ge=0.0, le=0.5)
+    target_modules: tuple[LinearLayer, ...] | None = Field(default=None, min_length=1)
+    learning_rate: float | None = Field(default=None, gt=0.0, le=0.01)
+    num_epochs: int | None = Field(default=None, ge=1, le=50)
+    per_device_train_batch_size: int | None = Field(default=None, ge=1, le=64)
+    gradient_accumulation_steps: int | None = Field(default=None, ge=1, le=128)
+    warmup_ratio: float | None = Field(default=None, ge=0.0, le=0.5)
+    weight_decay: float | None = Field(default=None, ge=0.0, le=1.0)
+    max_grad_norm: float | None = Field(default=None, gt=0.0, le=10.0)
+    lr_scheduler_type: Literal["cosine", "linear", "constant"] | None = None
+    max_seq_length: int | None = Field(default=None, ge=128, le=32_768)
+    validation_fraction: float | None = Field(default=None, gt=0.0, le=0.5)
+    seed: int | None = Field(default=None, ge=0, le=2**31 - 1)

@@ -16,6 +16,7 @@ from chassis.observability.logs import redact
 from chassis.observability.tracing import current_trace_id
 from chassis.problems.errors import MEDIA_TYPE, ProblemError
 from chassis.problems.failures import problem_for
+from chassis.web.problems.methods import allowed_methods
 from chassis.web.problems.openapi import document_problems
 from chassis.web.problems.validation import validation_problem
 
@@ -104,6 +105,9 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     detail = redact(error.detail) if isinstance(error.detail, str) else ""
     response = problem_response(http_problem(error.status_code, detail, error.headers), request.scope)
     response.headers.update(error.headers or {})
+    if error.status_code == 405:
+        response.headers["allow"] = allowed_methods(
+            request.app, request.scope["path"], response.headers.get("allow", ""))
     return response
 
 

@@ -9,6 +9,7 @@ from chassis.problems.errors import MEDIA_TYPE
 from contracts.problem import Problem
 
 _ALWAYS = {"500": "Unexpected error", "503": "A part of the system does not answer; see Retry-After"}
+_WITH_BODY = {"400": "The body cannot be read, or the Idempotency-Key is not valid", "413": "The body is too large"}
 _WITH_SECURITY = {"401": "Not authenticated", "403": "Authenticated, but the role does not allow it"}
 
 
@@ -37,6 +38,7 @@ def with_problems(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _add_responses(path: str, method: str, operation: dict[str, Any]) -> None:
+    """What a route declares of its own (`responses={402: {"description": ...}}`) is kept, and is a problem, too."""
     responses = operation.setdefault("responses", {})
     possible = dict(_ALWAYS)
     if operation.get("security"):
@@ -44,12 +46,22 @@ def _add_responses(path: str, method: str, operation: dict[str, Any]) -> None:
     if "{" in path:
         possible["404"] = "Not found in this workspace"
     if method == "post":
+        possible["400"] = "The Idempotency-Key is not valid"
         possible["409"] = "Conflict with the current state, or Idempotency-Key used before with another body"
-    if "422" in responses:
+    if "requestBody" in operation:
+        possible |= _WITH_BODY
+    if _is_validation_error(responses.get("422", {})):
         responses.pop("422")
         possible["422"] = "The request is not valid; 'errors' names the fields"
     for status, description in possible.items():
-        responses.setdefault(status, _problem_response(description))
+        responses.setdefault(status, {"description": description})
+    for status in (status for status in responses if status >= "400"):
+        responses[status] = _problem_response(responses[status]["description"])
+
+
+def _is_validation_error(response: dict[str, Any]) -> bool:
+    """Whether it is the one that the framework adds to every operation with parameters or a body."""
+    return "HTTPValidationError" in str(response)
 
 
 def _problem_response(description: str) -> dict[str, Any]:

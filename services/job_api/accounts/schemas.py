@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from services.job_api.edge.auth import Role
-from services.job_api.edge.fields import GivenName, Request, View
+from services.job_api.edge.fields import Body, GivenName, Moment, View
 
 Email = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, max_length=254,
                                          pattern=r"^[^@\s\x00]+@[^@\s\x00]+\.[^@\s\x00]+$|^[^@\s\x00]+@localhost$")]
@@ -24,12 +24,12 @@ class Me(View):
     is_operator: bool = Field(description="Admins of this workspace run the installation")
 
 
-class CreateApiKey(Request):
+class CreateApiKey(Body):
     name: GivenName
     roles: list[Role] = Field(min_length=1, max_length=4)
     email: Email | None = Field(default=None, description="Whose key it is; a new address becomes a new user. "
                                                           "Absent: the caller's own.")
-    expires_at: AwareDatetime | None = None
+    expires_at: Moment | None = None
 
 
 class ApiKeyView(View):

@@ -1,6 +1,6 @@
 """What a job delivered, signed URLs to it, and who asked for one."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
@@ -14,10 +14,11 @@ from services.job_api.artifacts.repository import deliveries, downloads
 from services.job_api.artifacts.schemas import ArtifactList, DownloadList, DownloadListQuery, DownloadView
 from services.job_api.dependencies import WithDependencies
 from services.job_api.edge.auth import Downloader, Principal, Reader, caller
-from services.job_api.edge.responses import JsonResponse, page
+from services.job_api.edge.responses import INVALID_CURSOR, JsonResponse, page
 from services.job_api.paths import PREFIX
 
 router = APIRouter(prefix=f"{PREFIX}/jobs/{{job_id}}", tags=["artifacts"])
+NOTHING_YET: dict[int | str, dict[str, Any]] = {409: {"description": "The job has nothing to download (yet)"}}
 
 
 @router.get("/artifacts", response_model=ArtifactList)
@@ -30,7 +31,7 @@ async def list_artifacts(job_id: UUID, principal: Reader, deps: WithDependencies
     return JsonResponse(page([presenter.model(model, files)] if model else [], None))
 
 
-@router.get("/download/adapters", response_model=DownloadView)
+@router.get("/download/adapters", response_model=DownloadView, responses=NOTHING_YET)
 async def download_adapters(
     job_id: UUID, request: Request, principal: Downloader, deps: WithDependencies,
     form: Annotated[WeightsFormat, Query(alias="format")] = "safetensors",
@@ -39,7 +40,7 @@ async def download_adapters(
     return _handed_out(await deps.downloads.adapters(_requester(request, principal), job_id, form))
 
 
-@router.get("/download/metrics", response_model=DownloadView)
+@router.get("/download/metrics", response_model=DownloadView, responses=NOTHING_YET)
 async def download_metrics(
     job_id: UUID, request: Request, principal: Downloader, deps: WithDependencies,
     form: Annotated[MetricsFormat, Query(alias="format")] = "csv",
@@ -48,7 +49,7 @@ async def download_metrics(
     return _handed_out(await deps.downloads.metrics(_requester(request, principal), job_id, form))
 
 
-@router.get("/downloads", response_model=DownloadList)
+@router.get("/downloads", response_model=DownloadList, responses=INVALID_CURSOR)
 async def list_downloads(
     job_id: UUID, query: Annotated[DownloadListQuery, Query()], principal: Reader, deps: WithDependencies
 ) -> JsonResponse:

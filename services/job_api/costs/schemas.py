@@ -9,7 +9,7 @@ from pydantic import Field
 from contracts.gpus import GpuType, PricingTier
 from contracts.hyperparameters import HyperparameterOverrides
 from contracts.presets import ConfigurationDifference
-from services.job_api.edge.fields import PresetName, Request, View
+from services.job_api.edge.fields import Body, PresetName, View
 
 
 class EstimateQuery(HyperparameterOverrides):
@@ -78,7 +78,7 @@ class EstimateView(View):
     allowed_to_proceed: bool
 
 
-class SetBudget(Request):
+class SetBudget(Body):
     limit: float = Field(ge=0, le=10_000_000, description="US dollars per calendar month")
 
 
@@ -98,7 +98,7 @@ class RateList(View):
     next_cursor: None
 
 
-class SetRate(Request):
+class SetRate(Body):
     gpu_type: GpuType
     gpu_pricing_tier: PricingTier
     per_hour: float = Field(ge=0, le=1_000_000, description="US dollars per hour")

@@ -7,6 +7,9 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+INVALID_CURSOR: dict[int | str, dict[str, Any]] = {400: {"description": "`after` is no cursor of this list"}}
+"""What a list documents whose `after` is opaque."""
+
 
 def to_json(document: object) -> bytes:
     """The driver's UUIDs are a type of their own that orjson does not know, hence the default."""

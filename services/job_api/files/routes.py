@@ -10,7 +10,8 @@ from sqlalchemy.engine import RowMapping
 from services.job_api.dependencies import Dependencies, WithDependencies
 from services.job_api.edge.auth import Engineer, Principal, Reader, caller
 from services.job_api.edge.idempotency import WithRecord
-from services.job_api.edge.responses import JsonResponse, page
+from services.job_api.edge.methods import only
+from services.job_api.edge.responses import INVALID_CURSOR, JsonResponse, page
 from services.job_api.files import presenter, service
 from services.job_api.files.errors import NothingToPreview, TrainingFileNotFound
 from services.job_api.files.reading import fetch_first
@@ -19,6 +20,7 @@ from services.job_api.files.repository import files as repository
 from services.job_api.files.repository.files import FileFilter
 from services.job_api.files.repository.references import READY
 from services.job_api.files.schemas import (
+    UNREADABLE,
     UPLOAD_BODY,
     FileDeleted,
     FileList,
@@ -34,7 +36,7 @@ from services.job_api.paths import PREFIX
 router = APIRouter(prefix=f"{PREFIX}/files", tags=["training files"])
 
 
-@router.post("", status_code=201, response_model=FileView, openapi_extra=UPLOAD_BODY)
+@router.post("", status_code=201, response_model=FileView, openapi_extra=UPLOAD_BODY, responses=UNREADABLE)
 async def upload_file(
     request: Request, principal: Engineer, deps: WithDependencies, record: WithRecord
 ) -> JsonResponse:
@@ -45,7 +47,7 @@ async def upload_file(
         return await service.keep(deps.database, deps.objects, caller(principal), upload, imported, finish)
 
 
-@router.post("/validate", response_model=ValidationView, openapi_extra=UPLOAD_BODY)
+@router.post("/validate", response_model=ValidationView, openapi_extra=UPLOAD_BODY, responses=UNREADABLE)
 async def validate_file(request: Request, principal: Reader, deps: WithDependencies) -> JsonResponse:
     """The same checks; nothing is stored."""
     async with received(request, admit=deps.files.imports.refuse_if_full) as upload:
@@ -53,7 +55,10 @@ async def validate_file(request: Request, principal: Reader, deps: WithDependenc
     return JsonResponse(presenter.validation(imported))
 
 
-@router.get("", response_model=FileList)
+only(router, "/validate", "POST")
+
+
+@router.get("", response_model=FileList, responses=INVALID_CURSOR)
 async def list_files(
     query: Annotated[FileListQuery, Query()], principal: Reader, deps: WithDependencies
 ) -> JsonResponse:
@@ -69,7 +74,8 @@ async def read_file(file_id: UUID, principal: Reader, deps: WithDependencies) ->
     return JsonResponse(presenter.file(await _found(deps, principal, file_id)))
 
 
-@router.get("/{file_id}/preview", response_model=PreviewView)
+@router.get("/{file_id}/preview", response_model=PreviewView, responses={
+    409: {"description": "The file has errors: there is nothing to preview"}})
 async def preview_file(
     file_id: UUID, query: Annotated[PreviewQuery, Query()], principal: Reader, deps: WithDependencies
 ) -> JsonResponse:
@@ -95,7 +101,7 @@ async def accept_warnings(
         return await record.answer(tx, presenter.file(row))
 
 
-@router.delete("/{file_id}", response_model=FileDeleted)
+@router.delete("/{file_id}", response_model=FileDeleted, responses={409: {"description": "Jobs use the file"}})
 async def delete_file(file_id: UUID, principal: Engineer, deps: WithDependencies) -> JsonResponse:
     """Delete a file that no job uses, with everything stored of it."""
     await service.delete(deps.database, deps.objects, caller(principal), file_id)

@@ -1,7 +1,7 @@
 """Training files: what is asked and what is shown."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -21,6 +21,7 @@ UPLOAD_BODY = {
                 "schema": {
                     "type": "object",
                     "required": ["file"],
+                    "additionalProperties": False,
                     "properties": {
                         "file": {
                             "type": "string",
@@ -36,6 +37,14 @@ UPLOAD_BODY = {
     }
 }
 """The body is read by hand, as it streams in; this documents it."""
+
+UNREADABLE: dict[int | str, dict[str, Any]] = {
+    400: {"description": "The multipart body cannot be read, or the Idempotency-Key is not valid"},
+    413: {"description": "The file is too large, or has too many records"},
+    415: {"description": "Not a multipart form, or the file is in none of the five formats"},
+    422: {"description": "The file is not valid JSON, or a field of the form is wrong"},
+}
+"""How a file is refused as a whole; `code` says why."""
 
 
 class FileListQuery(Request):

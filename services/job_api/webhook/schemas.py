@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from services.job_api.edge.fields import Request, View
+from services.job_api.edge.fields import Body, View
 
 _WEEK_S = 7 * 24 * 3600
 
@@ -18,7 +18,7 @@ class WebhookAccepted(View):
     event_ids: list[UUID]
 
 
-class RotateWebhookSecret(Request):
+class RotateWebhookSecret(Body):
     keep_previous_for_s: int = Field(
         default=24 * 3600, ge=0, le=_WEEK_S, description="The secret before works on for so many seconds, until the "
                                                          "pods that run have ended.")

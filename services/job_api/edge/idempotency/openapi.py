@@ -10,7 +10,7 @@ _PARAMETER = {
     "in": "header",
     "required": False,
     "description": "A new UUID for each new request. Repeating the request with it has no second effect for 24 hours.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]*$"},
 }
 
 

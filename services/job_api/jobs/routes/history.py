@@ -16,14 +16,14 @@ from services.job_api.jobs.errors import JobNotFound
 from services.job_api.jobs.exports import export_csv, export_json
 from services.job_api.jobs.repository import events, jobs
 from services.job_api.jobs.repository.events import EventFilter
-from services.job_api.jobs.schemas.history import EventList, EventListQuery
+from services.job_api.jobs.schemas.history import EventList, EventListQuery, ExportedEvents
 from services.job_api.jobs.streaming import EventStreamResponse
 from services.job_api.paths import PREFIX
 
 router = APIRouter(prefix=f"{PREFIX}/jobs/{{job_id}}", tags=["history"])
 
 
-@router.get("/events", response_model=EventList, responses={200: {"content": {"text/csv": {}}}})
+@router.get("/events", response_model=EventList | ExportedEvents, responses={200: {"content": {"text/csv": {}}}})
 async def list_events(
     job_id: UUID, query: Annotated[EventListQuery, Query()], principal: Reader, deps: WithDependencies
 ) -> Response:
@@ -43,7 +43,8 @@ async def list_events(
 
 @router.get("/stream", response_class=StreamingResponse, responses={
     200: {"content": {"text/event-stream": {}}, "description": "Server-sent events"},
-    204: {"description": "The job has ended and everything was seen: do not reconnect"}})
+    204: {"description": "The job has ended and everything was seen: do not reconnect"},
+    429: {"description": "The caller or the workspace has too many streams open"}})
 async def stream_events(
     job_id: UUID, request: Request, principal: Reader, deps: WithDependencies,
     last_event_id: Annotated[str | None, Header()] = None, after: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,

@@ -9,7 +9,7 @@ from services.job_api.dependencies import WithDependencies
 from services.job_api.edge.auth import Engineer, Reader, caller
 from services.job_api.edge.direct_route import DirectRoute
 from services.job_api.edge.idempotency import WithRecord
-from services.job_api.edge.responses import JsonResponse, page
+from services.job_api.edge.responses import INVALID_CURSOR, JsonResponse, page
 from services.job_api.jobs import presenter
 from services.job_api.jobs.application import create_job as creation
 from services.job_api.jobs.application import delete_job as deletion
@@ -23,7 +23,8 @@ from services.job_api.paths import PREFIX
 router = APIRouter(prefix=f"{PREFIX}/jobs", tags=["jobs"], route_class=DirectRoute)
 
 
-@router.post("", status_code=201, response_model=JobView)
+@router.post("", status_code=201, response_model=JobView, responses={
+    402: {"description": "The budget does not allow this run"}})
 async def create_job(
     body: CreateJob, principal: Engineer, deps: WithDependencies, record: WithRecord
 ) -> JsonResponse:
@@ -32,7 +33,7 @@ async def create_job(
     return await creation.create_job(deps.jobs, caller(principal), new_job(body), finish, start=body.start)
 
 
-@router.get("", response_model=JobList)
+@router.get("", response_model=JobList, responses=INVALID_CURSOR)
 async def list_jobs(query: Annotated[JobListQuery, Query()], principal: Reader, deps: WithDependencies) -> JsonResponse:
     """The workspace's jobs, a page at a time."""
     compact = query.view == "compact"
@@ -60,7 +61,7 @@ async def edit_job(job_id: UUID, body: EditJob, principal: Engineer, deps: WithD
     return JsonResponse(presenter.job(row))
 
 
-@router.delete("/{job_id}", response_model=Deleted)
+@router.delete("/{job_id}", response_model=Deleted, responses={409: {"description": "The job was started"}})
 async def delete_job(job_id: UUID, principal: Engineer, deps: WithDependencies) -> JsonResponse:
     """Delete a job that was never started."""
     async with deps.database.transaction() as tx:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, RootModel
 
 from contracts.rpc.metrics import AttemptBoundary, LatestValue, Series
 from contracts.rpc.pods import PodView
@@ -12,6 +12,10 @@ from contracts.rpc.validation import ConversationResult
 from services.job_api.edge.fields import CommaSeparated, PlainText, Request, View
 
 _LARGEST_SEQ = 2**63 - 1
+
+
+# A list is also taken as one text with commas.
+MetricName = Annotated[PlainText, Field(json_schema_extra={"pattern": r"^[^\x00,]+$"})]
 
 
 class EventListQuery(Request):
@@ -48,8 +52,12 @@ class EventList(View):
     next_cursor: str | None
 
 
+class ExportedEvents(RootModel[list[EventView]]):
+    """All entries, as `format=json` has them."""
+
+
 class MetricsQuery(Request):
-    metrics: Annotated[list[PlainText], CommaSeparated] = Field(
+    metrics: Annotated[list[MetricName], CommaSeparated] = Field(
         default_factory=lambda: ["loss", "validation_loss"], min_length=1, max_length=16)
     from_step: int | None = Field(default=None, ge=0, le=2**31 - 1)
     to_step: int | None = Field(default=None, ge=0, le=2**31 - 1)

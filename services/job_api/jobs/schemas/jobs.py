@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from contracts.gpus import GpuType, PricingTier
 from contracts.hyperparameters import HyperparameterOverrides
@@ -12,9 +12,11 @@ from contracts.job_status import JobAction, JobStatus
 from contracts.presets import ConfigurationDifference
 from services.job_api.edge.fields import (
     VALIDATION,
+    Body,
     CommaSeparated,
     Description,
     GivenName,
+    Moment,
     Name,
     Notes,
     PlainText,
@@ -24,15 +26,20 @@ from services.job_api.edge.fields import (
     Tags,
     View,
 )
+from services.job_api.edge.json_types import JsonTypes
 
 Money = Annotated[float, Field(ge=0, le=1e9)]
 
 
-class CreateJob(Request):
+class GivenHyperparameters(HyperparameterOverrides, JsonTypes):
+    """Single values that replace those of a preset."""
+
+
+class CreateJob(Body):
     training_file_id: UUID
     preset: PresetName = "balanced"
-    hyperparameters: HyperparameterOverrides = Field(
-        default_factory=HyperparameterOverrides, description="Single values that replace those of the preset.")
+    hyperparameters: GivenHyperparameters = Field(
+        default_factory=GivenHyperparameters, description="Single values that replace those of the preset.")
     name: Name = Field(default="", description="Made from file, preset and time when empty.")
     description: Description = ""
     notes: Notes = ""
@@ -43,7 +50,7 @@ class CreateJob(Request):
     start: bool = Field(default=False, description="Start at once. When the budget refuses, nothing is created.")
 
 
-class EditJob(Request):
+class EditJob(Body):
     """Only what is given changes."""
 
     name: GivenName | None = None
@@ -52,14 +59,14 @@ class EditJob(Request):
     tags: Tags | None = None
 
 
-class CancelJob(Request):
+class CancelJob(Body):
     reason: Annotated[PlainText, Field(max_length=500)] = ""
 
 
-class RetryJob(Request):
+class RetryJob(Body):
     name: Name = ""
     notes: Notes | None = None
-    hyperparameters: HyperparameterOverrides = Field(default_factory=HyperparameterOverrides)
+    hyperparameters: GivenHyperparameters = Field(default_factory=GivenHyperparameters)
     apply_adjustments: bool = Field(
         default=True, description="Change what answers the error, for example a smaller batch after out of memory.")
     gpu_pricing_tier: PricingTier | None = None
@@ -73,8 +80,8 @@ class JobListQuery(Request):
     creator: Annotated[list[PlainText], CommaSeparated] = Field(default_factory=list)
     tag: Annotated[list[Tag], CommaSeparated] = Field(default_factory=list, description="All of them.")
     training_file_id: UUID | None = None
-    created_after: AwareDatetime | None = None
-    created_before: AwareDatetime | None = None
+    created_after: Moment | None = None
+    created_before: Moment | None = None
     min_cost: Money | None = Field(default=None, description="US dollars")
     max_cost: Money | None = Field(default=None, description="US dollars")
     q: Annotated[PlainText, Field(max_length=200)] = Field(default="", description="In name, notes and tags.")

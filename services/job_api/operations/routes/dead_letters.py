@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Query
 
 from services.job_api.dependencies import WithDependencies
 from services.job_api.edge.auth import Admin
+from services.job_api.edge.methods import only
 from services.job_api.edge.responses import JsonResponse, page
 from services.job_api.operations import presenter
 from services.job_api.operations.schemas import DeadLetterList, DeadLetterView, Replayed
@@ -31,6 +32,9 @@ async def list_dead_letters(
 async def replay_all(principal: Admin, deps: WithDependencies) -> JsonResponse:
     """Replay every dead letter there is now."""
     return JsonResponse(presenter.replayed(*await deps.dead_letters.replay_all(principal.workspace_id)))
+
+
+only(router, "/replay-all", "POST")
 
 
 @router.get("/{sequence}", response_model=DeadLetterView)

@@ -13,8 +13,11 @@ from services.job_api.webhook.schemas import WebhookAccepted
 router = APIRouter(prefix=PREFIX, tags=["webhook"])
 
 
-@router.post("/webhook", status_code=202, response_model=WebhookAccepted, openapi_extra={"requestBody": {
-    "required": True, "content": {"application/json": {"schema": {"type": "object"}}}}})
+@router.post("/webhook", status_code=202, response_model=WebhookAccepted, responses={
+    401: {"description": "The signature is wrong or too old"},
+    404: {"description": "The webhook is off, or there is no such job"},
+    422: {"description": "The event is unknown, or its fields are wrong"}}, openapi_extra={"requestBody": {
+        "required": True, "content": {"application/json": {"schema": {"type": "object"}}}}})
 async def receive_webhook(
     request: Request, deps: WithDependencies, x_brightrun_signature: Annotated[str, Header()] = ""
 ) -> JsonResponse:

@@ -1,6 +1,7 @@
 """The secret that a workspace's webhooks are signed with."""
 
 from datetime import timedelta
+from typing import Any
 
 from fastapi import APIRouter
 
@@ -16,9 +17,10 @@ from services.job_api.webhook.presenter import secret as shown
 from services.job_api.webhook.schemas import RotateWebhookSecret, WebhookSecretDeleted, WebhookSecretView
 
 router = APIRouter(prefix=f"{PREFIX}/webhook/secret", tags=["webhook"])
+NO_SECRET: dict[int | str, dict[str, Any]] = {404: {"description": "The workspace has no webhook secret"}}
 
 
-@router.get("", response_model=WebhookSecretView)
+@router.get("", response_model=WebhookSecretView, responses=NO_SECRET)
 async def read_webhook_secret(principal: Admin, deps: WithDependencies) -> JsonResponse:
     """Who made the workspace's secret, and when; never the secret."""
     async with deps.database.read() as tx:
@@ -40,7 +42,7 @@ async def rotate_webhook_secret(
     return JsonResponse(shown(row) | {"secret": secret}, 201)
 
 
-@router.delete("", response_model=WebhookSecretDeleted)
+@router.delete("", response_model=WebhookSecretDeleted, responses=NO_SECRET)
 async def delete_webhook_secret(principal: Admin, deps: WithDependencies) -> JsonResponse:
     """Nothing that is signed with the workspace's secrets is taken any more."""
     async with deps.database.transaction() as tx:
