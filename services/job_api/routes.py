@@ -12,6 +12,7 @@ from services.job_api.operations.routes import dead_letters, status
 from services.job_api.webhook.routes import deliveries, secrets
 
 PREFIX = "/api/training"
+DOCS, OPENAPI, ERRORS = f"{PREFIX}/docs", f"{PREFIX}/openapi.json", f"{PREFIX}/errors"
 
 # Uploads are counted while they are written to disk (files.receive); all other bodies are small.
 BODY_LIMITS: dict[str, int | None] = {
