@@ -10,6 +10,7 @@ from typing import Any
 
 from contracts.problem import Problem
 
+# For problems that leave no REST edge: between services, and to pods.
 DOCS = "docs/errors.md"
 MEDIA_TYPE = "application/problem+json"
 _RETRYABLE = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -39,7 +40,10 @@ class ProblemError(Exception):
             headers["retry-after"] = str(max(1, round(self.extra["retry_after_s"])))
         return headers
 
-    def to_problem(self, *, instance: str | None = None, trace_id: str | None = None) -> Problem:
+    def to_problem(
+        self, *, instance: str | None = None, trace_id: str | None = None, error_docs: str = DOCS
+    ) -> Problem:
+        """`error_docs`: where the codes are explained, as whoever gets it can reach it."""
         return Problem(
             type=f"urn:brightrun:problem:{self.code}",
             title=self.title,
@@ -48,7 +52,7 @@ class ProblemError(Exception):
             instance=instance,
             code=self.code,
             suggested_fix=self.suggested_fix,
-            docs_url=f"{DOCS}#{self.code}",
+            docs_url=f"{error_docs}#{self.code}",
             trace_id=trace_id,
             **self.extra,
         )

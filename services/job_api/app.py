@@ -19,6 +19,8 @@ from services.job_api.accounts.repository import ApiKeyTable
 from services.job_api.accounts.workspaces import WorkspaceRegistrar
 from services.job_api.artifacts.application.downloads import Downloads
 from services.job_api.dependencies import Dependencies
+from services.job_api.documentation import routes as documentation
+from services.job_api.documentation.home import Home
 from services.job_api.edge import auth, bodies, idempotency
 from services.job_api.edge.auth.settings import JwtSettings
 from services.job_api.edge.idempotency import Claims
@@ -33,18 +35,20 @@ from services.job_api.jobs.stream_slots import StreamSlots
 from services.job_api.jobs.streaming import EventStream
 from services.job_api.operations.application.dead_letters import VisibleDeadLetters
 from services.job_api.operations.application.status import SystemStatus
-from services.job_api.paths import PREFIX
+from services.job_api.paths import DOCS, ERRORS, OPENAPI, PREFIX
 from services.job_api.routes import BODY_LIMITS, SIGNED
 from services.job_api.settings import Settings
 from services.job_api.tables import idempotency_keys, metadata
 
 _PURGE_EVERY_S = 600.0
 
-DESCRIPTION = """Train LoRA adapters on conversations: files, jobs, progress, results, costs.
+TITLE, VERSION = "Bright Run training API", "1"
+ABOUT = "Train LoRA adapters on conversations: files, jobs, progress, results, costs."
+DESCRIPTION = f"""{ABOUT}
 
 Send an API key or a token as `Authorization: Bearer ...`. Errors are problem documents (RFC 9457) with a stable
 `code` and a `suggested_fix`. Every POST takes an `Idempotency-Key`. Lists are pages:
-`{"object": "list", "data": [...], "has_more": ..., "next_cursor": ...}`; send `next_cursor` as `after`."""
+`{{"object": "list", "data": [...], "has_more": ..., "next_cursor": ...}}`; send `next_cursor` as `after`."""
 
 
 def create_app(settings: Settings, jwt: JwtSettings | None = None) -> FastAPI:
@@ -64,14 +68,20 @@ def create_app(settings: Settings, jwt: JwtSettings | None = None) -> FastAPI:
 
     # The documentation page comes with its scripts: it must also work where no other host is reached.
     app = FastAPIOffline(
-        title="Bright Run training API", version="1", description=DESCRIPTION, lifespan=lifespan,
-        docs_url=f"{PREFIX}/docs", openapi_url=f"{PREFIX}/openapi.json", redoc_url=None, telemetry=TELEMETRY,
+        title=TITLE, version=VERSION, description=DESCRIPTION, lifespan=lifespan,
+        docs_url=DOCS, openapi_url=OPENAPI, redoc_url=None, telemetry=TELEMETRY,
         static_url=f"{PREFIX}/docs-assets", swagger_ui_oauth2_redirect_url=f"{PREFIX}/docs/oauth2-redirect")
     app.state.dependencies = dependencies
     auth.install(app, _authenticator(runtime, dependencies.api_keys, jwt or JwtSettings(), http))
     routes.install(app)
+    app.include_router(documentation.router(_home(settings), ERRORS))
     _middleware(app, runtime, settings, claims)
     return app
+
+
+def _home(settings: Settings) -> Home:
+    paths = {"documentation": DOCS, "openapi": OPENAPI, "errors": ERRORS}
+    return Home(TITLE, VERSION, ABOUT, {name: settings.public(path) for name, path in paths.items()})
 
 
 def _dependencies(runtime: ServiceRuntime, settings: Settings) -> Dependencies:
@@ -82,7 +92,8 @@ def _dependencies(runtime: ServiceRuntime, settings: Settings) -> Dependencies:
     return Dependencies(
         settings=settings, database=database, rpc=bus, objects=runtime.objects, clock=clock,
         jobs=JobContext(database, bus, RememberedEstimates(bus, clock), clock, defaults),
-        notifier=notifier, stream=EventStream(database, notifier, runtime.stopping, settings.stream_heartbeat_s),
+        notifier=notifier, stream=EventStream(
+            database, notifier, runtime.stopping, settings.stream_heartbeat_s, settings.public(ERRORS)),
         stream_slots=StreamSlots(
             settings.max_streams, settings.max_streams_per_workspace, settings.max_streams_per_caller),
         downloads=Downloads(database, runtime.objects, bus, clock),
@@ -110,7 +121,7 @@ def _middleware(app: FastAPI, runtime: ServiceRuntime, settings: Settings, claim
     """The last one added is the outermost: traces and access log see everything, idempotency is next to the routes."""
     idempotency.install(app, claims)
     bodies.install(app, BODY_LIMITS, SIGNED)
-    problems.install(app)
+    problems.install(app, settings.public(ERRORS))
     problem_table.install(app)
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=list(settings.cors_origins), allow_methods=["*"],

@@ -1,4 +1,4 @@
-"""Write the OpenAPI document and docs/api.md; with `--check` only say which is stale.
+"""Write the OpenAPI document, docs/api.md and the page of errors; with `--check` only say which is stale.
 
 python -m services.job_api.openapi [--check]
 """
@@ -9,9 +9,11 @@ from pathlib import Path
 
 from services.job_api.api_document import api_document
 from services.job_api.app import create_app
+from services.job_api.documentation.error_page import error_page
 from services.job_api.settings import Settings
 
 ROOT = Path(__file__).parents[2]
+ERROR_PAGE = Path(__file__).parent / "documentation" / "errors.html"
 
 
 def generated_files() -> dict[Path, str]:
@@ -19,7 +21,8 @@ def generated_files() -> dict[Path, str]:
     settings = Settings(database_url="postgresql+asyncpg://nobody@localhost/nothing", s3_endpoint="http://localhost")
     openapi = create_app(settings).openapi()
     text = json.dumps(openapi, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
-    return {ROOT / "contracts" / "schemas" / "openapi.json": text, ROOT / "docs" / "api.md": api_document(openapi)}
+    return {ROOT / "contracts" / "schemas" / "openapi.json": text, ROOT / "docs" / "api.md": api_document(openapi),
+            ERROR_PAGE: error_page((ROOT / "docs" / "errors.md").read_text())}
 
 
 def main(arguments: list[str]) -> int:

@@ -26,6 +26,9 @@ class Settings(ServiceSettings):
     provider: str = "local"
     base_model: str = Field(default="", validation_alias=AliasChoices("BASE_MODEL", "BRIGHTRUN_BASE_MODEL"))
     base_model_dir: Path = SHIPPED_BASE_MODEL
+    # How clients reach this API, without a path: https://api.example.com. Put before the links in answers; empty: the
+    # links are paths, which every client can resolve against the address it called.
+    public_url: str = Field(default="", pattern=r"^$|^https?://[^\s/?#]+(/[^\s?#]*)?$")
     # Signs webhooks (`X-Brightrun-Signature`) about any workspace's jobs: whoever has it speaks for all of them. Empty
     # (better): each workspace has a secret of its own, which an admin makes over REST.
     webhook_secret: SecretStr = SecretStr("")
@@ -56,6 +59,10 @@ class Settings(ServiceSettings):
     import_memory_mb: int = Field(default=2048, ge=512)
     # Browsers that may call the API from another origin, comma-separated in JSON form: ["https://app.example.com"]
     cors_origins: tuple[str, ...] = ()
+
+    def public(self, path: str) -> str:
+        """An address as clients reach it."""
+        return self.public_url.rstrip("/") + path
 
     @property
     def waiting_limits(self) -> dict[JobStatus, timedelta]:

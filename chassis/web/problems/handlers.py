@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis.observability.logs import redact
 from chassis.observability.tracing import current_trace_id
-from chassis.problems.errors import MEDIA_TYPE, ProblemError
+from chassis.problems.errors import DOCS, MEDIA_TYPE, ProblemError
 from chassis.problems.failures import problem_for
 from chassis.web.problems.methods import allowed_methods
 from chassis.web.problems.openapi import document_problems
@@ -31,8 +31,12 @@ _FIXES = {
 }
 
 
-def install(app: FastAPI) -> None:
-    """Problem documents for our errors, validation errors, HTTP errors and everything unexpected; OpenAPI too."""
+def install(app: FastAPI, error_docs: str = DOCS) -> None:
+    """Problem documents for our errors, validation errors, HTTP errors and everything unexpected; OpenAPI too.
+
+    `error_docs`: the address of the page that explains the codes.
+    """
+    app.state.error_docs = error_docs
     app.add_exception_handler(ProblemError, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
@@ -42,9 +46,15 @@ def install(app: FastAPI) -> None:
 
 def problem_response(error: ProblemError, scope: Scope) -> Response:
     """The HTTP response for `error`; `instance` is the request's path, `trace_id` finds it in logs and traces."""
-    problem = error.to_problem(instance=scope.get("path"), trace_id=scope.get("trace_id") or current_trace_id())
+    problem = error.to_problem(
+        instance=scope.get("path"), trace_id=scope.get("trace_id") or current_trace_id(), error_docs=error_docs(scope))
     body = orjson.dumps(problem.model_dump(mode="json", exclude_none=True))
     return Response(body, error.status, error.headers, MEDIA_TYPE)
+
+
+def error_docs(scope: Scope) -> str:
+    """The page that explains the codes of the app that serves this request."""
+    return getattr(getattr(scope.get("app"), "state", None), "error_docs", DOCS)
 
 
 def http_problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> ProblemError:

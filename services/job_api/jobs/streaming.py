@@ -54,6 +54,7 @@ class EventStream:
     notifier: JobEventNotifier
     stopping: Event
     heartbeat_s: float
+    error_docs: str
 
     def of(
         self, workspace_id: UUID, job_id: UUID, last_seen: int, still_allowed: StillAllowed
@@ -90,7 +91,7 @@ class _OpenStream:
         async with self._shared.notifier.of(self._job_id) as news:
             while not self._shared.stopping.is_set():
                 if not await self._is_allowed():
-                    yield _sse("problem", _not_valid_any_more())
+                    yield _sse("problem", _not_valid_any_more(self._shared.error_docs))
                     return
                 found = await self._read()
                 for message in self._told(found):
@@ -140,7 +141,7 @@ def _sse(event: str, data: object, event_id: int | None = None) -> bytes:
     return f"{head}event: {event}\ndata: ".encode() + to_json(data) + b"\n\n"
 
 
-def _not_valid_any_more() -> dict[str, Any]:
+def _not_valid_any_more(error_docs: str) -> dict[str, Any]:
     error = Unauthenticated("The key or token of this stream is no longer valid.", code="invalid_credentials",
                             title="Authentication failed")
-    return error.to_problem().model_dump(mode="json", exclude_none=True)
+    return error.to_problem(error_docs=error_docs).model_dump(mode="json", exclude_none=True)

@@ -14,7 +14,8 @@ from uuid import UUID
 import schemathesis
 
 IDS: dict[str, Any] = json.loads(os.environ["CONFORMANCE_IDS"])
-FILE = (Path(__file__).parents[3] / "examples" / "sample.json").read_text()  # text: bytes would count as breaking the schema
+# As text: bytes would count as breaking the schema.
+FILE = (Path(__file__).parents[3] / "examples" / "sample.json").read_text()
 
 
 @schemathesis.hook

@@ -54,7 +54,8 @@ async def schemathesis(api: Any, folder: Path, *options: str) -> tuple[int, str]
     ids = json.dumps(await things_that_exist(api))
     environment = os.environ | {"CONFORMANCE_IDS": ids, "SCHEMATHESIS_HOOKS": HOOKS, "PYTHONPATH": str(ROOT)}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "schemathesis.cli", f"--config-file={CONFIG}", "run", f"{api.url}/api/training/openapi.json",
+        sys.executable, "-m", "schemathesis.cli", f"--config-file={CONFIG}", "run",
+        f"{api.url}/api/training/openapi.json",
         f"--header=Authorization: Bearer {api.credentials['api_key']}", "--checks=all", "--seed=20261123",
         "--request-timeout=30", "--continue-on-failure", "--warnings=off", "--no-color", "--generation-database=none",
         *options, cwd=folder, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chassis.problems import BadRequest, Conflict, ProblemError, Unauthenticated, problem_for
-from chassis.web.problems import problem_response
+from chassis.web.problems import error_docs, problem_response
 from services.job_api.edge.auth import Authenticator, Principal
 from services.job_api.edge.idempotency.claims import Claim, Claims, InProgress, RequestKey, StoredResponse
 from services.job_api.edge.idempotency.fingerprint import HashedBody
@@ -76,7 +76,7 @@ class IdempotencyMiddleware:
             if not record.stored:
                 await self._store(claim, StoredResponse(status, headers, content, await body.digest()))
 
-        response = RecordedResponse(send, keep)
+        response = RecordedResponse(send, keep, error_docs(scope))
         try:
             async with self._renewed(claim):
                 await self.app(scope, body, response)

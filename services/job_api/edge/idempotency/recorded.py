@@ -20,8 +20,8 @@ class RecordedResponse:
     of a second effect.
     """
 
-    def __init__(self, send: Send, keep: Keep) -> None:
-        self._send, self._keep = send, keep
+    def __init__(self, send: Send, keep: Keep, error_docs: str) -> None:
+        self._send, self._keep, self._error_docs = send, keep, error_docs
         self._held: list[Message] | None = []
         self._body = bytearray()
         self._headers: dict[str, str] = {}
@@ -62,7 +62,8 @@ class RecordedResponse:
                 title="Answer not kept",
                 suggested_fix="Read the resource instead of repeating the request.",
             )
-            document = orjson.dumps(problem.to_problem().model_dump(mode="json", exclude_none=True))
+            told = problem.to_problem(error_docs=self._error_docs)
+            document = orjson.dumps(told.model_dump(mode="json", exclude_none=True))
             await self._keep(problem.status, {"content-type": MEDIA_TYPE} | problem.headers, document)
 
     async def _pass_on(self) -> None:
