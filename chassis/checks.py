@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from chassis.database.engine import Database
 from chassis.messaging.bus import Bus
 from chassis.messaging.drift import consumer_drift
-from chassis.messaging.losses import LossWatch
+from chassis.messaging.losses import WHAT_TO_DO
 from chassis.messaging.outbox import backlog
 from chassis.objects.store import ObjectStore
 from chassis.observability.health import OK, Check, CheckResult
@@ -62,13 +62,17 @@ def drift_check(bus: Bus) -> Check:
 
 
 def loss_check(bus: Bus) -> Check:
-    """No stream has dropped what a consumer of this service had not settled."""
-    watch = LossWatch()
+    """No stream has dropped what a consumer of this service had not settled; `value` counts what was noticed within
+    the last hour."""
 
     async def check() -> CheckResult:
-        losses = {spec.durable: await watch.lost(bus.jetstream, spec) for spec in bus.consumers}
-        found = [f"{durable} lost {count} messages" for durable, count in losses.items() if count]
-        return CheckResult("failed", "; ".join(found), sum(losses.values())) if found else OK
+        for spec in bus.consumers:
+            await bus.losses.look(bus.jetstream, spec)
+        found = bus.losses.recent()
+        if not found:
+            return OK
+        words = "; ".join(map(str, found[-3:]))
+        return CheckResult("failed", f"{words}. What to do: {WHAT_TO_DO}.", sum(loss.count for loss in found))
 
     return check
 

@@ -64,7 +64,7 @@ class ServiceRuntime:
             settings.database_url, application_name=settings.service_name,
             pool_size=settings.database_pool_size, max_overflow=settings.database_max_overflow,
         )
-        self.bus = Bus(settings, self.database)
+        self.bus = Bus(settings, self.database, clock=self.clock)
         self._redis = _redis(settings.redis_url) if with_redis else None
         self._objects = ObjectStore(settings) if with_objects else None
         self._background = BackgroundTasks(SystemClock())

@@ -52,7 +52,7 @@ EVENTS: tuple[EventSpec, ...] = (
     EventSpec(events.TrainingCompleted, "TRAINING", ("trainer", "provisioner"), ("job_api", "provisioner")),
     EventSpec(events.TrainingFailed, "TRAINING", ("trainer", "provisioner"), ("job_api", "provisioner")),
     EventSpec(events.CheckpointSaved, "TRAINING", _TRAINER, ("job_api", "provisioner")),
-    EventSpec(events.EvaluationGenerated, "TRAINING", ("trainer", "provisioner"), ("validator", "job_api")),
+    EventSpec(events.EvaluationGenerated, "EVALUATIONS", ("trainer", "provisioner"), ("validator", "job_api")),
     EventSpec(events.MetricsReported, "METRICS", _TRAINER, ("metrics_ingest",)),
     EventSpec(events.CostUpdated, "COSTS", _COST, ("job_api",)),
     EventSpec(events.CostOverrun, "COSTS", _COST, ("job_api", "notifier")),

@@ -48,6 +48,13 @@ class ConsumerSpec:
     dead_letter_limit: int = 20
     # Empty: one filter per event. Never `*.>`: a durable hears only what its table row says.
     filter_subjects: tuple[str, ...] = field(default=())
+    # The durable that took these messages when they lay in another stream: what it had done is not done again.
+    heir_of: str = ""
+
+    @property
+    def inbox(self) -> str:
+        """The name under which the inbox knows what was done."""
+        return self.heir_of or self.durable
 
     def filters(self) -> tuple[str, ...]:
         return self.filter_subjects or tuple(sorted(event.subject_filter() for event in self.events))
@@ -55,17 +62,25 @@ class ConsumerSpec:
 
 STREAMS: tuple[StreamSpec, ...] = (
     StreamSpec("JOBS", ("job.>",), "What job_api decided about jobs"),
-    # Pods publish to the next three. A pod that floods pushes out its own oldest messages first, and never gets the
-    # messages of others refused.
-    StreamSpec("PODS", ("pod.>",), "The life of the machines", max_msgs_per_subject=1_000, refuse_new=False),
+    # Pods publish to the next four. One job can hold an eighth of such a stream at most (`share_of_a_job`):
+    # what it floods pushes out its own oldest messages, never those of others, and nobody's are refused.
     StreamSpec(
-        "TRAINING", ("training.>", "checkpoint.>", "evaluation.>"), "What trainers report",
-        # An evaluation of 50,000 conversations.
-        max_msg_size=8 * 1024**2, max_msgs_per_subject=100_000, refuse_new=False,
+        "PODS", ("pod.>",), "The life of the machines",
+        max_msg_size=64 * 1024, max_msgs_per_subject=1_000, refuse_new=False,
+    ),
+    StreamSpec(
+        "TRAINING", ("training.>", "checkpoint.>"), "What trainers report",
+        max_msg_size=64 * 1024, max_msgs_per_subject=512, refuse_new=False,
+    ),
+    StreamSpec(
+        "EVALUATIONS", ("evaluation.>",), "What base and trained model make of the hold-out",
+        # 50,000 conversations; said once by each attempt that came to its end.
+        max_msg_size=8 * 1024**2, max_msgs_per_subject=8, refuse_new=False,
     ),
     StreamSpec(
         "METRICS", ("metrics.>",), "Training metrics in batches", max_age_s=3 * DAY_S, max_bytes=8 * 1024**3,
-        max_msg_size=256 * 1024, max_msgs_per_subject=300_000, refuse_new=False,
+        # A trainer reports once a second: four and a half hours.
+        max_msg_size=64 * 1024, max_msgs_per_subject=16_384, refuse_new=False,
     ),
     StreamSpec("COSTS", ("cost.>", "budget.>"), "Money"),
     StreamSpec("VALIDATION", ("validation.>",), "Verdicts about trained models"),
@@ -85,6 +100,8 @@ def _consumer(service: str, stream: str, **limits: object) -> ConsumerSpec:
 CONSUMERS: tuple[ConsumerSpec, ...] = (
     _consumer("job_api", "PODS"),
     _consumer("job_api", "TRAINING"),
+    # Few at a time: these are the large ones.
+    _consumer("job_api", "EVALUATIONS", heir_of="job_api_training", batch_size=4),
     _consumer("job_api", "COSTS"),
     _consumer("job_api", "VALIDATION"),
     _consumer("provisioner", "JOBS"),
@@ -96,11 +113,32 @@ CONSUMERS: tuple[ConsumerSpec, ...] = (
     _consumer("metrics_ingest", "JOBS"),
     _consumer("cost_guard", "JOBS"),
     _consumer("cost_guard", "PODS"),
-    _consumer("validator", "TRAINING"),
+    _consumer("validator", "EVALUATIONS", heir_of="validator_training", batch_size=4),
     _consumer("notifier", "JOBS"),
     _consumer("notifier", "PODS"),
     _consumer("notifier", "COSTS"),
 )
+
+
+@dataclass(frozen=True)
+class Move:
+    """Subjects that an older version kept in the stream `source` and that `target` takes now."""
+
+    subjects: str
+    source: str
+    target: str
+
+
+@dataclass(frozen=True)
+class RetiredConsumer:
+    """A durable of an older version."""
+
+    stream: str
+    durable: str
+
+
+MOVES: tuple[Move, ...] = (Move("evaluation.>", "TRAINING", "EVALUATIONS"),)
+RETIRED: tuple[RetiredConsumer, ...] = (RetiredConsumer("TRAINING", "validator_training"),)
 
 
 def consumer(durable: str) -> ConsumerSpec:

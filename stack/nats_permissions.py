@@ -5,7 +5,7 @@ from __future__ import annotations
 from chassis.messaging.nats_jwt import Permissions
 from contracts.registry import EVENTS
 from contracts.rpc.catalog import POD_RPCS, RPCS
-from contracts.streams import DEAD_LETTER_PREFIX, DEAD_LETTER_STREAM, STREAMS, ConsumerSpec, consumers_of
+from contracts.streams import DEAD_LETTER_PREFIX, DEAD_LETTER_STREAM, MOVES, STREAMS, ConsumerSpec, consumers_of
 
 SERVICES = ("job_api", "provisioner", "metrics_ingest", "cost_guard", "validator", "notifier")
 TOPOLOGY = "topology"
@@ -27,8 +27,10 @@ def service_permissions(service: str) -> Permissions:
 
 
 def topology_permissions() -> Permissions:
-    """The init step and its watcher own streams and consumers, and read and write no message."""
-    return Permissions(["$JS.API.>"], [f"_INBOX_{TOPOLOGY}.>", "_INBOX.>"])
+    """The init step and its watcher own streams and consumers. They write no messages but those that they move from one
+    stream to another."""
+    moved = [move.subjects for move in MOVES]
+    return Permissions(["$JS.API.>", *moved], [f"_INBOX_{TOPOLOGY}.>", "_INBOX.>"])
 
 
 def _own_events(service: str) -> list[str]:

@@ -8,7 +8,8 @@ from typing import Any
 from contracts.events import MetricsReported
 from trainer_image.reporter import Reporter
 
-MAX_POINTS = 200
+# Three times as much as a report of these would fit into a message of the stream.
+MAX_POINTS = 50
 Row = dict[str, Any]
 
 

@@ -22,12 +22,13 @@ from contracts.rpc.pods import HEARTBEAT, Heartbeat
 from contracts.rpc.spec import PodRpc
 from trainer_image.broker import Broker, NoAnswer, Refused
 from trainer_image.errors import NetworkLost
+from trainer_image.fitting import fitting
 from trainer_image.journal import Journal
 from trainer_image.publisher import NotConfirmed, Publisher
 
 _log = logging.getLogger(__name__)
 
-_TICK_S = 1.0
+TICK_S = 1.0
 _RETRY_S = 0.5
 _CALL_GRACE_S = 5.0
 Reply = TypeVar("Reply", bound=BaseModel)
@@ -56,11 +57,11 @@ class Reporter:
         self._ticks.append(function)
 
     def prepare(self, model: type[AttemptEventData], **fields: Any) -> Event[Any]:
-        """An event of this attempt with its number, not yet published."""
+        """An event of this attempt with its number, not yet published, its texts cut to what its stream takes."""
         with self._lock:
             self._sequence += 1
             data = model(job_id=self.spec.job_id, workspace_id=self.spec.workspace_id, attempt=self.spec.attempt,
-                         sequence=self._sequence, **fields)
+                         sequence=self._sequence, **fitting(fields))
         return new_event(data, source=f"/trainer/{self.spec.pod_name}", traceparent=self.spec.traceparent)
 
     def send(self, event: Event[Any]) -> None:
@@ -155,7 +156,7 @@ class Reporter:
 
     async def _tick(self) -> None:
         while True:
-            await asyncio.sleep(_TICK_S)
+            await asyncio.sleep(TICK_S)
             for function in self._ticks:
                 function()
 

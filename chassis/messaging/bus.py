@@ -12,11 +12,13 @@ from nats.js import JetStreamContext
 from pydantic import BaseModel
 
 from chassis.cancellation import cancel_and_wait
+from chassis.clock import Clock
 from chassis.database.engine import Database
 from chassis.messaging.attempts import AttemptLog
 from chassis.messaging.connection import NatsConnection
 from chassis.messaging.durable import DurableSubscriber
 from chassis.messaging.events import EventRouter
+from chassis.messaging.losses import LossWatch
 from chassis.messaging.middleware import EVENT_MIDDLEWARES, REQUEST_MIDDLEWARES
 from chassis.messaging.raw_batches import BatchHandler, RawBatchConsumer
 from chassis.messaging.requests import RequestRouter
@@ -47,7 +49,9 @@ class Bus:
     def __init__(
         self, settings: BusSettings, database: Database | None = None, instance: str | None = None, *,
         dead_letter_limit: int = 0, handler_timeout_s: float = 300.0, grace_s: float = 10.0,
+        clock: Clock | None = None,
     ) -> None:
+        self.losses = LossWatch(clock)
         self.service = settings.service_name
         self.instance = instance or f"{socket.gethostname()}-{os.getpid()}"
         self._database = database
@@ -84,10 +88,12 @@ class Bus:
 
         No inbox: the effect must be idempotent and committed when the handler returns.
         """
-        self._batch_consumers.append(RawBatchConsumer(
+        made = RawBatchConsumer(
             consumer, handler, connection=self.connection, settlement=self._settlement(consumer),
             batch_size=batch_size or consumer.batch_size, max_wait_s=max_wait_s,
-        ))
+        )
+        made.watch_losses(self.losses)
+        self._batch_consumers.append(made)
 
     async def request(self, rpc: Rpc[RequestT, ReplyT], request: RequestT, timeout_s: float = 2.0) -> ReplyT:
         """Ask another service. Raises its ProblemError, or ServiceUnavailable (503) without an answer."""
@@ -140,6 +146,7 @@ class Bus:
                 raise ValueError(f"{durable.spec.durable} has no handler for {', '.join(missing)}")
             durable.settlement = self._settlement(durable.spec)
             durable.handler_timeout_s = self._handler_timeout_s
+            durable.watch_losses(self.losses)
             self._durables.append(durable)
 
     def _settlement(self, consumer: ConsumerSpec) -> Settlement:

@@ -22,6 +22,7 @@ from faststream.nats.subscriber.usecases import PullStreamSubscriber
 from chassis.cancellation import cancel_and_wait
 from chassis.messaging.delivery import Delivery
 from chassis.messaging.keyed_lock import KeyedLock
+from chassis.messaging.losses import LossWatch
 from chassis.messaging.pull import InFlight, Puller
 from chassis.messaging.raw_message import read_event
 from chassis.messaging.settlement import Settlement
@@ -89,6 +90,9 @@ class DurableSubscriber(PullStreamSubscriber):
         """Give another subscriber the same handlers."""
         for func, options in self._declared:
             other(func, **options)
+
+    def watch_losses(self, losses: LossWatch) -> None:
+        self._puller.losses = losses
 
     @property
     def unhandled(self) -> list[type[EventData]]:

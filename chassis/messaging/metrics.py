@@ -21,8 +21,9 @@ CONSUMER_STOPPED = Gauge(
 QUARANTINED_JOBS = Gauge(
     "brightrun_quarantined_jobs", "Jobs whose messages are set aside because all were unusable", ["durable"]
 )
-MESSAGES_LOST = Gauge(
-    "brightrun_consumer_messages_lost", "Messages a stream dropped before this consumer had settled them", ["durable"]
+MESSAGES_LOST = Counter(
+    "brightrun_consumer_messages_lost", "Messages a stream dropped before this consumer had settled them, at most",
+    ["durable", "stream"],
 )
 OUTBOX_BACKLOG = Gauge("brightrun_outbox_unpublished", "Events committed and not yet confirmed by a stream")
 OUTBOX_AGE = Gauge("brightrun_outbox_age_seconds", "Age of the oldest event not yet confirmed by a stream")
@@ -37,9 +38,10 @@ ANSWERS = Counter("brightrun_rpc_answers", "Requests answered: ok, refused, unav
 OUTCOMES = ("processed", "duplicate", "failed", "deferred", "dead_lettered")
 
 
-def prepare_consumer_metrics(durable: str) -> None:
+def prepare_consumer_metrics(durable: str, stream: str) -> None:
     """Make every series exist from the start: a first failure is then a step that `rate()` sees."""
     for outcome in OUTCOMES:
         MESSAGES.labels(durable, outcome)
-    for gauge in (CONSUMER_STOPPED, QUARANTINED_JOBS, MESSAGES_LOST, MESSAGES_IN_FLIGHT):
+    MESSAGES_LOST.labels(durable, stream)
+    for gauge in (CONSUMER_STOPPED, QUARANTINED_JOBS, MESSAGES_IN_FLIGHT):
         gauge.labels(durable).set(0)

@@ -69,12 +69,12 @@ class Inbox(BaseMiddleware):
         MESSAGES.labels(subscriber.spec.durable, outcome).inc()
 
     async def _effect(self, subscriber: Any, event: Any, call_next: Any, msg: Any) -> bool:
-        durable = subscriber.spec.durable
-        if msg.headers.get(REPLAY_FOR_HEADER, durable) != durable:
+        spec = subscriber.spec
+        if msg.headers.get(REPLAY_FOR_HEADER, spec.durable) not in (spec.durable, spec.inbox):
             return False  # replayed for another consumer
         database = self.context.get("database")
         async with asyncio.timeout(subscriber.handler_timeout_s), database.transaction() as tx:
-            if not await claim(tx, event_id=event.id, consumer=durable):
+            if not await claim(tx, event_id=event.id, consumer=spec.inbox):
                 return False
             with self.context.scope("tx", tx):
                 await call_next(msg)

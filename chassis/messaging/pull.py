@@ -11,6 +11,7 @@ from nats.js import JetStreamContext
 
 from chassis.messaging.connection import API_TIMEOUT_S, Epoch, epoch_of
 from chassis.messaging.delivery import Delivery
+from chassis.messaging.losses import LossWatch
 from chassis.messaging.metrics import MESSAGES_IN_FLIGHT
 from contracts.streams import ConsumerSpec
 
@@ -22,8 +23,11 @@ _PAUSE_AFTER_TROUBLE_S = 0.5
 class Puller:
     """Fetches from an existing durable. Declares nothing: a missing stream or consumer is waited for.
 
-    `client` gives the connected client or raises. `trouble` says why nothing can be fetched at present.
+    `client` gives the connected client or raises. `trouble` says why nothing can be fetched at present. `losses` looks
+    before the first message of a connection is taken: afterwards the consumer stands elsewhere.
     """
+
+    losses: LossWatch | None = None
 
     def __init__(self, client: Callable[[], Client], spec: ConsumerSpec) -> None:
         self._client, self._spec = client, spec
@@ -62,7 +66,10 @@ class Puller:
         epoch = epoch_of(client)
         if self._subscription is None or self._epoch != epoch:
             await self.close()
-            self._subscription = await client.jetstream(timeout=API_TIMEOUT_S).pull_subscribe_bind(
+            jetstream = client.jetstream(timeout=API_TIMEOUT_S)
+            if self.losses is not None:
+                await self.losses.look(jetstream, self._spec)
+            self._subscription = await jetstream.pull_subscribe_bind(
                 consumer=self._spec.durable, stream=self._spec.stream
             )
             self._epoch = epoch

@@ -9,6 +9,7 @@ from enum import Enum
 from chassis.cancellation import cancel_and_wait
 from chassis.messaging.connection import NatsConnection
 from chassis.messaging.delivery import Delivery
+from chassis.messaging.losses import LossWatch
 from chassis.messaging.metrics import BATCH_SECONDS, MESSAGES
 from chassis.messaging.pull import InFlight, Puller
 from chassis.messaging.raw_message import RawMessage
@@ -66,6 +67,10 @@ class RawBatchConsumer:
     @property
     def trouble(self) -> str | None:
         return self.settlement.trouble or next((p.trouble for p in self._pullers if p.trouble), None)
+
+    def watch_losses(self, losses: LossWatch) -> None:
+        for puller in self._pullers:
+            puller.losses = losses
 
     async def run(self) -> None:
         async with self._in_flight.kept_alive(), asyncio.TaskGroup() as group:

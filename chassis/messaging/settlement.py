@@ -41,7 +41,7 @@ class Settlement:
         self._resume_at = 0.0
         self._suspects = asyncio.Lock()
         self._recorded: set[Delivery] = set()
-        prepare_consumer_metrics(spec.durable)
+        prepare_consumer_metrics(spec.durable, spec.stream)
 
     @property
     def trouble(self) -> str | None:

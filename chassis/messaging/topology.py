@@ -15,7 +15,8 @@ from nats.js import JetStreamContext
 
 from chassis.messaging.connection import Epoch, NatsConnection
 from chassis.messaging.drift import Drift, consumer_config, drift, stream_config
-from contracts.streams import CONSUMERS, STREAMS, ConsumerSpec, StreamSpec
+from chassis.messaging.moves import move_messages, remove_retired
+from contracts.streams import CONSUMERS, MOVES, RETIRED, STREAMS, ConsumerSpec, StreamSpec
 
 _log = structlog.get_logger(__name__)
 
@@ -32,9 +33,11 @@ class TopologyError(RuntimeError):
 async def apply(
     js: JetStreamContext, streams: Sequence[StreamSpec] = STREAMS, consumers: Sequence[ConsumerSpec] = CONSUMERS
 ) -> list[Drift]:
-    """Make the server match the tables; what was different before. Idempotent; deletes nothing.
+    """Make the server match the tables; what was different before. Idempotent.
 
-    Raises TopologyError for a difference that only deleting and making anew could remove.
+    Deletes no stream, and of the durables those that `contracts` says are retired, once nothing waits for them.
+    Messages whose subject another of these streams takes now are moved there. Raises TopologyError for a difference
+    that only deleting and making anew could remove.
     """
     found = await drift(js, streams, consumers)
     if fixed := [item for item in found if item.field in _IMMUTABLE]:
@@ -42,17 +45,27 @@ async def apply(
             "; ".join(map(str, fixed)) + ". NATS cannot change this in place: delete it with the nats CLI at a "
             "quiet moment and apply again."
         )
-    wrong = {(item.kind, item.name) for item in found}
-    missing = {(item.kind, item.name) for item in found if not item.field}
-    for stream in streams:
-        if ("stream", stream.name) in missing:
-            await js.add_stream(stream_config(stream))
-        elif ("stream", stream.name) in wrong:
-            await js.update_stream(stream_config(stream))
+    await _apply_streams(js, streams, found)
+    wrong = {item.name for item in found if item.kind == "consumer"}
     for consumer in consumers:
-        if ("consumer", consumer.durable) in wrong:
+        if consumer.durable in wrong:
             await js.add_consumer(consumer.stream, consumer_config(consumer))  # creates or updates
+    names, durables = {stream.name for stream in streams}, {consumer.durable for consumer in consumers}
+    await move_messages(js, [move for move in MOVES if {move.source, move.target} <= names])
+    await remove_retired(js, [old for old in RETIRED if old.stream in names and old.durable not in durables])
     return found
+
+
+async def _apply_streams(js: JetStreamContext, streams: Sequence[StreamSpec], found: Sequence[Drift]) -> None:
+    """Those that exist first: subjects of streams may not overlap, and one may have to give up what a new one takes."""
+    missing = {item.name for item in found if item.kind == "stream" and not item.field}
+    wrong = {item.name for item in found if item.kind == "stream" and item.field}
+    for stream in streams:
+        if stream.name in wrong:
+            await js.update_stream(stream_config(stream))
+    for stream in streams:
+        if stream.name in missing:
+            await js.add_stream(stream_config(stream))
 
 
 async def watch(

@@ -14,11 +14,11 @@ from services.validator.application import commands, queries
 from services.validator.domain.clusters import UnusableEvaluation
 
 events = EventRouter()
-training = events.durable(consumer("validator_training"))
+evaluations = events.durable(consumer("validator_evaluations"))
 requests = RequestRouter()
 
 
-@training(filter=about(EvaluationGenerated))
+@evaluations(filter=about(EvaluationGenerated))
 async def on_evaluation_generated(event: Event[Any], tx: Tx, clock: WithClock) -> None:
     try:
         await commands.record_evaluation(tx, event, clock.now())

@@ -14,7 +14,7 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
 
-from chassis.messaging import nats_jwt
+from chassis.messaging import nats_jwt, topology
 from chassis.messaging.nats_jwt import Limits, Permissions
 from contracts.pod_subjects import pod_subjects
 from services.provisioner.adapters.nats_access import pod_permissions
@@ -88,6 +88,20 @@ async def test_services_consume_acknowledge_and_bury_what_is_theirs(secured):
     info = await jetstream.consumer_info("METRICS", "metrics_ingest_metrics")
     assert (info.num_ack_pending, info.num_pending) == (0, 0)
     assert await secured.denied(ingest) == ""
+
+
+async def test_topology_moves_messages_to_the_stream_that_takes_them_now(secured):
+    job = uuid4()
+    streams, pod = await secured.streams(), await secured.pod(job)
+    await streams.delete_stream("EVALUATIONS")
+    await streams.update_stream(name="TRAINING", subjects=["training.>", "checkpoint.>", "evaluation.>"])
+    await pod.jetstream(timeout=5).publish(f"evaluation.generated.{job}", b"{}")
+    await topology.apply(streams)
+    assert (await streams.get_msg("EVALUATIONS", 1)).data == b"{}"
+    assert (await streams.stream_info("TRAINING")).state.messages == 0
+    keeper = streams._nc
+    await keeper.publish(f"training.completed.{job}", b"{}")
+    assert "permissions violation for publish" in (await secured.denied(keeper)).lower()
 
 
 async def test_a_service_cannot_speak_for_or_read_another(secured):

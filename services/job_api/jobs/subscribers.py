@@ -14,6 +14,7 @@ from services.job_api.jobs.application.record_event import record_event
 events = EventRouter()
 pods = events.durable(consumer("job_api_pods"))
 training = events.durable(consumer("job_api_training"))
+evaluations = events.durable(consumer("job_api_evaluations"))
 money = events.durable(consumer("job_api_costs"))
 verdicts = events.durable(consumer("job_api_validation"))
 
@@ -25,8 +26,13 @@ async def on_pod_event(event: Event[Any], tx: Tx) -> None:
 
 @training(filter=about(
     said.TrainingStarted, said.TrainingStageChanged, said.TrainingResumed, said.TrainingProgressed,
-    said.TrainingWarning, said.TrainingFailed, said.CheckpointSaved, said.EvaluationGenerated))
+    said.TrainingWarning, said.TrainingFailed, said.CheckpointSaved))
 async def on_training_event(event: Event[Any], tx: Tx) -> None:
+    await record_event(tx, event)
+
+
+@evaluations(filter=about(said.EvaluationGenerated))
+async def on_evaluation_generated(event: Event[Any], tx: Tx) -> None:
     await record_event(tx, event)
 
 

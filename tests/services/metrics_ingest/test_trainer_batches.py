@@ -9,8 +9,10 @@ from contracts.events.metrics import METRIC_NAMES
 from contracts.identifiers import uuid7
 from contracts.streams import STREAMS
 from trainer_image.metric_series import MAX_POINTS, MetricSeries
+from trainer_image.reporter import TICK_S
 
 LONGEST = -sys.float_info.min  # -2.2250738585072014e-308, as long as a number gets
+METRICS = next(stream for stream in STREAMS if stream.name == "METRICS")
 
 
 class Voice:
@@ -30,7 +32,12 @@ def test_the_largest_batch_of_a_trainer_fits_the_stream_three_times_over() -> No
     series = MetricSeries(voice)  # type: ignore[arg-type]
     for step in range(2 * MAX_POINTS):
         series.add(2**31 - 1 - step, **dict.fromkeys(METRIC_NAMES, LONGEST))
-    limit = next(stream.max_msg_size for stream in STREAMS if stream.name == "METRICS")
+    limit = METRICS.max_msg_size
     sizes = [len(new_event(data, source="/trainer").to_bytes()) for data in voice.published]
     assert len(sizes) == 2
-    assert 50_000 < max(sizes) < limit / 3
+    assert 12_000 < max(sizes) < limit / 3
+
+
+def test_hours_of_a_trainers_reports_wait_for_the_service() -> None:
+    """It reports once a second."""
+    assert METRICS.max_msgs_per_subject * TICK_S > 4 * 3600
