@@ -45,6 +45,7 @@ async def test_links_carry_the_public_address() -> None:
 
 @pytest.mark.parametrize(("accept", "html"), [
     ("", False), ("*/*", False), ("application/json", False), (BROWSER, True),
-    ("text/html;q=0.4, application/json", False), ("application/json;q=0.1, text/html;q=0.5", True), ("text/html;q=x", False)])
+    ("text/html;q=0.4, application/json", False), ("application/json;q=0.1, text/html;q=0.5", True),
+    ("text/html;q=x", False)])
 def test_what_is_preferred(accept: str, html: bool) -> None:
     assert prefers_html(accept) is html
