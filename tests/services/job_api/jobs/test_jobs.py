@@ -43,7 +43,7 @@ async def test_a_job_is_created_without_a_figure_when_nobody_can_estimate(alone)
     ({"preset": "bold"}, "preset"),
     ({"hyperparameters": {"learning_rate": 1.0}}, "hyperparameters.learning_rate"),
     ({"hyperparameters": {"lora_ranks": 8}}, "hyperparameters.lora_ranks"),
-    ({"hyperparameters": {"target_modules": ["q_proj", "nose"]}}, "hyperparameters.target_modules"),
+    ({"hyperparameters": {"target_modules": ["q_proj", "nose"]}}, "hyperparameters.target_modules[1]"),
     ({"max_duration_s": 5}, "max_duration_s"),
     ({"name": "x" * 256}, "name"),
     ({"name": "a\x00b"}, "name"),
@@ -122,4 +122,4 @@ async def test_presets_and_estimates(api):
     assert estimate["differences_from_preset"][0] == {"field": "lora_rank", "preset_value": 32, "value": 64}
     assert estimate["tiers"][0]["gpu_pricing_tier"] == "on_demand"
     wrong = await api.client.get("/cost-estimate", params=query | {"learning_rate": 5})
-    assert wrong.json()["errors"][0]["field"] == "hyperparameters.learning_rate"
+    assert wrong.json()["errors"][0]["field"] == "learning_rate"
