@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, settings
 Test = TypeVar("Test", bound=Callable[..., Any])
 
 long = False
-SHORT_EXAMPLES, LONG_EXAMPLES = 150, 20_000
+SHORT_EXAMPLES, LONG_EXAMPLES = 150, 2_000
 _SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 
