@@ -44,7 +44,7 @@ def events_document() -> str:
         [
             _HEAD,
             "## Events\n",
-            "| event | meaning | said by | heard by | stream |",
+            "| event | meaning | published by | subscribed to by | stream |",
             "| --- | --- | --- | --- | --- |",
             *rows,
             "\n## Streams\n",

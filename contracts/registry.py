@@ -1,4 +1,4 @@
-"""One table: every event, its stream, who says it and who hears it."""
+"""One table: every event, its stream, who publishes it and who subscribes to it."""
 
 import json
 from dataclasses import dataclass

@@ -46,7 +46,7 @@ class ConsumerSpec:
     # So many dead letters in a row, of many jobs and without a success in between, mean that the consumer is broken:
     # it pauses.
     dead_letter_limit: int = 20
-    # Empty: one filter per event. Never `*.>`: a durable hears only what its table row says.
+    # Empty: one filter per event. Never `*.>`: a durable receives only what its table row says.
     filter_subjects: tuple[str, ...] = field(default=())
     # The durable that took these messages when they lay in another stream: what it had done is not done again.
     heir_of: str = ""
@@ -92,7 +92,7 @@ STREAMS: tuple[StreamSpec, ...] = (
 
 
 def _consumer(service: str, stream: str, **limits: object) -> ConsumerSpec:
-    """The durable `<service>_<stream>`: all that the service hears of this stream, as the registry says."""
+    """The durable `<service>_<stream>`: all that the service subscribes to in this stream, as the registry says."""
     models = tuple(spec.model for spec in EVENTS if spec.stream == stream and service in spec.consumers)
     return ConsumerSpec(durable=f"{service}_{stream.lower()}", service=service, stream=stream, events=models, **limits)  # type: ignore[arg-type]
 

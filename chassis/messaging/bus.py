@@ -129,7 +129,7 @@ class Bus:
     def health_issues(self) -> list[str]:
         """What is wrong with messages just now; empty when all is well."""
         found = [] if self.is_connected else ["NATS is not connected"]
-        found += [f"{c.spec.durable}: {c.trouble}" for c in self._consumers if c.trouble]
+        found += [f"{c.spec.durable}: {c.health_issue}" for c in self._consumers if c.health_issue]
         return found + [f"{task.get_name()}: consumer task ended" for task in self._running if task.done()]
 
     @property

@@ -87,22 +87,22 @@ class DeadLetters:
     async def list(self, *, limit: int = 50, after: int = 0) -> builtins.list[DeadLetter]:
         """Oldest first, from the one after sequence `after`; the last one's sequence is the next page's `after`."""
         jetstream, sequence = self._bus.jetstream, after + 1
-        letters: builtins.list[DeadLetter] = []
-        while len(letters) < limit:
+        messages: builtins.list[DeadLetter] = []
+        while len(messages) < limit:
             try:
                 message = await jetstream.get_msg(
                     DEAD_LETTER_STREAM, seq=sequence, next=True, subject=f"{DEAD_LETTER_PREFIX}.>"
                 )
             except NotFoundError:
                 break
-            letters.append(_letter(message))
-            sequence = letters[-1].sequence + 1
-        return letters
+            messages.append(_dead_letter(message))
+            sequence = messages[-1].sequence + 1
+        return messages
 
     async def show(self, sequence: int) -> DeadLetter:
         """One dead letter with its original bytes. Raises NotFound."""
         try:
-            return _letter(await self._bus.jetstream.get_msg(DEAD_LETTER_STREAM, seq=sequence))
+            return _dead_letter(await self._bus.jetstream.get_msg(DEAD_LETTER_STREAM, seq=sequence))
         except NotFoundError:
             raise NotFound(
                 f"There is no dead letter {sequence}.", code="dead_letter_not_found",
@@ -115,22 +115,22 @@ class DeadLetters:
         Only the consumer that had dead-lettered it handles it: the others' inboxes may have forgotten the event.
         Repeated after a crash in between, the stream recognises the message id. Raises NotFound.
         """
-        letter = await self.show(sequence)
+        found = await self.show(sequence)
         headers = {
-            MESSAGE_ID_HEADER: f"{letter.message_id or letter.consumer}.replay.{sequence}",
+            MESSAGE_ID_HEADER: f"{found.message_id or found.consumer}.replay.{sequence}",
             "x-replay": str(sequence),
-            REPLAY_FOR_HEADER: letter.consumer,
+            REPLAY_FOR_HEADER: found.consumer,
         }
-        if letter.traceparent:
-            headers["traceparent"] = letter.traceparent
+        if found.traceparent:
+            headers["traceparent"] = found.traceparent
         await self._bus.jetstream.publish(
-            letter.subject, letter.data, timeout=PUBLISH_TIMEOUT_S, headers=headers
+            found.subject, found.data, timeout=PUBLISH_TIMEOUT_S, headers=headers
         )
         await self._bus.jetstream.delete_msg(DEAD_LETTER_STREAM, sequence)
-        return letter
+        return found
 
 
-def _letter(message: RawStreamMsg) -> DeadLetter:
+def _dead_letter(message: RawStreamMsg) -> DeadLetter:
     headers = message.headers or {}
     return DeadLetter(
         sequence=message.seq or 0,

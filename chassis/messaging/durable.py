@@ -101,8 +101,8 @@ class DurableSubscriber(PullStreamSubscriber):
         return [event for event in self.spec.events if event not in handled]
 
     @property
-    def trouble(self) -> str | None:
-        return self.settlement.trouble or self._puller.trouble
+    def health_issue(self) -> str | None:
+        return self.settlement.health_issue or self._puller.health_issue
 
     async def _create_subscription(self) -> None:
         self.add_task(self._in_flight.keep_alive)

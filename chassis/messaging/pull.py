@@ -23,8 +23,8 @@ _PAUSE_AFTER_TROUBLE_S = 0.5
 class Puller:
     """Fetches from an existing durable. Declares nothing: a missing stream or consumer is waited for.
 
-    `client` gives the connected client or raises. `trouble` says why nothing can be fetched at present. `losses` looks
-    before the first message of a connection is taken: afterwards the consumer stands elsewhere.
+    `client` gives the connected client or raises. `health_issue` says why nothing can be fetched at present.
+    `losses` looks before the first message of a connection is taken: afterwards the consumer stands elsewhere.
     """
 
     losses: LossWatch | None = None
@@ -33,7 +33,7 @@ class Puller:
         self._client, self._spec = client, spec
         self._subscription: JetStreamContext.PullSubscription | None = None
         self._epoch: Epoch | None = None
-        self.trouble: str | None = None
+        self.health_issue: str | None = None
 
     async def fetch(self, count: int, wait_s: float) -> list[Delivery]:
         """Up to `count` messages; empty after `wait_s` without any, or after a pause when NATS is in trouble."""
@@ -45,7 +45,7 @@ class Puller:
             # nats-py raises both its own TimeoutError and the bare asyncio one for "nothing came" (2.16).
             deliveries = []
         except Exception as error:
-            await self._troubled(error)
+            await self._note_health_issue(error)
             return []
         self._well()
         if not deliveries and time.monotonic() - began < min(wait_s, 0.05):
@@ -76,14 +76,14 @@ class Puller:
         return self._subscription, epoch
 
     def _well(self) -> None:
-        if self.trouble is not None:
+        if self.health_issue is not None:
             _log.info("consumer_recovered", durable=self._spec.durable)
-        self.trouble = None
+        self.health_issue = None
 
-    async def _troubled(self, error: Exception) -> None:
-        if self.trouble is None:
+    async def _note_health_issue(self, error: Exception) -> None:
+        if self.health_issue is None:
             _log.warning("consumer_cannot_fetch", durable=self._spec.durable, error=repr(error))
-        self.trouble = f"cannot fetch: {error!r}"
+        self.health_issue = f"cannot fetch: {error!r}"
         await asyncio.sleep(_PAUSE_AFTER_TROUBLE_S)
 
 

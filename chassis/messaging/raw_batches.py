@@ -65,8 +65,8 @@ class RawBatchConsumer:
         self._batches: set[asyncio.Task[None]] = set()
 
     @property
-    def trouble(self) -> str | None:
-        return self.settlement.trouble or next((p.trouble for p in self._pullers if p.trouble), None)
+    def health_issue(self) -> str | None:
+        return self.settlement.health_issue or next((p.health_issue for p in self._pullers if p.health_issue), None)
 
     def watch_losses(self, losses: LossWatch) -> None:
         for puller in self._pullers:
@@ -101,7 +101,7 @@ class RawBatchConsumer:
         deadline = time.monotonic() + self._max_wait_s
         while deliveries and len(deliveries) < self._batch_size and (left := deadline - time.monotonic()) > 0.001:
             more = await puller.fetch(self._batch_size - len(deliveries), left)
-            if not more and puller.trouble:
+            if not more and puller.health_issue:
                 break
             deliveries += more
         return deliveries

@@ -44,7 +44,7 @@ class Settlement:
         prepare_consumer_metrics(spec.durable, spec.stream)
 
     @property
-    def trouble(self) -> str | None:
+    def health_issue(self) -> str | None:
         return self._breaker.reason
 
     @property

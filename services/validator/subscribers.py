@@ -1,4 +1,4 @@
-"""What the validator hears and answers."""
+"""What the validator subscribes to, and the requests it answers."""
 
 from typing import Any
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from chassis.messaging.events import EventRouter, Tx, about
 from chassis.messaging.retry import Permanent
-from contracts import events as said
+from contracts import events as published
 from contracts.envelope import Event
 from contracts.streams import consumer
 from services.job_api.artifacts.application.record import record_delivery, record_validation
@@ -19,24 +19,26 @@ money = events.durable(consumer("job_api_costs"))
 verdicts = events.durable(consumer("job_api_validation"))
 
 
-@pods(filter=about(said.PodRequested, said.PodRunning, said.PodInterrupted, said.PodFailed, said.PodTerminated))
+@pods(filter=about(
+    published.PodRequested, published.PodRunning, published.PodInterrupted, published.PodFailed,
+    published.PodTerminated))
 async def on_pod_event(event: Event[Any], tx: Tx) -> None:
     await record_event(tx, event)
 
 
 @training(filter=about(
-    said.TrainingStarted, said.TrainingStageChanged, said.TrainingResumed, said.TrainingProgressed,
-    said.TrainingWarning, said.TrainingFailed, said.CheckpointSaved))
+    published.TrainingStarted, published.TrainingStageChanged, published.TrainingResumed, published.TrainingProgressed,
+    published.TrainingWarning, published.TrainingFailed, published.CheckpointSaved))
 async def on_training_event(event: Event[Any], tx: Tx) -> None:
     await record_event(tx, event)
 
 
-@evaluations(filter=about(said.EvaluationGenerated))
+@evaluations(filter=about(published.EvaluationGenerated))
 async def on_evaluation_generated(event: Event[Any], tx: Tx) -> None:
     await record_event(tx, event)
 
 
-@training(filter=about(said.TrainingCompleted))
+@training(filter=about(published.TrainingCompleted))
 async def on_training_completed(event: Event[Any], tx: Tx) -> None:
     if not has_adapter(event.data):
         raise Permanent("a run without an adapter is not completed")
@@ -44,12 +46,12 @@ async def on_training_completed(event: Event[Any], tx: Tx) -> None:
         await record_delivery(tx, event.data)
 
 
-@money(filter=about(said.CostUpdated, said.CostOverrun))
+@money(filter=about(published.CostUpdated, published.CostOverrun))
 async def on_cost_event(event: Event[Any], tx: Tx) -> None:
     await record_event(tx, event)
 
 
-@verdicts(filter=about(said.ValidationUpdated))
+@verdicts(filter=about(published.ValidationUpdated))
 async def on_validation_updated(event: Event[Any], tx: Tx) -> None:
     await record_event(tx, event)
     await record_validation(tx, event.data)
