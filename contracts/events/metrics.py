@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
 from contracts.envelope import AttemptEventData
 
@@ -44,6 +44,9 @@ class MetricsReported(AttemptEventData):
     `steps` and `times` (Unix seconds) have the length n; every list in `values` has the length n too, with
     null where a metric has no value at that step.
     """
+
+    # A time that is no number is written as `values` are: as null nobody could read the message again.
+    model_config = ConfigDict(ser_json_inf_nan="strings")
 
     entity: ClassVar[str] = "metrics"
     event: ClassVar[str] = "reported"
