@@ -86,9 +86,14 @@ STREAMS: tuple[StreamSpec, ...] = (
     StreamSpec("VALIDATION", ("validation.>",), "Verdicts about trained models"),
     StreamSpec(
         DEAD_LETTER_STREAM, (f"{DEAD_LETTER_PREFIX}.>",), "Messages that no consumer could take", max_age_s=90 * DAY_S,
-        max_msgs_per_subject=1_000,
+        # Of one job's junk so many of each kind: a twelfth of the stream, even where every message is a large one.
+        max_msgs_per_subject=160,
     ),
 )
+
+
+def stream_named(name: str) -> StreamSpec:
+    return next(spec for spec in STREAMS if spec.name == name)
 
 
 def _consumer(service: str, stream: str, **limits: object) -> ConsumerSpec:

@@ -1,6 +1,7 @@
 """Dead letters: messages no consumer could take, kept with the reason, to be looked at and replayed.
 
-They lie in the stream DLQ under `dlq.<original subject>`, byte for byte as they came.
+They lie in the stream DLQ under `dlq.<original subject>`, byte for byte as they came; of one that is larger than that
+stream takes only the beginning is kept.
 """
 
 import builtins
@@ -14,8 +15,8 @@ from nats.js.api import RawStreamMsg
 from nats.js.errors import APIError, NotFoundError
 
 from chassis.messaging.raw_message import MESSAGE_ID_HEADER, RawMessage
-from chassis.problems import NotFound
-from contracts.streams import DEAD_LETTER_PREFIX, DEAD_LETTER_STREAM
+from chassis.problems import Conflict, NotFound
+from contracts.streams import DEAD_LETTER_PREFIX, DEAD_LETTER_STREAM, stream_named
 
 # A replayed message is for the consumer that could not take it; the others acknowledge it unseen.
 REPLAY_FOR_HEADER = "x-replay-for"
@@ -25,6 +26,9 @@ PUBLISH_TIMEOUT_S = 5.0
 # "maximum messages per subject exceeded", nats-server's errors.json
 _ENOUGH_OF_THIS_SUBJECT = 10077
 _HEADER_LIMIT = 1_000  # characters of an error message; headers count towards the server's max_payload
+_TRUNCATED_HEADER = "x-truncated-from"
+_KEPT_OF_A_LARGE_ONE = 64 * 1024
+_LARGEST = stream_named(DEAD_LETTER_STREAM).max_msg_size - 8 * 1024  # the rest is for headers
 
 
 class HasJetStream(Protocol):
@@ -36,7 +40,8 @@ class HasJetStream(Protocol):
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """`sequence` is the address for `show` and `replay`."""
+    """`sequence` is the address for `show` and `replay`. `truncated_from`: bytes of the whole message, where `data` is
+    only its beginning; such a one cannot be replayed."""
 
     sequence: int
     subject: str
@@ -48,6 +53,7 @@ class DeadLetter:
     traceparent: str | None
     dead_lettered_at: datetime | None
     data: bytes
+    truncated_from: int | None = None
 
 
 async def dead_letter(source: HasJetStream, raw: RawMessage, *, consumer: str, error: BaseException | str) -> None:
@@ -66,9 +72,12 @@ async def dead_letter(source: HasJetStream, raw: RawMessage, *, consumer: str, e
     }
     if traceparent := raw.headers.get("traceparent"):
         headers["traceparent"] = traceparent
+    data = raw.data
+    if len(data) > _LARGEST:
+        data, headers[_TRUNCATED_HEADER] = data[:_KEPT_OF_A_LARGE_ONE], str(len(data))
     try:
         await source.jetstream.publish(
-            f"{DEAD_LETTER_PREFIX}.{raw.subject}", raw.data, timeout=PUBLISH_TIMEOUT_S, headers=headers,
+            f"{DEAD_LETTER_PREFIX}.{raw.subject}", data, timeout=PUBLISH_TIMEOUT_S, headers=headers,
             stream=DEAD_LETTER_STREAM,
         )
     except APIError as error:
@@ -113,9 +122,12 @@ class DeadLetters:
         """Publish the original bytes on the original subject again, then remove the dead letter.
 
         Only the consumer that had dead-lettered it handles it: the others' inboxes may have forgotten the event.
-        Repeated after a crash in between, the stream recognises the message id. Raises NotFound.
+        Repeated after a crash in between, the stream recognises the message id. Raises NotFound, and Conflict for one
+        that is not whole.
         """
         found = await self.show(sequence)
+        if found.truncated_from is not None:
+            raise _not_whole(found)
         headers = {
             MESSAGE_ID_HEADER: f"{found.message_id or found.consumer}.replay.{sequence}",
             "x-replay": str(sequence),
@@ -143,6 +155,16 @@ def _dead_letter(message: RawStreamMsg) -> DeadLetter:
         traceparent=headers.get("traceparent"),
         dead_lettered_at=_time(message),
         data=message.data or b"",
+        truncated_from=int(size) if (size := headers.get(_TRUNCATED_HEADER)) else None,
+    )
+
+
+def _not_whole(found: DeadLetter) -> Conflict:
+    return Conflict(
+        f"Of dead letter {found.sequence} only the first {len(found.data):,} of {found.truncated_from:,} bytes are "
+        "kept: it was larger than what the stream of dead letters takes.",
+        code="dead_letter_truncated", title="The message cannot be replayed",
+        suggested_fix="Run the job again, or retry it: what sent the message sends it anew.",
     )
 
 

@@ -22,6 +22,7 @@ def dead_letter(message: DeadLetter) -> dict[str, Any]:
         "deliveries": message.deliveries, "message_id": message.message_id,
         "dead_lettered_at": message.dead_lettered_at, "event": event if readable else None,
         "raw": None if readable else message.data.decode(errors="replace"),
+        "truncated_from": message.truncated_from,
     }
 
 

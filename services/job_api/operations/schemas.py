@@ -20,6 +20,8 @@ class DeadLetterView(View):
     dead_lettered_at: datetime | None
     event: dict[str, Any] | None = Field(description="The message, where it is JSON")
     raw: str | None = Field(description="The message as text, where it is not")
+    truncated_from: int | None = Field(
+        description="Bytes of the whole message, where only its beginning is kept; such a one cannot be replayed")
 
 
 class DeadLetterList(View):

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,18 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from chassis.messaging import topology
 from chassis.messaging.attempts import ATTEMPTS
 from chassis.messaging.bus import Bus
 from chassis.messaging.dead_letters import DeadLetters
 from chassis.messaging.raw_batches import DONE, Outcome
 from chassis.messaging.raw_message import RawMessage
 from chassis.messaging.retry import Permanent
+from chassis.problems import Conflict
 from contracts.envelope import Event
 from contracts.identifiers import uuid7
 from tests.chassis.messaging.pipe import (
+    DLQ,
     Pipe,
     PipeSettings,
     ack_pending,
@@ -198,17 +202,27 @@ async def test_a_replay_reaches_only_the_consumer_that_could_not_take_it(pipe: P
 
 
 async def test_dead_letters_of_one_job_are_limited(pipe: Pipe) -> None:
-    from dataclasses import replace
-
-    from chassis.messaging import topology
-    from tests.chassis.messaging.pipe import DLQ
-
     js = await raw_jetstream(pipe.nats_url)
     await topology.apply(js, [replace(DLQ, max_msgs_per_subject=15)], [])
     bus, job = await pipe.bus(record), uuid7()
     await publish(pipe, *(job_event(job) for _ in range(60)), garbage=b"garbage")
     await eventually(lambda: _settled(pipe, pipe.consumer))
     assert len(await DeadLetters(bus).list(limit=100)) == 15
+    await js._nc.close()
+
+
+async def test_of_a_message_too_large_for_the_dead_letters_the_beginning_is_kept(pipe: Pipe) -> None:
+    js = await raw_jetstream(pipe.nats_url)
+    await topology.apply(js, [replace(pipe.stream, max_msg_size=8 * 1024**2)], [])
+    bus, garbage = await pipe.bus(record), b"x" * 3_000_000
+    await publish(pipe, job_event(), garbage=garbage)
+    await eventually(lambda: _settled(pipe, pipe.consumer))
+    [found] = await DeadLetters(bus).list()
+    assert (found.truncated_from, found.data) == (3_000_000, garbage[:65_536])
+    with pytest.raises(Conflict, match="first 65,536 of 3,000,000 bytes") as caught:
+        await DeadLetters(bus).replay(found.sequence)
+    assert caught.value.code == "dead_letter_truncated"
+    assert len(await DeadLetters(bus).list()) == 1
     await js._nc.close()
 
 
