@@ -12,6 +12,8 @@ from contracts.local_base_model import SHIPPED_BASE_MODEL
 from tests.system import history
 from tests.system.stack_under_test import ROOT, StackUnderTest
 
+pytestmark = pytest.mark.slow
+
 EQ_12 = ROOT.parent / "shared" / "data" / "eq-12" / "EQ-12-conversations-demo.json"
 
 pytestmark = [pytest.mark.timeout(420), pytest.mark.xdist_group("end_to_end")]
@@ -85,7 +87,6 @@ def test_a_signed_url_works_without_a_key_and_not_without_its_signature(system, 
     assert not httpx.get(found.url.split("?")[0]).is_success
 
 
-@pytest.mark.slow
 def test_a_killed_trainer_resumes_from_its_checkpoint(system) -> None:
     job = system.start_job(preset="balanced", hyperparameters={"num_epochs": 6})
     system.wait_for(job.id, lambda found: (found.current_step or 0) >= 4)
@@ -96,7 +97,6 @@ def test_a_killed_trainer_resumes_from_its_checkpoint(system) -> None:
     assert figures["recoveries"] == 1
 
 
-@pytest.mark.slow
 def test_a_killed_provisioner_leaves_the_trainer_at_work(system) -> None:
     job = system.start_job(preset="balanced")
     system.wait_for(job.id, lambda found: found.status == "training")

@@ -11,6 +11,8 @@ from stack.parts import NatsPart
 from tests.trainer_image.conftest import Bench
 from tests.trainer_image.runs import Run, stored
 
+pytestmark = pytest.mark.slow
+
 LONG = {"num_epochs": 8}  # 40 steps
 STEPS = 40
 

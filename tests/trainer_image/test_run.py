@@ -27,20 +27,24 @@ async def test_tells_its_story_and_delivers(finished: Run, bench: Bench) -> None
     events = await stored(bench.stream, "TRAINING", finished.spec.job_id)
     kinds = [event.type.removeprefix("brightrun.").removesuffix(".v1") for event in events]
     assert kinds[0] == "training.started"
-    assert kinds[-2:] == ["evaluation.generated", "training.completed"]
+    assert kinds[-1] == "training.completed"
     assert [event.data.stage for event in events if hasattr(event.data, "stage")] == STAGES
-    assert [event.data.sequence for event in events] == sorted({event.data.sequence for event in events})
+    [evaluation] = await stored(bench.stream, "EVALUATIONS", finished.spec.job_id)
+    assert events[-2].time <= evaluation.time <= events[-1].time
+    told = [event.data.sequence for event in (*events[:-1], evaluation, events[-1])]
+    assert told == sorted(set(told))
 
     progress = [event.data for event in events if event.type == "brightrun.training.progressed.v1"]
     assert progress[0].step == 0
     assert progress[-1].step == progress[-1].total_steps == STEPS
 
     await every_step_is_stored_once(finished, bench)
-    evaluation, completed = events[-2].data, events[-1].data
-    assert evaluation.trained_perplexity < evaluation.base_perplexity
-    assert {item.group for item in evaluation.conversations} <= {"fear_to_calm", "shame_to_pride"}
+    completed = events[-1].data
+    assert evaluation.data.trained_perplexity < evaluation.data.base_perplexity
+    assert {item.group for item in evaluation.data.conversations} <= {"fear_to_calm", "shame_to_pride"}
     assert completed.trained_tokens > 0
-    assert [parse_event(json.dumps(item).encode()) for item in bench.provisioner.result()] == events[-2:]
+    assert [parse_event(json.dumps(item).encode()) for item in bench.provisioner.result()] == [
+        evaluation, events[-1]]
     checkpoints_keep_to_the_rules(finished, bench)
     delivery = download(bench, completed.artifacts, finished.folder / "downloaded")
     it_passes_its_own_test(delivery, bench.base_model)

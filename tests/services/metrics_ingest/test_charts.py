@@ -16,8 +16,8 @@ STEPS = 3 * BLOCK_STEPS + 500
 
 
 async def report_all(trainer: Trainer, values: np.ndarray[Any, Any]) -> None:
-    for at in range(0, len(values), 2000):
-        part = values[at : at + 2000].tolist()
+    for at in range(0, len(values), 1000):
+        part = values[at : at + 1000].tolist()
         await trainer.publish(trainer.report(range(at, at + len(part)), loss=part))
     await trainer.settled()
 

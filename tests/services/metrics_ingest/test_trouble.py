@@ -72,6 +72,23 @@ async def test_a_partition_without_living_jobs_is_dropped(trainer: Trainer, serv
     assert len(await newest.export()) == 5
 
 
+async def test_a_partition_whose_rows_went_one_by_one_is_dropped_too(trainer: Trainer, service: Any) -> None:
+    """Its last job was deleted between two looks, or readers held it when it was to be dropped."""
+    await trainer.losses(range(5))
+    await trainer.settled()
+    newest = Trainer(trainer.bus, trainer.jetstream)
+    async with service.database.transaction() as tx:
+        await tx.exec_driver_sql(f"SELECT setval('jobs_job_no_seq', {JOBS_PER_PARTITION})")
+        await tx.exec_driver_sql("UPDATE jobs SET deleted_at = now(), purged_at = now()")
+    await newest.losses(range(5))
+    await newest.settled()
+
+    async def dropped() -> bool:
+        return await scalar(service, "SELECT to_regclass('metric_points_000000') IS NULL")
+
+    await until(dropped)
+
+
 async def gone_all(service: Any, count: int) -> None:
     async def purged() -> bool:
         return await scalar(service, "SELECT count(*) FROM jobs WHERE purged_at IS NOT NULL") == count

@@ -22,7 +22,8 @@ _LEFT = "SELECT EXISTS (SELECT FROM metric_points WHERE job_no = $1)"
 _PURGED = "UPDATE jobs SET purged_at = now() WHERE job_no = $1"
 _DEAD_PARTITIONS = """
 SELECT job_no / $1 AS number FROM jobs GROUP BY 1
-HAVING bool_and(deleted_at IS NOT NULL) AND bool_or(purged_at IS NULL)
+HAVING bool_and(deleted_at IS NOT NULL)
+    AND to_regclass('metric_points_' || lpad((job_no / $1)::text, 6, '0')) IS NOT NULL
     AND (job_no / $1) < (SELECT max(job_no) FROM jobs) / $1"""
 _FORGET = "DELETE FROM jobs WHERE purged_at < now() - make_interval(days => $1)"
 
@@ -53,7 +54,7 @@ async def finish_purge(connection: Any, job_no: int) -> bool:
 
 
 async def dead_partitions(connection: Any) -> Sequence[int]:
-    """Numbers of partitions whose jobs are all deleted and which will get no more."""
+    """Numbers of partitions that stand, whose jobs are all deleted, and which will get no more."""
     return [row["number"] for row in await connection.fetch(_DEAD_PARTITIONS, JOBS_PER_PARTITION)]
 
 
