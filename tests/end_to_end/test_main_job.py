@@ -12,11 +12,9 @@ from contracts.local_base_model import SHIPPED_BASE_MODEL
 from tests.system import history
 from tests.system.stack_under_test import ROOT, StackUnderTest
 
-pytestmark = pytest.mark.slow
-
 EQ_12 = ROOT.parent / "shared" / "data" / "eq-12" / "EQ-12-conversations-demo.json"
 
-pytestmark = [pytest.mark.timeout(420), pytest.mark.xdist_group("end_to_end")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(420), pytest.mark.xdist_group("end_to_end")]
 
 
 @pytest.fixture(scope="module")

@@ -68,7 +68,7 @@ def capabilities_of(pid: int) -> int:
 
 
 @as_root
-@pytest.mark.parametrize("umask", [0o022, 0o077], ids=oct)
+@pytest.mark.parametrize("umask", [pytest.param(0o022, marks=pytest.mark.slow), 0o077], ids=oct)
 def test_in_the_private_home_of_root(folder, umask):
     folder.chmod(0o700)
     assert start_and_stop(Place(folder, umask=umask)) == 1, "one capability of root's is needed, and no other is kept"
@@ -100,6 +100,7 @@ def test_in_a_folder_called(folder, name):
     assert start_and_stop(Place(folder / name)) == 0, "an open folder needs no capability"
 
 
+@pytest.mark.slow
 @as_root
 def test_in_a_checkout_that_cannot_be_written(folder):
     if subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode != 0:

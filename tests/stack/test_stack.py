@@ -128,6 +128,7 @@ def test_nothing_outlives_the_foreground_runner(end, stack):
     assert remaining(everything) == []
 
 
+@pytest.mark.slow
 def test_an_interrupted_start_leaves_nothing(stack):
     starter = subprocess.Popen(
         [sys.executable, "-m", "stack", "up", "--only", FEW], env=stack.environment, cwd=ROOT,
@@ -174,6 +175,7 @@ def test_a_program_that_cannot_start_is_reported_and_nothing_stays(stack):
     assert stack("status", check=False).returncode == 3
 
 
+@pytest.mark.slow
 def test_a_program_that_ends_again_and_again_is_not_waited_for(stack):
     stack("up", "--only", "nats")
     stack("down")

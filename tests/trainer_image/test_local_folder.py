@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.trainer_image.model_hub import model_hub
 from tests.trainer_image.runs import ROOT
 
@@ -32,6 +34,7 @@ except Exception as error:
 """
 
 
+@pytest.mark.slow
 def test_no_library_asks_a_hub(base_model: Path, tmp_path: Path) -> None:
     """In a process of its own: libraries read their settings when they are imported."""
     with model_hub(base_model) as hub:

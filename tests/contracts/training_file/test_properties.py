@@ -77,14 +77,14 @@ def test_arbitrary_bytes(content):
     assert_holds(content)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(values | pairs | st.fixed_dictionaries({"messages": messages}), max_size=5), st.booleans())
 def test_arbitrary_records(records, as_lines):
     text = "\n".join(map(json.dumps, records)) if as_lines else json.dumps(records)
     assert_holds(text.encode())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(brightrun)
 def test_arbitrary_brightrun_files(content):
     assert_holds(json.dumps(content).encode())

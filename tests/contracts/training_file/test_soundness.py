@@ -34,7 +34,7 @@ def refused(value) -> bool:
     return False
 
 
-@settings(max_examples=1000)
+@settings(max_examples=300)
 @given(values)
 @example(TWICE)
 @example(nested(MAX_DEPTH))

@@ -21,7 +21,7 @@ from tests.services.job_api.cost_guard import answering
 ROOT = Path(__file__).parents[3]
 CONFIG = Path(__file__).parent / "schemathesis.toml"
 HOOKS = "tests.services.job_api.schemathesis_hooks"
-SHORT = ("--phases=examples,coverage,fuzzing", "--max-examples=2")
+SHORT = ("--phases=examples,coverage", "--max-examples=1")
 LONG = ("--phases=examples,coverage,fuzzing,stateful", "--max-examples=60")
 
 

@@ -50,6 +50,7 @@ def test_even_a_dozen_steps_beat_guessing(toy_model_folder: Path) -> None:
     assert figures["perplexity"] < TOY.vocab_size / 1.5
 
 
+@pytest.mark.slow
 def test_the_same_recipe_gives_the_same_weights(toy_model_folder: Path, tmp_path: Path) -> None:
     again = build_base_model(tmp_path / "again", recipe=TOY)
     assert (again / "model.safetensors").read_bytes() == (toy_model_folder / "model.safetensors").read_bytes()
