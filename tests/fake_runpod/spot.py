@@ -1,0 +1,80 @@
+"""GraphQL: prices for spot machines, and the mutation that rents one. Nothing else of it is spoken."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from graphql import GraphQLError, build_schema, graphql_sync
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from tests.fake_runpod.account import Account, Refused
+from tests.fake_runpod.catalog import Gpu
+
+_READING = """
+type Query { gpuTypes(input: GpuTypeFilter): [GpuType] }
+input GpuTypeFilter { id: String }
+type GpuType { id: String displayName: String lowestPrice(input: GpuLowestPriceInput): LowestPrice }
+input GpuLowestPriceInput { gpuCount: Int! secureCloud: Boolean dataCenterId: String }
+type LowestPrice { minimumBidPrice: Float uninterruptablePrice: Float stockStatus: String }
+type Pod { id: String! desiredStatus: String machineId: String }
+"""
+_RENTING = """
+enum CloudTypeEnum { ALL COMMUNITY SECURE }
+input EnvironmentVariableInput { key: String! value: String! }
+input PodRentInterruptableInput {
+  bidPerGpu: Float! gpuTypeId: String! gpuCount: Int cloudType: CloudTypeEnum imageName: String name: String
+  containerDiskInGb: Int volumeInGb: Int volumeMountPath: String networkVolumeId: String dataCenterId: String
+  minCudaVersion: String env: [EnvironmentVariableInput] ports: String dockerArgs: String startSsh: Boolean
+  supportPublicIp: Boolean containerRegistryAuthId: String
+}
+type Mutation { podRentInterruptable(input: PodRentInterruptableInput!): Pod }
+"""
+_WITHOUT_RENTING = "type Mutation { podStop(id: String!): Pod }"
+
+
+class Graphql:
+    def __init__(self, account: Account) -> None:
+        self._account = account
+
+    async def answer(self, request: Request) -> Response:
+        if self._account.faults.graphql_gone:
+            raise Refused(410, "GraphQL has been retired; use REST v2")
+        asked = await request.json()
+        withdrawn = self._account.faults.spot_withdrawn
+        schema = build_schema(_READING + (_WITHOUT_RENTING if withdrawn else _RENTING))
+        result = graphql_sync(schema, asked["query"], self._root(), variable_values=asked.get("variables"))
+        return JSONResponse(result.formatted)
+
+    def _root(self) -> dict[str, Any]:
+        return {"gpuTypes": lambda _, **given: self._gpus((given.get("input") or {}).get("id")),
+                "podRentInterruptable": lambda _, **given: self._rent(given["input"])}
+
+    def _gpus(self, gpu_id: str | None) -> list[dict[str, Any]]:
+        return [{"id": gpu.id, "displayName": gpu.name, "lowestPrice": partial(self._lowest_price, gpu)}
+                for gpu in self._account.gpus.values() if gpu_id in (None, gpu.id)]
+
+    def _lowest_price(self, gpu: Gpu, _: object, **given: object) -> dict[str, Any]:
+        return {"minimumBidPrice": None if self._account.sold_out() else gpu.spot_usd,
+                "uninterruptablePrice": gpu.secure_usd, "stockStatus": "Low"}
+
+    def _rent(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        try:
+            pod = self._account.create(_order(wanted), spot_bid=wanted["bidPerGpu"])
+        except Refused as refused:
+            raise GraphQLError(refused.detail, extensions={"code": "RUNPOD"}) from None
+        return {"id": pod.id, "desiredStatus": "RUNNING", "machineId": "machine"}
+
+
+def _order(wanted: dict[str, Any]) -> dict[str, Any]:
+    """The same order in the words of REST v2."""
+    volume, place = wanted.get("networkVolumeId"), wanted.get("dataCenterId")
+    network = [{"volumeId": volume, "path": wanted["volumeMountPath"]}] if volume else []
+    gpu = {"id": wanted["gpuTypeId"], "count": wanted.get("gpuCount", 1)}
+    if wanted.get("minCudaVersion"):
+        gpu["minCudaVersion"] = wanted["minCudaVersion"]
+    return {"name": wanted["name"], "image": wanted["imageName"], "gpu": gpu, "registry": None,
+            "env": {entry["key"]: entry["value"] for entry in wanted.get("env") or []},
+            "disk": wanted.get("containerDiskInGb", 50), "mounts": {"network": network} if network else {},
+            "dataCenterIds": [place] if place else []}
