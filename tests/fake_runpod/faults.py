@@ -29,8 +29,9 @@ class Faults:
     # A rule that every create breaks, in the provider's words.
     broken_rule: str | None = None
     forbidden_gpus: set[str] = field(default_factory=set)
-    # The mutation for spot pods is gone from the schema; or the whole of GraphQL answers 410.
+    # The mutation for spot pods is gone from the schema; or it is there and refuses; or all of GraphQL answers 410.
     spot_withdrawn: bool = False
+    spot_disabled: bool = False
     graphql_gone: bool = False
     # Seconds that a 429 asks to wait, for as many calls as there are entries.
     rate_limited: list[int] = field(default_factory=list)

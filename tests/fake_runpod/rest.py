@@ -18,7 +18,7 @@ from tests.fake_runpod.billing import pod_bills
 from tests.fake_runpod.catalog import DATA_CENTERS, describe_gpu
 from tests.fake_runpod.faults import CreateFault
 from tests.fake_runpod.orders import read_order
-from tests.fake_runpod.pods import FakePod
+from tests.fake_runpod.pods import ACTIONS, FakePod
 
 TITLES = {400: "Bad Request", 401: "Unauthorized", 402: "Payment Required", 403: "Forbidden", 404: "Not Found",
           409: "Conflict", 410: "Gone", 422: "Unprocessable Entity", 429: "Too Many Requests"}
@@ -52,8 +52,7 @@ class Rest:
         ]
 
     async def list_pods(self, request: Request) -> Response:
-        now = self._account.now()
-        return JSONResponse({"pods": [pod.describe(now) for pod in self._account.listed()]})
+        return JSONResponse({"pods": [self._listed(pod) for pod in self._account.listed()]})
 
     async def create_pod(self, request: Request) -> Response:
         order, faults = read_order(await request.body()), self._account.faults
@@ -110,6 +109,11 @@ class Rest:
 
     async def bills(self, request: Request) -> Response:
         return JSONResponse(pod_bills(self._account, request.query_params.get("podId")))
+
+    def _listed(self, pod: FakePod) -> dict[str, Any]:
+        """A list that lags shows a deleted pod as it was."""
+        shown = pod.describe(self._account.now())
+        return shown if pod.exists else {**shown, "status": "RUNNING", "actions": ACTIONS["RUNNING"]}
 
     def _pod(self, request: Request) -> FakePod:
         pod = self._account.pods.get(request.path_params["id"])

@@ -45,7 +45,8 @@ class Graphql:
         withdrawn = self._account.faults.spot_withdrawn
         schema = build_schema(_READING + (_WITHOUT_RENTING if withdrawn else _RENTING))
         result = graphql_sync(schema, asked["query"], self._root(), variable_values=asked.get("variables"))
-        return JSONResponse(result.formatted)
+        is_against_the_schema = bool(result.errors) and result.data is None
+        return JSONResponse(result.formatted, 400 if is_against_the_schema else 200)
 
     def _root(self) -> dict[str, Any]:
         return {"gpuTypes": lambda _, **given: self._gpus((given.get("input") or {}).get("id")),
@@ -60,6 +61,8 @@ class Graphql:
                 "uninterruptablePrice": gpu.secure_usd, "stockStatus": "Low"}
 
     def _rent(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        if self._account.faults.spot_disabled:
+            raise GraphQLError("Interruptible pods are not supported anymore", extensions={"code": "RUNPOD"})
         try:
             pod = self._account.create(_order(wanted), spot_bid=wanted["bidPerGpu"])
         except Refused as refused:
