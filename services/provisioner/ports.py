@@ -65,6 +65,10 @@ class NoCapacity(ProviderError):
     """Nothing to be had just now. Nothing was created."""
 
 
+class TierSoldOut(NoCapacity):
+    """Nothing of this tier just now; another tier may have some."""
+
+
 class RequestRefused(ProviderError):
     """The provider will never accept this request (wrong key, no credit, impossible machine)."""
 

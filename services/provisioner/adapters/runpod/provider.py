@@ -32,6 +32,7 @@ from services.provisioner.ports import (
     ProviderError,
     RequestRefused,
     TierNotOffered,
+    TierSoldOut,
 )
 
 _log = structlog.get_logger(__name__)
@@ -61,7 +62,10 @@ class RunPodProvider:
             if (ended := self._ended(request.name)) is not None:
                 return ended  # a late create must not run an attempt twice
             self._inventory.check_doubt(request.name)
-            return _machine(request.name, await self._first_that_is_placed(request))
+            try:
+                return _machine(request.name, await self._first_that_is_placed(request))
+            except NoCapacity as error:
+                raise TierSoldOut(str(error)) if request.pricing_tier is PricingTier.SPOT else error from None
 
     async def describe(self, name: str) -> Machine | None:
         pod = await self._inventory.find(name)
