@@ -44,9 +44,10 @@ class RunPodClient:
             return error.at
 
     async def list_gpus(self, cloud: str, min_cuda: str) -> list[Gpu]:
-        answer = await self._http.get("/v2/catalog/gpus", include="AVAILABILITY", product="POD", cloud=cloud,
-                                      minCudaVersion=min_cuda)
-        return _read(GpuList, answer).gpus
+        """Prices and stock. `min_cuda` empty: on machines with any driver."""
+        query = {"include": "AVAILABILITY", "product": "POD", "cloud": cloud}
+        query |= {"minCudaVersion": min_cuda} if min_cuda else {}
+        return _read(GpuList, await self._http.get("/v2/catalog/gpus", **query)).gpus
 
     async def log_lines(self, pod_id: str, since: datetime) -> AsyncIterator[str]:
         """What the container has written since then, and what it goes on to write: without an end."""

@@ -74,8 +74,10 @@ class SpotMarket:
         order: dict[str, Any] = {
             "name": name, "imageName": configuration.image, "gpuTypeId": offer.gpu_id, "gpuCount": 1,
             "bidPerGpu": bid, "cloudType": configuration.cloud, "containerDiskInGb": configuration.disk_gb,
-            "volumeInGb": 0, "minCudaVersion": configuration.min_cuda,
+            "volumeInGb": 0,
             "env": [{"key": key, "value": value} for key, value in environment.items()]}
+        if configuration.min_cuda:
+            order["minCudaVersion"] = configuration.min_cuda
         if offer.data_centers:
             order["dataCenterId"] = offer.data_centers[0]
         if offer.volume_id:

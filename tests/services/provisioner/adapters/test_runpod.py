@@ -68,7 +68,7 @@ class TestReal(RunPodSuite):
 
     @pytest_asyncio.fixture
     async def provider(self) -> AsyncIterator[ComputeProvider]:
-        image = os.environ.get("TEST_RUNPOD_IMAGE", "runpod/base:0.6.2-cpu")
+        image = os.environ.get("TEST_RUNPOD_IMAGE", "runpod/pytorch:1.0.2-cu1281-torch280-ubuntu2404")
         settings = Settings(provider="runpod", runpod_image=image, runpod_installation="brightrun-test",
                             runpod_disk_gb=20, runpod_min_cuda="")
         provider = RunPodProvider(replace(Configuration.of(settings), look_every_s=2.0))

@@ -310,3 +310,11 @@ async def test_a_dead_machine_says_that_it_runs(runpod: FakeRunPod) -> None:
     await provider.create(wanted(name))
     await until(provider, name, MachineState.RUNNING)
     assert (await provider.read_log(name, 0, 100))[0] == b""
+
+
+@pytest.mark.parametrize("tier", [PricingTier.SPOT, PricingTier.ON_DEMAND])
+async def test_without_a_lowest_cuda_version_none_is_asked_for(runpod: FakeRunPod, tier: PricingTier) -> None:
+    name = new_name()
+    await provider_for(runpod, min_cuda="").create(wanted(name, tier))
+    assert "minCudaVersion" not in pods(runpod, name)[0].order["gpu"]
+    assert not any("minCudaVersion" in exchange.query for exchange in runpod.exchanges)
