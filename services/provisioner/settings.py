@@ -55,6 +55,9 @@ class RunPodSettings(ServiceSettings):
     runpod_spot: bool = True
     runpod_bid_margin: float = Field(default=0.1, ge=0)
     runpod_timeout_s: float = Field(default=20.0, gt=0)
+    # How often the list of pods is compared with the one before: so soon an end is seen. RunPod allows 60 calls
+    # a minute.
+    runpod_look_every_s: float = Field(default=5.0, gt=0)
 
     def runpod_key(self) -> str:
         """Raises ValueError where there is none."""

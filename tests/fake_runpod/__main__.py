@@ -6,14 +6,14 @@ import tempfile
 from pathlib import Path
 
 from tests.fake_runpod.options import SLEEPER, Options
-from tests.fake_runpod.server import FakeRunPod
+from tests.fake_runpod.server import FakeRunPod, Listener
 
 
 async def serve(arguments: argparse.Namespace) -> None:
     command = tuple(arguments.command) or SLEEPER
     options = Options(Path(tempfile.mkdtemp(prefix="fake-runpod-")), arguments.api_key, command,
                       provisioning_s=1.0, starting_s=1.0)
-    async with FakeRunPod(options).running(arguments.port) as server:
+    async with Listener().running(arguments.port) as listener, FakeRunPod(options).behind(listener) as server:
         print(f"BRIGHTRUN_RUNPOD_URL={server.url} BRIGHTRUN_RUNPOD_API_KEY={arguments.api_key}", flush=True)
         await asyncio.Event().wait()
 

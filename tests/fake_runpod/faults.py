@@ -33,5 +33,6 @@ class Faults:
     spot_withdrawn: bool = False
     spot_disabled: bool = False
     graphql_gone: bool = False
+    graphql: list[int] = field(default_factory=list)  # statuses, for its next calls; a 429 asks to wait an hour
     # Seconds that a 429 asks to wait, for as many calls as there are entries.
     rate_limited: list[int] = field(default_factory=list)

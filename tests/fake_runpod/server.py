@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.fake_runpod.account import Account, Refused
 from tests.fake_runpod.gate import Exchange, Gate
@@ -36,25 +37,48 @@ class FakeRunPod:
         return self.gate.exchanges
 
     @contextlib.asynccontextmanager
-    async def running(self, port: int = 0) -> AsyncIterator[FakeRunPod]:
+    async def behind(self, listener: Listener) -> AsyncIterator[FakeRunPod]:
+        """The one that answers there. Its pods end with it."""
+        listener.app, self.url = self.gate, listener.url
+        try:
+            yield self
+        finally:
+            listener.app = _nobody
+            await self.account.close()
+
+
+class Listener:
+    """One HTTP server for many accounts, one after the other: a start and an end take half a second."""
+
+    def __init__(self) -> None:
+        self.app: ASGIApp = _nobody
+        self.url = ""
+
+    @contextlib.asynccontextmanager
+    async def running(self, port: int = 0) -> AsyncIterator[Listener]:
         listener = socket.create_server(("127.0.0.1", port))
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         # `date_header`: the gate sends the provider's own time. A log stream must not hold up the end.
-        server = _Server(uvicorn.Config(self.gate, log_level="critical", lifespan="off", date_header=False,
-                                        timeout_graceful_shutdown=0))
+        server = _Server(uvicorn.Config(self._answer, interface="asgi3", log_level="critical", lifespan="off",
+                                        date_header=False, timeout_graceful_shutdown=0))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             yield self
         finally:
-            await self.account.close()
             server.should_exit = True
             await serving
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
 
 
 class _Server(uvicorn.Server):
     def capture_signals(self) -> contextlib.AbstractContextManager[None]:
         """They belong to pytest."""
         return contextlib.nullcontext()
+
+
+_nobody = Response(status_code=503)
 
 
 async def _refused(request: Request, refused: Exception) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,8 @@ from starlette.responses import JSONResponse, Response
 
 from tests.fake_runpod.account import Account, Refused
 from tests.fake_runpod.catalog import Gpu
+from tests.fake_runpod.faults import CreateFault
+from tests.fake_runpod.rest import LOST_CONNECTION, problem
 
 _READING = """
 type Query { gpuTypes(input: GpuTypeFilter): [GpuType] }
@@ -37,16 +40,28 @@ _WITHOUT_RENTING = "type Mutation { podStop(id: String!): Pod }"
 class Graphql:
     def __init__(self, account: Account) -> None:
         self._account = account
+        self._fault_after: CreateFault | None = None
 
     async def answer(self, request: Request) -> Response:
         if self._account.faults.graphql_gone:
             raise Refused(410, "GraphQL has been retired; use REST v2")
+        if self._account.faults.graphql:
+            return problem(self._account.faults.graphql.pop(0), "upstream failure", headers={"Retry-After": "3600"})
         asked = await request.json()
         withdrawn = self._account.faults.spot_withdrawn
         schema = build_schema(_READING + (_WITHOUT_RENTING if withdrawn else _RENTING))
         result = graphql_sync(schema, asked["query"], self._root(), variable_values=asked.get("variables"))
+        for error in result.errors or ():
+            if isinstance(error.original_error, Refused):
+                raise error.original_error
+        fault, self._fault_after = self._fault_after, None
+        if fault is CreateFault.ERROR_AFTER:
+            raise Refused(500, "internal error")
+        if fault is CreateFault.SLOW_ANSWER:
+            await asyncio.sleep(self._account.faults.slow_s)
         is_against_the_schema = bool(result.errors) and result.data is None
-        return JSONResponse(result.formatted, 400 if is_against_the_schema else 200)
+        headers = {LOST_CONNECTION: "1"} if fault is CreateFault.LOST_ANSWER else None
+        return JSONResponse(result.formatted, 400 if is_against_the_schema else 200, headers)
 
     def _root(self) -> dict[str, Any]:
         return {"gpuTypes": lambda _, **given: self._gpus((given.get("input") or {}).get("id")),
@@ -63,10 +78,14 @@ class Graphql:
     def _rent(self, wanted: dict[str, Any]) -> dict[str, Any]:
         if self._account.faults.spot_disabled:
             raise GraphQLError("Interruptible pods are not supported anymore", extensions={"code": "RUNPOD"})
+        fault = self._account.faults.create.pop(0) if self._account.faults.create else None
+        if fault is CreateFault.ERROR_BEFORE:
+            raise Refused(502, "upstream failure")
         try:
             pod = self._account.create(_order(wanted), spot_bid=wanted["bidPerGpu"])
         except Refused as refused:
             raise GraphQLError(refused.detail, extensions={"code": "RUNPOD"}) from None
+        self._fault_after = fault
         return {"id": pod.id, "desiredStatus": "RUNNING", "machineId": "machine"}
 
 

@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import structlog
 
@@ -29,6 +29,8 @@ class Remembered:
     began_at: datetime
     ended_at: datetime | None = None
     seen: bool = False
+    asked_at: float = float("-inf")
+    answer: Pod | None = None
 
 
 class Inventory:
@@ -60,7 +62,7 @@ class Inventory:
             return listed
         for pod_id in self._ids(name):
             asked = not self._has_ended(pod_id) or (listed is not None and pod_id == listed.id)
-            if asked and (pod := await self._by_id(pod_id)) is not None:
+            if asked and (pod := await self._by_id(pod_id, fresh=fresh)) is not None:
                 return pod
         return None
 
@@ -91,7 +93,10 @@ class Inventory:
         self.forget_list()
 
     def forget_list(self) -> None:
+        """Something was changed: what was read before does not count."""
         self._listed_at = float("-inf")
+        for known in self._remembered.values():
+            known.asked_at = float("-inf")
 
     def doubt(self, name: str) -> None:
         """A create is under way: from now on there may be a pod that is not listed yet."""
@@ -128,14 +133,20 @@ class Inventory:
         except ProviderError as error:
             _log.warning("runpod_second_pod_not_removed", provider_pod_id=pod.id, error=str(error))
 
-    async def _by_id(self, pod_id: str) -> Pod | None:
+    async def _by_id(self, pod_id: str, *, fresh: bool) -> Pod | None:
+        known = self._remembered[pod_id]
+        if fresh or known.asked_at < time.monotonic() - self._configuration.list_max_age_s:
+            known.asked_at, known.answer = time.monotonic(), await self._read(pod_id, known)
+        return known.answer
+
+    async def _read(self, pod_id: str, known: Remembered) -> Pod | None:
         found = await self._client.get_pod(pod_id)
         if isinstance(found, Pod) and found.status != "TERMINATED":
             self._see(found)
-            self._remembered[pod_id].ended_at = None
+            known.ended_at = None
             return found
-        if self._remembered[pod_id].seen:
-            self._end(pod_id, datetime.now(found.created_at.tzinfo) if isinstance(found, Pod) else found)
+        if known.seen:
+            self._end(pod_id, datetime.now(UTC) if isinstance(found, Pod) else found)
         return None
 
     def _see(self, pod: Pod) -> None:

@@ -18,6 +18,8 @@ from services.provisioner.adapters.runpod.documents import Document, GraphqlAnsw
 from services.provisioner.adapters.runpod.errors import (
     Gone,
     NotFound,
+    NotSent,
+    RateLimited,
     Unavailable,
     graphql_refusal,
     is_withdrawn,
@@ -41,6 +43,8 @@ _RENT = """mutation Rent($input: PodRentInterruptableInput!) {
 
 
 class SpotMarket:
+    """`http` is its own: a rate limit of GraphQL must not hold up REST. Nothing was made when it raises NoCapacity."""
+
     def __init__(self, http: Http, configuration: Configuration) -> None:
         self._http, self._configuration = http, configuration
         self._off_until = float("-inf") if configuration.spot else float("inf")
@@ -53,7 +57,10 @@ class SpotMarket:
     async def bid(self, offer: Offer) -> float:
         """USD per hour: a little above the lowest bid, never above the price on demand. Raises NoCapacity."""
         secure = self._configuration.cloud == "SECURE"
-        found = await self._ask(SpotGpus, _LOWEST_BID, {"id": offer.gpu_id, "secure": secure}, {})
+        try:
+            found = await self._ask(SpotGpus, _LOWEST_BID, {"id": offer.gpu_id, "secure": secure}, {})
+        except (Unavailable, NotSent) as error:
+            raise NoCapacity(f"RunPod tells no bid for {offer.gpu_id}: {error}") from None
         lowest = next((gpu.lowest_price.minimum_bid_price for gpu in found.gpu_types if gpu.lowest_price), None)
         if lowest is None:
             raise NoCapacity(f"RunPod has no spot machine with {offer.gpu_id}")
@@ -93,6 +100,8 @@ class SpotMarket:
         body = {"query": text, "variables": variables}
         try:
             answer = await self._http.post(self._configuration.graphql_url, body, secrets)
+        except RateLimited as error:
+            raise NoCapacity(f"RunPod's spot market does not want to be asked: {error}") from None
         except (NotFound, Gone) as error:
             raise self._withdrawn(str(error)) from None
         except RequestRefused as error:

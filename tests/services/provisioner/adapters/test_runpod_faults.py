@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import random
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -20,12 +22,14 @@ from services.provisioner.adapters.runpod.errors import (
 from services.provisioner.adapters.runpod.provider import RunPodProvider
 from services.provisioner.ports import (
     AskLater,
+    Machine,
     MachineState,
     NoCapacity,
     PodRequest,
     ProviderError,
     RequestRefused,
     TierNotOffered,
+    TierSoldOut,
 )
 from tests.fake_runpod.catalog import H200, NVL, PCIE, SXM
 from tests.fake_runpod.faults import CreateFault
@@ -318,3 +322,63 @@ async def test_without_a_lowest_cuda_version_none_is_asked_for(runpod: FakeRunPo
     await provider_for(runpod, min_cuda="").create(wanted(name, tier))
     assert "minCudaVersion" not in pods(runpod, name)[0].order["gpu"]
     assert not any("minCudaVersion" in exchange.query for exchange in runpod.exchanges)
+
+
+async def test_while_the_list_lags_a_machine_is_not_asked_for_at_every_look(runpod: FakeRunPod) -> None:
+    provider, name = provider_for(runpod, list_max_age_s=60.0), new_name()
+    runpod.account.options.list_lag_s = 60.0
+    made = await provider.create(wanted(name))
+    for _ in range(20):
+        assert await provider.describe(name) is not None
+    assert asked(runpod, "GET", f"/v2/pods/{made.provider_pod_id}") == 1
+    assert asked(runpod, "GET", "/v2/pods") == 2
+
+
+@pytest.mark.parametrize("status", [503, 429])
+async def test_a_spot_market_that_does_not_answer_is_an_offer_that_failed(runpod: FakeRunPod, status: int) -> None:
+    """GraphQL is to be retired: its troubles must neither end an `auto` job nor hold up REST."""
+    provider, name = provider_for(runpod), new_name()
+    runpod.faults.graphql = [status] * 4
+    with pytest.raises(TierSoldOut):
+        await provider.create(wanted(name, PricingTier.SPOT))
+    assert (await provider.create(wanted(name))).name == name
+
+
+async def test_a_rented_spot_machine_without_an_answer_is_found(runpod: FakeRunPod) -> None:
+    provider, name = provider_for(runpod), new_name()
+    runpod.faults.create = [CreateFault.ERROR_AFTER]
+    machine = await provider.create(wanted(name, PricingTier.SPOT))
+    assert [pod.id for pod in pods(runpod, name)] == [machine.provider_pod_id]
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_whatever_goes_wrong_there_is_one_machine_and_then_none(runpod: FakeRunPod, seed: int) -> None:
+    chance = random.Random(seed)
+    provider, name = provider_for(runpod, list_lag_s=0.6, doubt_looks=1, timeout_s=0.5), new_name()
+    tier = chance.choice([PricingTier.ON_DEMAND, PricingTier.SPOT])
+    runpod.account.options.list_lag_s, runpod.faults.slow_s = chance.choice([0.0, 0.4]), 0.8
+    runpod.faults.create = chance.choices([*CreateFault], k=2)
+    runpod.faults.any_call = chance.choices([500, 502, 503], k=2)
+    runpod.faults.delete = chance.choices([500, 503], k=4)
+    machine = await _patiently(provider.create, wanted(name, tier))
+    assert machine is not None
+    assert [pod.id for pod in pods(runpod, name)] == [machine.provider_pod_id]
+    runpod.faults.any_call = chance.choices([500, 502, 503], k=2)
+    while await _patiently(provider.describe, name) is not None:
+        await _patiently(provider.terminate, name)
+    assert pods(runpod, name) == []
+    assert len(runpod.account.pods) == 1
+
+
+async def _patiently(call: Callable[[Any], Awaitable[Machine | None]], argument: Any) -> Machine | None:
+    """As the reconciler does it: again after a failure, later when told so."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                return await call(argument)
+            except AskLater as later:
+                await asyncio.sleep(later.retry_after_s)
+            except NoCapacity:
+                await asyncio.sleep(0.1)
+            except Unavailable:
+                await asyncio.sleep(0.1)
