@@ -20,10 +20,18 @@ _BESIDE_THE_CHECKOUT = Path(__file__).parents[3] / "shared" / "data" / "runpod-v
 
 def load_document() -> dict[str, Any]:
     """Skips the test when the document is not there: it is the provider's and not part of this repository."""
-    path = Path(os.environ.get(VARIABLE, _BESIDE_THE_CHECKOUT))
-    if not path.exists():
-        pytest.skip(f"RunPod's OpenAPI document is not at {path}; {VARIABLE} names another place")
-    return dict(_read(path))
+    document = find_document()
+    if document is None:
+        pytest.skip(f"RunPod's OpenAPI document is not at {_path()}; {VARIABLE} names another place")
+    return document
+
+
+def find_document() -> dict[str, Any] | None:
+    return dict(_read(_path())) if _path().exists() else None
+
+
+def _path() -> Path:
+    return Path(os.environ.get(VARIABLE, _BESIDE_THE_CHECKOUT))
 
 
 @cache
@@ -32,14 +40,16 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def violations(document: dict[str, Any], exchange: Exchange) -> list[str]:
-    """What of this exchange the document does not allow. GraphQL is not in it."""
+    """What of this exchange the document does not allow. GraphQL is not in it and not looked at."""
+    if exchange.path == "/graphql":
+        return []
     operation = _operation(document, exchange)
     if operation is None:
         return [f"{exchange.method} {exchange.path} is not documented"]
     found = _unknown_parameters(document, operation, exchange)
     if "requestBody" in operation and exchange.status not in (400, 422):
         schema = _resolved(document, operation["requestBody"])["content"]["application/json"]["schema"]
-        found += _errors(document, schema, exchange.body, f"request {exchange.method} {exchange.path}")
+        found += _errors(schema, exchange.body, f"request {exchange.method} {exchange.path}")
     return found + _answer_violations(document, operation, exchange)
 
 
@@ -54,7 +64,7 @@ def _answer_violations(document: dict[str, Any], operation: dict[str, Any], exch
         return [f"{where} is {media_type}, not {list(content)}"]
     if exchange.answer is None:
         return []
-    return _errors(document, content[media_type]["schema"], exchange.answer, where)
+    return _errors(content[media_type]["schema"], exchange.answer, where)
 
 
 def _unknown_parameters(document: dict[str, Any], operation: dict[str, Any], exchange: Exchange) -> list[str]:
@@ -81,7 +91,13 @@ def _resolved(document: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]
     return dict(found)
 
 
-def _errors(document: dict[str, Any], schema: dict[str, Any], value: Any, where: str) -> list[str]:
-    whole = {**schema, "components": document["components"]}
-    validator = jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
-    return [f"{where}: {error.message}" for error in validator.iter_errors(value)]
+def _errors(schema: dict[str, Any], value: Any, where: str) -> list[str]:
+    found = _validator(json.dumps(schema), _path()).iter_errors(value)
+    return [f"{where}: {error.message}" for error in found]
+
+
+@cache
+def _validator(schema: str, path: Path) -> jsonschema_rs.Draft202012Validator:
+    """Made once for each schema: with all components around it that takes a tenth of a second."""
+    whole = {**json.loads(schema), "components": _read(path)["components"]}
+    return jsonschema_rs.Draft202012Validator(whole, validate_formats=True)

@@ -49,7 +49,7 @@ class RunPodProvider:
     def __init__(self, configuration: Configuration, transport: httpx.AsyncBaseTransport | None = None) -> None:
         http = Http(configuration, transport)
         self._configuration = configuration
-        self._client, self._spot = RunPodClient(http), SpotMarket(Http(configuration, transport), configuration)
+        self._client, self._spot = RunPodClient(http), SpotMarket(http.apart(), configuration)
         self._catalog = Catalog(self._client, configuration)
         self._inventory = Inventory(self._client, configuration)
         self._creating: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
