@@ -89,8 +89,10 @@ def test_other_words_are_a_broken_rule_or_an_empty_balance() -> None:
     ({"runpod_gpu_speeds": {PCIE: 0.0}}, "greater than 0"),
 ])
 def test_a_setting_that_cannot_work_is_refused_at_the_start(changes: dict[str, Any], words: str) -> None:
-    with pytest.raises(ValidationError, match=words):
+    with pytest.raises(ValidationError, match=words) as refused:
         Settings(**{**NEEDED, **changes})
+    assert "the-k" not in str(refused.value)  # a long input is quoted by its ends
+    assert "input_value" not in str(refused.value)
 
 
 def test_a_reference_to_a_secret_is_no_secret() -> None:
