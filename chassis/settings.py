@@ -13,7 +13,9 @@ class ServiceSettings(BaseSettings):
     Values that carry a password (`database_url`, `redis_url`) are kept out of `repr`.
     """
 
-    model_config = SettingsConfigDict(env_prefix="BRIGHTRUN_", env_ignore_empty=True, extra="ignore", frozen=True)
+    # A setting that is refused is not quoted: the error would show every key and password beside it.
+    model_config = SettingsConfigDict(env_prefix="BRIGHTRUN_", env_ignore_empty=True, extra="ignore", frozen=True,
+                                      hide_input_in_errors=True)
 
     service_name: str
     database_url: str = Field(default="", repr=False)  # postgresql+asyncpg://role:password@host:port/database

@@ -10,6 +10,8 @@ from chassis.messaging.nats_jwt import Key
 from chassis.runtime import ServiceRuntime, worker_app
 from services.provisioner.adapters.local import LocalProvider, LocalSettings
 from services.provisioner.adapters.nats_access import NatsAccess, OpenBroker
+from services.provisioner.adapters.runpod.configuration import Configuration
+from services.provisioner.adapters.runpod.provider import RunPodProvider
 from services.provisioner.adapters.tables import metadata
 from services.provisioner.application.workers import deadlines
 from services.provisioner.application.workers.checkpoint_cleaner import CheckpointCleaner
@@ -34,7 +36,7 @@ _CLEAN_INTERVAL_S, _REVOKE_INTERVAL_S = 5.0, 2.0
 
 def build_app(settings: Settings, provider: ComputeProvider | None = None) -> Starlette:
     """`provider` replaces the one the settings name (tests)."""
-    return worker_app(build_runtime(settings, provider or local_provider(settings)))
+    return worker_app(build_runtime(settings, provider or provider_of(settings)))
 
 
 def build_runtime(settings: Settings, provider: ComputeProvider) -> ServiceRuntime:
@@ -72,6 +74,10 @@ def _add_periodic_workers(runtime: ServiceRuntime, settings: Settings, context: 
     runtime.periodic("pod_figures", every_s, lambda: deadlines.show_pods(context))
     runtime.periodic("reaper", settings.reap_interval_s, Reaper(context).reap)
     runtime.periodic("checkpoint_cleaner", _CLEAN_INTERVAL_S, cleaner.clean)
+
+
+def provider_of(settings: Settings) -> ComputeProvider:
+    return RunPodProvider(Configuration.of(settings)) if settings.provider == "runpod" else local_provider(settings)
 
 
 def local_provider(settings: Settings) -> ComputeProvider:

@@ -65,8 +65,24 @@ class NoCapacity(ProviderError):
     """Nothing to be had just now. Nothing was created."""
 
 
+class TierSoldOut(NoCapacity):
+    """Nothing of this tier just now; another tier may have some."""
+
+
 class RequestRefused(ProviderError):
     """The provider will never accept this request (wrong key, no credit, impossible machine)."""
+
+
+class AskLater(ProviderError):
+    """Not now, and nobody's fault: ask again after `retry_after_s`. Not counted as a failure."""
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class TierNotOffered(RequestRefused):
+    """The provider does not sell machines of this tier. Another tier may be had."""
 
 
 class ComputeProvider(Protocol):

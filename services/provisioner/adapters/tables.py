@@ -71,6 +71,8 @@ pods = Table(
     Column("provider_pod_id", Text),
     _count("sequence"),
     _count("create_failures"),
+    # How often the tier that the pod asks for was not to be had.
+    _count("failed_offers"),
     # Filled by the release before; its users lived in an account that lets them in no more.
     Column("nats_users", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     _time("requested_at", required=True),

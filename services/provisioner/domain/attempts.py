@@ -99,6 +99,16 @@ def remaining_s(job: Job, now: datetime) -> int:
 _SPOT_INTERRUPTIONS = 3
 
 
+def takes_on_demand(
+    wanted: PricingTier, pod: Pod, policy: RetryPolicy, *, failed_offers: int, now: datetime
+) -> bool:
+    """Whether a pod of an `auto` job stops to ask for spot, which was not to be had `failed_offers` times."""
+    if wanted is not PricingTier.AUTO or pod.pricing_tier is not PricingTier.SPOT:
+        return False
+    waited_s = (now - (pod.creating_since or now)).total_seconds()
+    return failed_offers >= policy.spot_offers or waited_s >= policy.spot_wait_s
+
+
 def tier_for(wanted: PricingTier, counters: RetryCounters) -> PricingTier:
     """The concrete tier of the next pod."""
     if wanted is not PricingTier.AUTO:

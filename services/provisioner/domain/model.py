@@ -84,3 +84,4 @@ class Pod:
     came_up_at: datetime | None
     missing_since: datetime | None
     closed_at: datetime | None
+    failed_offers: int = 0

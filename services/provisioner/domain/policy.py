@@ -23,6 +23,9 @@ class RetryPolicy:
     # How long to wait for capacity before the job fails.
     capacity_wait_s: float = 1800.0
     capacity_retry_s: float = 15.0
+    # `auto` asks for spot until it was not to be had this often, or for so long.
+    spot_offers: int = 2
+    spot_wait_s: float = 600.0
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,10 @@ def new_name() -> str:
     return pod_name(uuid4(), 1)
 
 
-def request_for(name: str, **environment: str) -> PodRequest:
-    return PodRequest(name, GpuType.LOCAL, PricingTier.SPOT, environment)
+def request_for(
+    name: str, *, gpu_type: GpuType = GpuType.LOCAL, tier: PricingTier = PricingTier.SPOT, **environment: str
+) -> PodRequest:
+    return PodRequest(name, gpu_type, tier, environment)
 
 
 async def gone(provider: ComputeProvider, name: str, within_s: float = 20.0) -> None:
@@ -38,35 +40,50 @@ async def until(provider: ComputeProvider, name: str, state: MachineState, withi
 
 
 class ProviderSuite:
+    """`gpu_type` and `tier` are what the adapter can provide; `up_within_s` how long a machine may take to come up."""
+
+    gpu_type, tier, up_within_s = GpuType.LOCAL, PricingTier.SPOT, 20.0
+    # How far the provider's list may lag behind.
+    list_lag_s = 0.0
+
+    def request(self, name: str) -> PodRequest:
+        return request_for(name, gpu_type=self.gpu_type, tier=self.tier)
+
+    async def listed(self, provider: ComputeProvider, name: str, *, times: int) -> None:
+        deadline = time.monotonic() + self.list_lag_s
+        while (found := [machine.name for machine in await provider.list()].count(name)) != times:
+            assert time.monotonic() < deadline, f"{name} is listed {found} times"
+            await asyncio.sleep(0.05)
+
     @pytest.fixture
     def provider(self) -> ComputeProvider:
         raise NotImplementedError  # each adapter's own
 
     async def test_a_created_machine_is_described_and_listed(self, provider: ComputeProvider) -> None:
         name = new_name()
-        created = await provider.create(request_for(name))
+        created = await provider.create(self.request(name))
         assert created.name == name
         assert created.provider_pod_id
-        machine = await until(provider, name, MachineState.RUNNING)
+        machine = await until(provider, name, MachineState.RUNNING, self.up_within_s)
         assert machine.running_since is not None
-        assert name in {listed.name for listed in await provider.list()}
+        await self.listed(provider, name, times=1)
         await gone(provider, name)
 
     async def test_a_repeated_create_finds_what_exists(self, provider: ComputeProvider) -> None:
         name = new_name()
-        first = await provider.create(request_for(name))
-        again = await provider.create(request_for(name))
+        first = await provider.create(self.request(name))
+        again = await provider.create(self.request(name))
         assert again.provider_pod_id == first.provider_pod_id
-        await until(provider, name, MachineState.RUNNING)
-        assert [machine.name for machine in await provider.list()].count(name) == 1
+        await until(provider, name, MachineState.RUNNING, self.up_within_s)
+        await self.listed(provider, name, times=1)
         await gone(provider, name)
 
     async def test_creates_at_the_same_time_make_one_machine(self, provider: ComputeProvider) -> None:
         name = new_name()
-        made = await asyncio.gather(*(provider.create(request_for(name)) for _ in range(4)))
+        made = await asyncio.gather(*(provider.create(self.request(name)) for _ in range(4)))
         assert len({machine.provider_pod_id for machine in made}) == 1
-        await until(provider, name, MachineState.RUNNING)
-        assert [machine.name for machine in await provider.list()].count(name) == 1
+        await until(provider, name, MachineState.RUNNING, self.up_within_s)
+        await self.listed(provider, name, times=1)
         await gone(provider, name)
 
     async def test_what_was_never_created_is_gone(self, provider: ComputeProvider) -> None:
@@ -76,23 +93,23 @@ class ProviderSuite:
 
     async def test_a_terminated_machine_vanishes_from_description_and_list(self, provider: ComputeProvider) -> None:
         name = new_name()
-        await provider.create(request_for(name))
-        await until(provider, name, MachineState.RUNNING)
+        await provider.create(self.request(name))
+        await until(provider, name, MachineState.RUNNING, self.up_within_s)
         await gone(provider, name)
         await provider.terminate(name)
-        assert name not in {listed.name for listed in await provider.list()}
+        await self.listed(provider, name, times=0)
 
     async def test_machines_do_not_disturb_each_other(self, provider: ComputeProvider) -> None:
         one, other = new_name(), new_name()
-        await provider.create(request_for(one))
-        await provider.create(request_for(other))
+        await provider.create(self.request(one))
+        await provider.create(self.request(other))
         await gone(provider, one)
-        assert (await until(provider, other, MachineState.RUNNING)).name == other
+        assert (await until(provider, other, MachineState.RUNNING, self.up_within_s)).name == other
         await gone(provider, other)
 
     async def test_a_change_is_announced(self, provider: ComputeProvider) -> None:
         name = new_name()
-        await provider.create(request_for(name))
+        await provider.create(self.request(name))
         changes = provider.changes()
         async with asyncio.timeout(10):
             while await anext(changes) != name:
@@ -104,8 +121,8 @@ class ProviderSuite:
     ) -> None:
         name = new_name()
         assert await provider.lifetime(name) is None
-        await provider.create(request_for(name))
-        machine = await until(provider, name, MachineState.RUNNING)
+        await provider.create(self.request(name))
+        machine = await until(provider, name, MachineState.RUNNING, self.up_within_s)
         assert machine.created_at is not None
         assert machine.running_since is not None
         assert machine.created_at <= machine.running_since
@@ -121,4 +138,4 @@ class ProviderSuite:
         assert await provider.read_log(new_name(), 0, 100) == (b"", True)
 
     async def test_capacity_is_available(self, provider: ComputeProvider) -> None:
-        assert (await provider.capacity(GpuType.LOCAL, PricingTier.SPOT)).available
+        assert (await provider.capacity(self.gpu_type, self.tier)).available

@@ -72,7 +72,8 @@ def _(data: events.JobFailed) -> Line:
 
 @describe.register
 def _(data: events.PodRequested) -> Line:
-    return Line(f"Machine {data.pod_name} requested from {data.provider} (attempt {data.attempt}).")
+    tier = data.pricing_tier.value
+    return Line(f"Machine {data.pod_name} requested from {data.provider} as {tier} (attempt {data.attempt}).")
 
 
 @describe.register

@@ -105,5 +105,5 @@ def as_pod(row: Row[Any]) -> Pod:
         result=Result(row.result) if row.result else None, stop_by=row.stop_by, ended_at=row.ended_at,
         exit_code=row.exit_code, interrupted_at=row.interrupted_at, reason=row.reason,
         terminated_at=row.terminated_at, create_asked_at=row.create_asked_at, came_up_at=row.came_up_at,
-        missing_since=row.missing_since, closed_at=row.closed_at,
+        missing_since=row.missing_since, closed_at=row.closed_at, failed_offers=row.failed_offers,
     )

@@ -1,20 +1,24 @@
 """Ask the provider for the machine of an attempt whose intent is saved."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
 from contracts.error_taxonomy import TrainingErrorType
+from contracts.gpus import PricingTier
 from services.provisioner.adapters.repository import broker, pods
+from services.provisioner.application import pod_events
 from services.provisioner.application.commands.attempts import give_up
 from services.provisioner.application.workers.context import LeasedPod, PodLease, WorkerContext, leased
 from services.provisioner.application.workers.machines import record_machine
 from services.provisioner.application.workers.pod_request import PodDefaults, pod_request, pod_spec
 from services.provisioner.domain import attempts
+from services.provisioner.domain.attempts import takes_on_demand
 from services.provisioner.domain.model import Pod, PodStatus
 from services.provisioner.domain.policy import delay
 from services.provisioner.ports import (
+    AskLater,
     BrokerAccess,
     BrokerAccount,
     Lifetime,
@@ -22,6 +26,8 @@ from services.provisioner.ports import (
     PodCredentials,
     PodRequest,
     RequestRefused,
+    TierNotOffered,
+    TierSoldOut,
 )
 
 _log = structlog.get_logger(__name__)
@@ -29,6 +35,7 @@ _log = structlog.get_logger(__name__)
 # The broker lets a pod talk a little longer than the job may run, for its last words.
 _CREDENTIALS_MARGIN_S = 3600
 _BROKER_RETRY_S = 1.0
+_SHORTEST_WAIT_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -116,8 +123,10 @@ class CreatePod:
                 return
             if current.pod.status is PodStatus.TERMINATING:
                 await current.release()
-            elif isinstance(error, NoCapacity):
-                await self._no_capacity(current, error)
+            elif await self._other_tier(current, error):
+                return
+            elif isinstance(error, NoCapacity | AskLater):
+                await self._not_now(current, error)
             else:
                 await self._refused(current, error)
 
@@ -129,10 +138,31 @@ class CreatePod:
         _log.warning("create_failed", pod=current.pod.pod_name, failures=failures, error=_words(error))
         await current.release(delay(delays_s, failures), create_failures=failures, reason=_words(error))
 
-    async def _no_capacity(self, current: LeasedPod, error: NoCapacity) -> None:
+    async def _other_tier(self, current: LeasedPod, error: Exception) -> bool:
+        """An `auto` job that gets no spot machine takes one on demand: whether it does so now. Its reservation was made
+        for the dearer of both."""
+        job, pod = current.job, current.pod
+        if job.spec is None or not isinstance(error, TierSoldOut | TierNotOffered):
+            return False
+        retry, failed_offers = self._context.policy.retry, pod.failed_offers + 1
+        if isinstance(error, TierNotOffered):
+            failed_offers = max(failed_offers, retry.spot_offers)
+        if not takes_on_demand(job.spec.pricing_tier, pod, retry, failed_offers=failed_offers, now=current.now):
+            await pods.change(current.tx, pod.pod_name, failed_offers=failed_offers)
+            return False
+        _log.info("spot_given_up", pod=pod.pod_name, failed_offers=failed_offers, error=_words(error))
+        on_demand = replace(pod, pricing_tier=PricingTier.ON_DEMAND)
+        await pod_events.publish_requested(current.tx, job, on_demand)
+        await current.release(pricing_tier=on_demand.pricing_tier, failed_offers=failed_offers, create_asked_at=None,
+                              reason=f"no spot machine was to be had: {_words(error)}")
+        return True
+
+    async def _not_now(self, current: LeasedPod, error: NoCapacity | AskLater) -> None:
         retry, since = self._context.policy.retry, current.pod.creating_since or current.now
         if (current.now - since).total_seconds() >= retry.capacity_wait_s:
             await self._give_up(current, f"No machine was to be had: {_words(error)}")
+        elif isinstance(error, AskLater):
+            await current.release(max(_SHORTEST_WAIT_S, error.retry_after_s), reason=_words(error))
         else:
             await current.release(retry.capacity_retry_s, reason=f"waiting for capacity: {_words(error)}",
                                   create_asked_at=None)  # nothing was created

@@ -1,0 +1,1 @@
+"""Provider `runpod`: REST v2 over httpx, spot machines through the GraphQL mutation."""

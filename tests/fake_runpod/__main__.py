@@ -1,0 +1,26 @@
+"""Stands alone: for a stack whose provisioner is to believe that it rents machines."""
+
+import argparse
+import asyncio
+import tempfile
+from pathlib import Path
+
+from tests.fake_runpod.options import SLEEPER, Options
+from tests.fake_runpod.server import FakeRunPod, Listener
+
+
+async def serve(arguments: argparse.Namespace) -> None:
+    command = tuple(arguments.command) or SLEEPER
+    options = Options(Path(tempfile.mkdtemp(prefix="fake-runpod-")), arguments.api_key, command,
+                      provisioning_s=1.0, starting_s=1.0)
+    async with Listener().running(arguments.port) as listener, FakeRunPod(options).behind(listener) as server:
+        print(f"BRIGHTRUN_RUNPOD_URL={server.url} BRIGHTRUN_RUNPOD_API_KEY={arguments.api_key}", flush=True)
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m tests.fake_runpod")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--api-key", default="a-key-of-the-fake-account")
+    parser.add_argument("command", nargs="*", help="what runs in every pod")
+    asyncio.run(serve(parser.parse_args()))
