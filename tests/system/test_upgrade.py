@@ -18,7 +18,7 @@ import pytest_asyncio
 
 from brightrun.models import Job
 from chassis.messaging.drift import consumer_drift
-from contracts.streams import CONSUMERS, DEAD_LETTER_STREAM, STREAMS
+from contracts.streams import CONSUMERS, DEAD_LETTER_STREAM, RETIRED, STREAMS
 from services.job_api.edge.auth import new_api_key
 from tests.system.old_state import OldState, broker_client, let_jobs_go_on, read, topology_of, unpack
 from tests.system.stack_under_test import ROOT, StackUnderTest
@@ -145,7 +145,8 @@ def test_the_outage_costs_nothing_and_alarms_nobody(system: StackUnderTest, befo
     assert spans[0]["span"].total_seconds() < 60, "it ran for about half a minute when the power went"
     costs = system.query("cost_guard", "SELECT event::json -> 'data' ->> 'cost_micro_usd' AS cost "
                                        f"FROM outbox WHERE subject LIKE 'cost.%.{job.id}'")
-    assert max(int(row["cost"]) for row in costs) == job.actual_cost_micro_usd
+    # The meter may have looked a moment after the machine's end; the outage would cost a hundred times as much.
+    assert max(int(row["cost"]) for row in costs) <= 1.5 * job.actual_cost_micro_usd
 
 
 def test_the_waiting_job_can_be_started(system: StackUnderTest, before: OldState) -> None:
@@ -210,14 +211,23 @@ async def test_streams_and_consumers_are_taken_over_without_a_loss(system: Stack
     async with broker_client(_broker_url(system), system.data) as client:
         streams, consumers = await topology_of(client)
         drifts = [drift for spec in CONSUMERS for drift in await consumer_drift(client.jetstream(), spec)]
+        moved = await client.jetstream().get_last_msg(
+            "EVALUATIONS", f"evaluation.generated.{before.job_ids['finished']}")
     assert drifts == []
     assert set(before.streams) <= set(streams) == {stream.name for stream in STREAMS}
     for name, then in before.streams.items():
         assert streams[name].created == then.created, "made anew"
         assert streams[name].state.last_seq >= then.state.last_seq
+    retired = {durable.durable for durable in RETIRED}
+    assert retired.isdisjoint(consumers), "nothing waited for them any more"
     for name, then in before.consumers.items():
+        if name in retired:
+            continue
         assert consumers[name].ack_floor.stream_seq >= before.streams[then.stream_name].state.last_seq \
             or consumers[name].num_pending + consumers[name].num_ack_pending == 0
+    for heir in (spec for spec in CONSUMERS if spec.heir_of in before.consumers):
+        assert consumers[heir.durable].num_pending + consumers[heir.durable].num_ack_pending == 0
+    assert moved.seq, "what lay in TRAINING was moved"
 
 
 def test_the_event_that_was_on_its_way_arrived(system: StackUnderTest, before: OldState) -> None:
