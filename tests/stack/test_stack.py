@@ -210,6 +210,7 @@ def test_reset_asks_and_keeps_the_model(stack):
     assert model.exists()
 
 
+@pytest.mark.slow
 def test_one_program_is_stopped_and_started(stack):
     stack("up", "--only", "nats,valkey")
     stack("stop", "nats")
@@ -228,6 +229,7 @@ def test_logs_of_one_and_all(stack):
     assert "no log of nothing" in stack("logs", "nothing", check=False).stderr
 
 
+@pytest.mark.slow
 def test_services_start_migrated_and_apart(stack):
     """Two real services: ready, restarted when killed, and neither role opens the other's database."""
     stack("up", "--only", f"{SERVERS},validator,cost_guard")

@@ -73,6 +73,7 @@ def parse_event_of(item: Any) -> Any:
     return parse_event(json.dumps(item).encode())
 
 
+@pytest.mark.slow
 async def test_a_base_model_that_is_not_there(bench: Bench) -> None:
     failed = await failure_of(bench, base_model="/nowhere/base")
     assert failed["error_type"] == "model_access"

@@ -23,6 +23,7 @@ async def finished(bench: Bench) -> Run:
     return run
 
 
+@pytest.mark.slow
 async def test_tells_its_story_and_delivers(finished: Run, bench: Bench) -> None:
     events = await stored(bench.stream, "TRAINING", finished.spec.job_id)
     kinds = [event.type.removeprefix("brightrun.").removesuffix(".v1") for event in events]
