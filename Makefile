@@ -42,12 +42,12 @@ reset: ## delete the state in .data/ after asking
 	$(there)
 	@"$(BIN)/python" -m stack reset $(if $(YES),--yes)
 
-PYTEST = "$(BIN)/python" -m pytest -n 2 --dist loadscope --durations=25
+# Three at a time on two cores: they wait for servers half of their time.
+PYTEST = "$(BIN)/python" -m pytest -n 3 --dist loadscope --durations=25
 
-test: setup ## all tests but the slow ones, with the coverage of the services; TESTS=path for some
-	@rm -f .coverage .coverage.*
-	$(PYTEST) -m "not slow and not fuzz" $(or $(TESTS),--cov --cov-report=)
-	@$(if $(TESTS),,"$(BIN)/python" -m coverage report --skip-covered --skip-empty | tail -40; exit $${PIPESTATUS[0]})
+test: setup ## all tests but the slow ones; TESTS=path for some; COVERAGE=1 measures the services and refuses under 90 %
+	$(PYTEST) -m "not slow and not fuzz" $(TESTS) $(if $(COVERAGE),--cov --cov-report=)
+	@$(if $(COVERAGE),"$(BIN)/python" -m coverage report --skip-covered --skip-empty | tail -40; exit $${PIPESTATUS[0]})
 
 test-slow: setup ## the tests that take many seconds each
 	$(PYTEST) -m "slow and not fuzz" $(TESTS)
@@ -55,7 +55,7 @@ test-slow: setup ## the tests that take many seconds each
 fuzz: setup ## tests that try inputs until they find something
 	$(PYTEST) -m fuzz $(TESTS) || { [ $$? -eq 5 ] && echo "No test is marked fuzz."; }
 
-coverage: ## which lines the last `make test` did not reach, in htmlcov/
+coverage: ## which lines the last `make test COVERAGE=1` did not reach, in htmlcov/
 	$(there)
 	"$(BIN)/python" -m coverage html
 
