@@ -24,10 +24,16 @@ def lines(capsys: pytest.CaptureFixture[str]) -> Iterator[Lines]:
     """What is written to stdout while the test runs, parsed."""
     root = logging.getLogger()
     before, level = list(root.handlers), root.level
+    server = logging.getLogger("uvicorn.error")  # servers of other tests in this process made it quieter
+    levels = [(logger, logger.level) for logger in (server, server.parent or root)]
+    for logger, _ in levels:
+        logger.setLevel(logging.NOTSET)
     logs.configure("cost_guard", "INFO")
     tracing.configure("cost_guard")
     yield lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     root.handlers[:], root.level = before, level
+    for logger, before_level in levels:
+        logger.setLevel(before_level)
     structlog.reset_defaults()
 
 
