@@ -13,8 +13,7 @@ async def serve(arguments: argparse.Namespace) -> None:
     command = tuple(arguments.command) or SLEEPER
     folder = arguments.folder or Path(tempfile.mkdtemp(prefix="fake-runpod-"))
     key = arguments.api_key_file.read_text().strip() if arguments.api_key_file else arguments.api_key
-    options = Options(folder, key, command, provisioning_s=1.0, starting_s=1.0,
-                      keeps_exchanges=False)
+    options = Options(folder, key, command, provisioning_s=1.0, starting_s=1.0, keeps_exchanges=False)
     async with Listener().running(arguments.port) as listener, FakeRunPod(options).behind(listener) as server:
         shown = f"_FILE={arguments.api_key_file}" if arguments.api_key_file else f"={key}"
         print(f"BRIGHTRUN_RUNPOD_URL={server.url} BRIGHTRUN_RUNPOD_API_KEY{shown}", flush=True)
