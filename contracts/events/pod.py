@@ -2,7 +2,9 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
+
+from pydantic import Field
 
 from contracts.envelope import AttemptEventData
 from contracts.error_taxonomy import TrainingErrorType
@@ -59,13 +61,18 @@ class PodInterrupted(PodEvent):
 
 
 class PodFailed(PodEvent):
-    """The provisioner gives up on this job: no further attempt follows."""
+    """The provisioner gives up on this job: no further attempt follows.
+
+    `error_code` refines the type (`contracts.error_catalogue`); `context` holds the figures of its explanation.
+    """
 
     event: ClassVar[str] = "failed"
 
     error_type: TrainingErrorType
+    error_code: str | None = None
     message: str
     suggested_fix: str
+    context: dict[str, Any] = Field(default_factory=dict)
 
 
 class PodTerminated(PodEvent):
