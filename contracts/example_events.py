@@ -9,8 +9,8 @@ from uuid import UUID
 
 from contracts import events
 from contracts.envelope import Event, EventData, new_event
-from contracts.error_catalogue import CATALOGUE, ErrorCode
 from contracts.error_taxonomy import ERROR_CLASSES, TrainingErrorType
+from contracts.example_failures import told_failures
 from contracts.gpus import GpuType, PricingTier
 from contracts.job_status import JobStatus
 from contracts.presets import PRESETS
@@ -109,17 +109,6 @@ def _jobs() -> dict[str, EventData]:
             suggested_fix=_OUT_OF_MEMORY.suggested_fix,
             failed_at=AT,
         ),
-        "job.failed.with_code": events.JobFailed(
-            **_JOB,
-            job_name="Elena, first run",
-            created_by="engineer@example.com",
-            error_type=TrainingErrorType.PROVISIONING,
-            error_code=ErrorCode.NO_GPU_CAPACITY,
-            message="No machine was to be had for 24 hours.",
-            suggested_fix=CATALOGUE[ErrorCode.NO_GPU_CAPACITY].what_to_do,
-            context={"waited_h": 24.0},
-            failed_at=AT,
-        ),
         "job.cancelled": events.JobCancelled(
             **_JOB, job_name="Elena, first run", cancelled_by="owner@example.com", cancelled_at=AT
         ),
@@ -142,14 +131,6 @@ def _pods() -> dict[str, EventData]:
             error_type=TrainingErrorType.PROVISIONING,
             message="No machine after 5 tries.",
             suggested_fix=ERROR_CLASSES[TrainingErrorType.PROVISIONING].suggested_fix,
-        ),
-        "pod.failed.with_code": events.PodFailed(
-            **_POD,
-            error_type=TrainingErrorType.PROVISIONING,
-            error_code=ErrorCode.NO_GPU_CAPACITY,
-            message="No machine was to be had for 24 hours.",
-            suggested_fix=CATALOGUE[ErrorCode.NO_GPU_CAPACITY].what_to_do,
-            context={"waited_h": 24.0},
         ),
         "pod.terminated": events.PodTerminated(**_POD, **_MACHINE, running_since=AT, terminated_at=AT, exit_code=0),
         "pod.terminated.never_ran": events.PodTerminated(**_POD, **_MACHINE, terminated_at=AT, reason="cancelled"),
@@ -198,16 +179,6 @@ def _training() -> dict[str, EventData]:
             suggested_fix=_OUT_OF_MEMORY.suggested_fix,
             retryable=False,
             context={"batch_size": 4},
-            failed_at=AT,
-        ),
-        "training.failed.with_code": events.TrainingFailed(
-            **_TRAINER,
-            error_type=TrainingErrorType.OUT_OF_MEMORY,
-            error_code=ErrorCode.GPU_OUT_OF_MEMORY,
-            message="Out of memory during training at step 12.",
-            suggested_fix=_OUT_OF_MEMORY.suggested_fix,
-            retryable=False,
-            context={"longest_conversation_tokens": 3_888, "memory_used_gb": 79.1, "memory_total_gb": 79.6},
             failed_at=AT,
         ),
         "checkpoint.saved": events.CheckpointSaved(
@@ -322,4 +293,5 @@ def _priced_machines() -> dict[str, EventData]:
 def examples() -> dict[str, Event[Any]]:
     """File stem (`<entity>.<event>[.<case>]`) to event, in a fixed order."""
     payloads = {**_jobs(), **_pods(), **_training(), **_money_and_verdicts(), **_priced_machines()}
+    payloads |= told_failures(_JOB, _POD, _TRAINER, AT)
     return {stem: _envelope(data, number) for number, (stem, data) in enumerate(payloads.items())}

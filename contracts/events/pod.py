@@ -4,8 +4,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from pydantic import Field
-
 from pydantic import BaseModel, Field
 
 from contracts.envelope import AttemptEventData
