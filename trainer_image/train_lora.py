@@ -129,11 +129,13 @@ class Attempt:
         checkpoint = newest_usable_checkpoint(reporter, objects, self.folder / "checkpoints", this_recipe)
         fetch_weights(base)
         loaded = models.load_base_model(base)
+        warn_about_attention(reporter, loaded.model.config)
         self.metrics = MetricSeries(reporter)
         self.checkpoints = Checkpoints(reporter, objects, self.folder / "checkpoints")
         trainer = LoraTrainer(
             loaded.model, tokenizer, data, hyperparameters, self.folder, metrics=self.metrics,
-            checkpoints=self.checkpoints, recipe=this_recipe, evaluate_first=checkpoint is None)
+            checkpoints=self.checkpoints, recipe=this_recipe, evaluate_first=checkpoint is None,
+            tokens_at_once=spec.tokens_at_once)
         verify_loss_mask(trainer, data)
         verify_adapter_size(trainer.model, hyperparameters.lora_rank)
         trainer.add_callback(
@@ -242,6 +244,14 @@ def warn_about_data(reporter: Reporter, data: Any, max_length: int) -> None:
     if not data.held_out:
         reporter.warn("nothing_held_out", "The file is too small to hold out a conversation: the adapter is trained "
                       "but not measured.")
+
+
+def warn_about_attention(reporter: Reporter, config: Any) -> None:
+    from trainer_image.attention import take_kernel
+
+    if (reason := take_kernel(config)) is not None:
+        reporter.warn("attention_kernel_not_used", "The conversations of a row are attended to one after the other, "
+                      f"which is exact but slower: the GPU's kernel for all at once does not serve here ({reason}).")
 
 
 if __name__ == "__main__":
