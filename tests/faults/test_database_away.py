@@ -16,7 +16,7 @@ from tests.services.job_api.conftest import Api
 from tests.services.job_api.waiting import eventually
 
 
-@pytest.mark.parametrize("away_s", [2.0, pytest.param(60.0, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("away_s", [1.0, pytest.param(60.0, marks=pytest.mark.slow)])
 async def test_while_it_is_away_requests_are_told_to_repeat_and_messages_wait(
     own_postgres: PostgresPart, new_api: ApiFactory, away_s: float
 ) -> None:
@@ -44,6 +44,7 @@ async def refused_for_now(api: Api, job: dict[str, Any]) -> None:
         assert int(answer.headers["Retry-After"]) > 0
 
 
+@pytest.mark.slow
 async def test_a_restart_as_in_a_failover_is_over_with_the_first_repetition(
     own_postgres: PostgresPart, new_api: ApiFactory
 ) -> None:
