@@ -149,7 +149,7 @@ class Checkpoints:
     def _upload(self, snapshot: Snapshot) -> dict[str, Any]:
         prefix = checkpoint_prefix(self._spec.attempt, snapshot.step)
         stored = upload(self._objects, prefix, snapshot.folder, self._spec.checkpoint_part_bytes)
-        # Whoever goes on from here does not compute these steps again: what they measured must not go with this machine.
+        # Whoever goes on from here does not compute these steps again: their metrics must not go with this machine.
         if not self._reporter.tell_all(_SECONDS_TO_TELL):
             _log.warning("the broker has not confirmed all that was measured before step %d", snapshot.step)
         now = datetime.now(UTC)
