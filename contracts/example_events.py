@@ -72,6 +72,29 @@ def _jobs() -> dict[str, EventData]:
             estimated_cost_micro_usd=12_450_000,
             estimated_duration_s=5_400.0,
         ),
+        "job.start_requested.resumed": events.JobStartRequested(
+            **_JOB,
+            job_name="Elena, first run",
+            requested_by="engineer@example.com",
+            training_file=_FILE,
+            hyperparameters=PRESETS["balanced"].hyperparameters,
+            base_model="meta-llama/Meta-Llama-3-70B-Instruct",
+            gpu_type=GpuType.H100_PCIE_80GB,
+            pricing_tier=PricingTier.ON_DEMAND,
+            reservation_id=RESERVATION,
+            estimated_cost_micro_usd=8_200_000,
+            estimated_duration_s=3_100.0,
+            run=2,
+        ),
+        "job.pause_requested": events.JobPauseRequested(**_JOB, run=1, requested_by="engineer@example.com"),
+        "job.tier_change_requested": events.JobTierChangeRequested(
+            **_JOB,
+            run=2,
+            from_tier=PricingTier.SPOT,
+            to_tier=PricingTier.ON_DEMAND,
+            requested_by="engineer@example.com",
+            reason="Interrupted too often.",
+        ),
         "job.cancel_requested": events.JobCancelRequested(**_JOB, requested_by="engineer@example.com"),
         "job.status_changed": events.JobStatusChanged(
             **_JOB, from_status=JobStatus.TRAINING, to_status=JobStatus.RECOVERING, attempt=1, reason="interrupted"
@@ -148,6 +171,8 @@ def _training() -> dict[str, EventData]:
         "training.warning": events.TrainingWarning(
             **_TRAINER, code="loss_not_finite", step=7, message="The loss is not a number at step 7."
         ),
+        "training.paused": events.TrainingPaused(**_TRAINER, step=121, checkpoint_step=121, paused_at=AT),
+        "training.paused.before_first_checkpoint": events.TrainingPaused(**_TRAINER, step=0, paused_at=AT),
         "training.completed": events.TrainingCompleted(
             **_TRAINER,
             bucket="model-artifacts",

@@ -2,7 +2,9 @@
 
 Rules, each held by a property test:
 - an event of an older attempt changes nothing;
-- after an attempt was interrupted, only its completion still counts, and only until a newer attempt exists;
+- after an attempt was interrupted or set aside by its user, only its completion still counts, and only until a newer
+  attempt exists;
+- a paused job is moved by its user, by its end, and by nothing else;
 - a terminal status never changes;
 - within an attempt a job moves forwards over the stages, never backwards.
 """
@@ -34,6 +36,8 @@ class JobState:
     attempt: int = 0
     # Attempts up to this one were interrupted.
     interrupted_attempt: int = 0
+    # Attempts that their user ended, by a pause or another tier: what follows them is no recovery.
+    set_aside: tuple[int, ...] = ()
     current_stage: JobStatus | None = None
     reason: StatusReason | None = None
     error_type: TrainingErrorType | None = None
@@ -51,7 +55,8 @@ class JobState:
 
     @property
     def recoveries(self) -> int:
-        return max(0, self.attempt - 1)
+        """Attempts that replaced one which was lost."""
+        return max(0, self.attempt - 1 - sum(number < self.attempt for number in self.set_aside))
 
 
 def _moved(state: JobState, target: JobStatus, reason: StatusReason | None = None) -> JobState:
@@ -75,8 +80,8 @@ def _in_attempt(state: JobState, attempt: int) -> JobState | None:
     if state.attempt == 0:
         return fresh
     # Its step is unknown until it speaks: steps beyond the checkpoint were lost, and must not hide its own.
-    fresh = replace(fresh, step=None)
-    return replace(fresh, status=JobStatus.RECOVERING, interrupted_attempt=max(state.interrupted_attempt, attempt - 1))
+    fresh = replace(fresh, step=None, interrupted_attempt=max(state.interrupted_attempt, attempt - 1))
+    return fresh if state.status is JobStatus.QUEUED else replace(fresh, status=JobStatus.RECOVERING)
 
 
 @singledispatch
@@ -86,7 +91,15 @@ def _apply(data: EventData, state: JobState, at: datetime) -> JobState:
 
 def project(state: JobState, data: EventData, at: datetime) -> JobState:
     """The state after this event. `at` is the event's own time; the same events give the same state."""
-    return _apply(data, state, at)
+    return _apply(data, _fenced(state, getattr(data, "attempt", 0)), at)
+
+
+def _fenced(state: JobState, attempt: int) -> JobState:
+    """A paused job has no attempt that counts, also when one was begun before the pause was heard of."""
+    if state.status is not JobStatus.PAUSED or attempt <= state.attempt:
+        return state
+    others = tuple(number for number in state.set_aside if number != state.attempt)
+    return replace(state, attempt=attempt, interrupted_attempt=attempt, set_aside=(*others, attempt))
 
 
 @_apply.register
@@ -118,6 +131,23 @@ def _(data: events.PodInterrupted, state: JobState, at: datetime) -> JobState:
     reason = StatusReason("interrupted", f"The machine was interrupted ({data.detected_by.value}); {progress}.")
     moved = _moved(current, JobStatus.RECOVERING, reason)
     return replace(moved, interrupted_attempt=data.attempt, eta_s=None)
+
+
+@_apply.register
+def _(data: events.PodTerminated, state: JobState, at: datetime) -> JobState:
+    if state.status is not JobStatus.PAUSED or data.attempt < state.attempt:
+        return state
+    kept = state.last_checkpoint_step
+    progress = f"it goes on from step {kept}" if kept is not None else "it begins anew, no checkpoint was saved yet"
+    return replace(state, reason=StatusReason("paused", f"Paused; {progress}. No machine runs, nothing is billed."))
+
+
+@_apply.register
+def _(data: events.TrainingPaused, state: JobState, at: datetime) -> JobState:
+    pausing = state.status is JobStatus.PAUSED and state.reason is not None and state.reason.code == "pausing"
+    if not pausing or data.attempt < state.attempt:
+        return state
+    return replace(state, reason=StatusReason("pausing", f"Paused at step {data.step}; its machine is being ended."))
 
 
 @_apply.register
@@ -225,7 +255,30 @@ def _failed(state: JobState, error_type: TrainingErrorType, message: str, fix: s
 
 def queued(state: JobState) -> JobState:
     """The user started the job and the budget allowed it."""
-    return _moved(state, JobStatus.QUEUED, StatusReason("queued", "Accepted; waiting for a machine."))
+    words = "Resumed" if state.status is JobStatus.PAUSED else "Accepted"
+    return _moved(state, JobStatus.QUEUED, StatusReason("queued", f"{words}; waiting for a machine."))
+
+
+def paused(state: JobState, by: str) -> JobState:
+    """A user stopped the job for a while."""
+    if state.status is JobStatus.PAUSED or not may_move(state.status, JobStatus.PAUSED):
+        return state
+    reason = StatusReason("paused", f"Paused by {by}; no machine was asked for yet.")
+    if state.status is not JobStatus.QUEUED:
+        reason = StatusReason("pausing", f"Paused by {by}; its machine saves a checkpoint and ends.")
+    return _set_aside(_moved(state, JobStatus.PAUSED, reason))
+
+
+def moved_to_tier(state: JobState, tier: str, by: str) -> JobState:
+    """A user chose another tier: the machine saves a checkpoint, the next attempt goes on from it."""
+    reason = StatusReason("tier_changed", f"{by} chose {tier}; the next machine goes on from the newest checkpoint.")
+    return _set_aside(_moved(state, JobStatus.RECOVERING, reason))
+
+
+def _set_aside(state: JobState) -> JobState:
+    mine = (state.attempt,) if state.attempt and state.attempt not in state.set_aside else ()
+    return replace(state, interrupted_attempt=max(state.interrupted_attempt, state.attempt), eta_s=None,
+                   set_aside=(*state.set_aside, *mine))
 
 
 def cancelled(state: JobState, by: str, at: datetime) -> JobState:
@@ -249,12 +302,15 @@ _PROGRESS_AT = {
 }
 
 
+_BY_STEPS = (JobStatus.TRAINING, JobStatus.RECOVERING, JobStatus.PAUSED, JobStatus.FAILED, JobStatus.CANCELLED)
+
+
 def progress_percentage(state: JobState) -> float:
     """0 to 100. While training the share of steps done decides; in recovery the progress kept so far."""
     begin, end = _PROGRESS_AT[JobStatus.TRAINING], _PROGRESS_AT[JobStatus.FINALIZATION]
     step = state.step if state.step is not None else state.last_checkpoint_step or 0
     done = step / state.total_steps if state.total_steps else 0.0
-    if state.status in (JobStatus.TRAINING, JobStatus.RECOVERING, JobStatus.FAILED, JobStatus.CANCELLED):
+    if state.status in _BY_STEPS:
         # Before the first step only the stage itself says how far it is; a run that ended before had no progress.
         without_steps = begin if state.status is JobStatus.TRAINING else 0.0
         return round(begin + (end - begin) * min(1.0, done), 2) if state.total_steps else without_steps

@@ -40,4 +40,6 @@ class PodSpec(BaseModel):
     # Larger files are stored in parts of this size. S3 takes at most 5 GiB in one upload.
     checkpoint_part_bytes: int = Field(ge=1024, le=5 * 1024**3, default=1024**3)
     traceparent: str | None = None
+    # The job whose newest checkpoint the first attempt goes on from.
+    continues: UUID | None = None
     extra: dict[str, Any] = Field(default_factory=dict)

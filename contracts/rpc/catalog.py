@@ -26,6 +26,7 @@ _OF_JOB_API: tuple[Rpc[Any, Any], ...] = (
     metrics.RANGE,
     metrics.EXPORT,
     validation.EVALUATION,
+    pods.JOB_CHECKPOINTS,
     pods.JOB_PODS,
     pods.POD_LOG,
 )
