@@ -68,6 +68,8 @@ class JobStartRequested(JobEvent):
     estimated_duration_s: float = Field(ge=0)
     run: int = Field(ge=1, default=1)
     continues: UUID | None = None
+    # What was reserved for it: a dearer machine is not taken beyond it. Null: nobody said.
+    cost_ceiling_micro_usd: int | None = Field(default=None, ge=0)
 
 
 class JobPauseRequested(JobEvent):

@@ -54,8 +54,9 @@ def _(data: events.JobPauseRequested) -> Line:
 @describe.register
 def _(data: events.JobTierChangeRequested) -> Line:
     why = f" {data.reason}" if data.reason else ""
-    return Line(f"{data.requested_by} changed the tier from {data.from_tier.value} to {data.to_tier.value}; the machine "
-                f"saves a checkpoint and the next one goes on from there.{why}")
+    tiers = f"from {data.from_tier.value} to {data.to_tier.value}"
+    return Line(f"{data.requested_by} changed the tier {tiers}; the machine saves a checkpoint and the next one goes on "
+                f"from there.{why}")
 
 
 @describe.register
