@@ -59,7 +59,7 @@ class JobState:
         return max(0, self.attempt - 1 - sum(number < self.attempt for number in self.set_aside))
 
 
-def _moved(state: JobState, target: JobStatus, reason: StatusReason | None = None) -> JobState:
+def moved(state: JobState, target: JobStatus, reason: StatusReason | None = None) -> JobState:
     if state.status is target:
         return replace(state, reason=reason or state.reason)
     if not may_move(state.status, target):
@@ -109,7 +109,7 @@ def _(data: events.PodRequested, state: JobState, at: datetime) -> JobState:
         return state
     code = "provisioning" if data.attempt == 1 else "reprovisioning"
     message = f"Asking {data.provider} for a {data.gpu_type.value} machine (attempt {data.attempt})."
-    return _moved(current, JobStatus.PROVISIONING, StatusReason(code, message))
+    return moved(current, JobStatus.PROVISIONING, StatusReason(code, message))
 
 
 @_apply.register
@@ -118,7 +118,7 @@ def _(data: events.PodRunning, state: JobState, at: datetime) -> JobState:
     if current is None:
         return state
     reason = StatusReason("pod_running", f"Machine {data.pod_name} runs; the trainer is starting.")
-    return replace(_moved(current, JobStatus.PROVISIONING, reason), started_at=state.started_at or data.running_since)
+    return replace(moved(current, JobStatus.PROVISIONING, reason), started_at=state.started_at or data.running_since)
 
 
 @_apply.register
@@ -129,8 +129,8 @@ def _(data: events.PodInterrupted, state: JobState, at: datetime) -> JobState:
     kept = state.last_checkpoint_step
     progress = f"resuming from step {kept}" if kept is not None else "starting again, no checkpoint was saved yet"
     reason = StatusReason("interrupted", f"The machine was interrupted ({data.detected_by.value}); {progress}.")
-    moved = _moved(current, JobStatus.RECOVERING, reason)
-    return replace(moved, interrupted_attempt=data.attempt, eta_s=None)
+    result = moved(current, JobStatus.RECOVERING, reason)
+    return replace(result, interrupted_attempt=data.attempt, eta_s=None)
 
 
 @_apply.register
@@ -163,7 +163,7 @@ def _(data: events.TrainingStarted, state: JobState, at: datetime) -> JobState:
     if current is None:
         return state
     started = replace(current, started_at=state.started_at or data.started_at)
-    return _moved(started, JobStatus.PREPROCESSING) if started.current_stage is None else started
+    return moved(started, JobStatus.PREPROCESSING) if started.current_stage is None else started
 
 
 @_apply.register
@@ -172,8 +172,8 @@ def _(data: events.TrainingStageChanged, state: JobState, at: datetime) -> JobSt
     if current is None:
         return state
     reason = StatusReason(data.stage.value, data.message) if data.message else None
-    moved = _moved(current, data.stage, reason)
-    return replace(moved, current_stage=data.stage) if moved.status is data.stage else moved
+    result = moved(current, data.stage, reason)
+    return replace(result, current_stage=data.stage) if result.status is data.stage else result
 
 
 @_apply.register
@@ -193,9 +193,9 @@ def _(data: events.TrainingProgressed, state: JobState, at: datetime) -> JobStat
         return state
     if current.step is not None and data.step < current.step:
         return current
-    moved = _moved(current, JobStatus.TRAINING)
+    result = moved(current, JobStatus.TRAINING)
     return replace(
-        moved,
+        result,
         step=data.step,
         total_steps=data.total_steps,
         epoch=data.epoch,
@@ -231,7 +231,7 @@ def _(data: events.TrainingCompleted, state: JobState, at: datetime) -> JobState
         error_type=None,
     )
     reason = StatusReason("completed", "The adapter is trained, uploaded and verified.")
-    return _moved(done, JobStatus.COMPLETED, reason)
+    return moved(done, JobStatus.COMPLETED, reason)
 
 
 @_apply.register
@@ -241,52 +241,30 @@ def _(data: events.TrainingFailed, state: JobState, at: datetime) -> JobState:
         return state
     if data.retryable:
         reason = StatusReason("attempt_failed", data.message, data.suggested_fix)
-        return replace(_moved(current, JobStatus.RECOVERING, reason), interrupted_attempt=data.attempt, eta_s=None)
+        return replace(moved(current, JobStatus.RECOVERING, reason), interrupted_attempt=data.attempt, eta_s=None)
     return _failed(current, data.error_type, data.message, data.suggested_fix, at)
 
 
 def _failed(state: JobState, error_type: TrainingErrorType, message: str, fix: str, at: datetime) -> JobState:
     reason = StatusReason(error_type.value, message, fix or ERROR_CLASSES[error_type].suggested_fix)
-    moved = _moved(state, JobStatus.FAILED, reason)
-    if moved.status is not JobStatus.FAILED:
+    result = moved(state, JobStatus.FAILED, reason)
+    if result.status is not JobStatus.FAILED:
         return state
-    return replace(moved, error_type=error_type, completed_at=at, eta_s=None)
+    return replace(result, error_type=error_type, completed_at=at, eta_s=None)
 
 
 def queued(state: JobState) -> JobState:
     """The user started the job and the budget allowed it."""
     words = "Resumed" if state.status is JobStatus.PAUSED else "Accepted"
-    return _moved(state, JobStatus.QUEUED, StatusReason("queued", f"{words}; waiting for a machine."))
-
-
-def paused(state: JobState, by: str) -> JobState:
-    """A user stopped the job for a while."""
-    if state.status is JobStatus.PAUSED or not may_move(state.status, JobStatus.PAUSED):
-        return state
-    reason = StatusReason("paused", f"Paused by {by}; no machine was asked for yet.")
-    if state.status is not JobStatus.QUEUED:
-        reason = StatusReason("pausing", f"Paused by {by}; its machine saves a checkpoint and ends.")
-    return _set_aside(_moved(state, JobStatus.PAUSED, reason))
-
-
-def moved_to_tier(state: JobState, tier: str, by: str) -> JobState:
-    """A user chose another tier: the machine saves a checkpoint, the next attempt goes on from it."""
-    reason = StatusReason("tier_changed", f"{by} chose {tier}; the next machine goes on from the newest checkpoint.")
-    return _set_aside(_moved(state, JobStatus.RECOVERING, reason))
-
-
-def _set_aside(state: JobState) -> JobState:
-    mine = (state.attempt,) if state.attempt and state.attempt not in state.set_aside else ()
-    return replace(state, interrupted_attempt=max(state.interrupted_attempt, state.attempt), eta_s=None,
-                   set_aside=(*state.set_aside, *mine))
+    return moved(state, JobStatus.QUEUED, StatusReason("queued", f"{words}; waiting for a machine."))
 
 
 def cancelled(state: JobState, by: str, at: datetime) -> JobState:
     """A user ended the job; one that has ended stays as it is."""
     if not may_move(state.status, JobStatus.CANCELLED):
         return state
-    moved = _moved(state, JobStatus.CANCELLED, StatusReason("cancelled", f"Cancelled by {by}."))
-    return replace(moved, completed_at=at, eta_s=None)
+    result = moved(state, JobStatus.CANCELLED, StatusReason("cancelled", f"Cancelled by {by}."))
+    return replace(result, completed_at=at, eta_s=None)
 
 
 # Shares of a run's progress bar; training takes nearly all of the time.

@@ -55,8 +55,8 @@ def _(data: events.JobPauseRequested) -> Line:
 def _(data: events.JobTierChangeRequested) -> Line:
     why = f" {data.reason}" if data.reason else ""
     tiers = f"from {data.from_tier.value} to {data.to_tier.value}"
-    return Line(f"{data.requested_by} changed the tier {tiers}; the machine saves a checkpoint and the next one goes on "
-                f"from there.{why}")
+    return Line(f"{data.requested_by} changed the tier {tiers}; the machine saves a checkpoint and the next one goes "
+                f"on from there.{why}")
 
 
 @describe.register
