@@ -9,12 +9,15 @@ Rules, each held by a property test:
 - within an attempt a job moves forwards over the stages, never backwards.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import singledispatch
+from typing import Any
 
 from contracts import events
 from contracts.envelope import EventData
+from contracts.error_catalogue import entry_of, kept_facts
 from contracts.error_taxonomy import ERROR_CLASSES, TrainingErrorType
 from contracts.job_status import TERMINAL, JobStatus, may_move
 
@@ -41,6 +44,9 @@ class JobState:
     current_stage: JobStatus | None = None
     reason: StatusReason | None = None
     error_type: TrainingErrorType | None = None
+    # Refines the type; the facts are the figures of its explanation (contracts.error_catalogue).
+    error_code: str | None = None
+    error_facts: Mapping[str, Any] = field(default_factory=dict)
     started_at: datetime | None = None
     completed_at: datetime | None = None
     step: int | None = None
@@ -154,7 +160,7 @@ def _(data: events.TrainingPaused, state: JobState, at: datetime) -> JobState:
 def _(data: events.PodFailed, state: JobState, at: datetime) -> JobState:
     if state.status in TERMINAL or state.status is JobStatus.PENDING or data.attempt < state.attempt:
         return state
-    return _failed(replace(state, attempt=data.attempt), data.error_type, data.message, data.suggested_fix, at)
+    return _failed(replace(state, attempt=data.attempt), data, at)
 
 
 @_apply.register
@@ -229,6 +235,8 @@ def _(data: events.TrainingCompleted, state: JobState, at: datetime) -> JobState
         eta_s=0.0,
         completed_at=data.completed_at,
         error_type=None,
+        error_code=None,
+        error_facts={},
     )
     reason = StatusReason("completed", "The adapter is trained, uploaded and verified.")
     return moved(done, JobStatus.COMPLETED, reason)
@@ -242,15 +250,24 @@ def _(data: events.TrainingFailed, state: JobState, at: datetime) -> JobState:
     if data.retryable:
         reason = StatusReason("attempt_failed", data.message, data.suggested_fix)
         return replace(moved(current, JobStatus.RECOVERING, reason), interrupted_attempt=data.attempt, eta_s=None)
-    return _failed(current, data.error_type, data.message, data.suggested_fix, at)
+    return _failed(current, data, at)
 
 
-def _failed(state: JobState, error_type: TrainingErrorType, message: str, fix: str, at: datetime) -> JobState:
-    reason = StatusReason(error_type.value, message, fix or ERROR_CLASSES[error_type].suggested_fix)
+def _failed(state: JobState, failure: events.PodFailed | events.TrainingFailed, at: datetime) -> JobState:
+    error_type, fix = failure.error_type, failure.suggested_fix
+    reason = StatusReason(error_type.value, failure.message, fix or ERROR_CLASSES[error_type].suggested_fix)
     result = moved(state, JobStatus.FAILED, reason)
     if result.status is not JobStatus.FAILED:
         return state
-    return replace(result, error_type=error_type, completed_at=at, eta_s=None)
+    code = entry_of(error_type, failure.error_code, failure.message).code.value
+    return replace(
+        result,
+        error_type=error_type,
+        error_code=code,
+        error_facts=kept_facts(failure.context),
+        completed_at=at,
+        eta_s=None,
+    )
 
 
 def queued(state: JobState) -> JobState:
@@ -265,31 +282,3 @@ def cancelled(state: JobState, by: str, at: datetime) -> JobState:
         return state
     result = moved(state, JobStatus.CANCELLED, StatusReason("cancelled", f"Cancelled by {by}."))
     return replace(result, completed_at=at, eta_s=None)
-
-
-# Shares of a run's progress bar; training takes nearly all of the time.
-_PROGRESS_AT = {
-    JobStatus.PENDING: 0.0,
-    JobStatus.QUEUED: 0.0,
-    JobStatus.PROVISIONING: 1.0,
-    JobStatus.PREPROCESSING: 2.0,
-    JobStatus.MODEL_LOADING: 4.0,
-    JobStatus.TRAINING: 6.0,
-    JobStatus.FINALIZATION: 96.0,
-    JobStatus.COMPLETED: 100.0,
-}
-
-
-_BY_STEPS = (JobStatus.TRAINING, JobStatus.RECOVERING, JobStatus.PAUSED, JobStatus.FAILED, JobStatus.CANCELLED)
-
-
-def progress_percentage(state: JobState) -> float:
-    """0 to 100. While training the share of steps done decides; in recovery the progress kept so far."""
-    begin, end = _PROGRESS_AT[JobStatus.TRAINING], _PROGRESS_AT[JobStatus.FINALIZATION]
-    step = state.step if state.step is not None else state.last_checkpoint_step or 0
-    done = step / state.total_steps if state.total_steps else 0.0
-    if state.status in _BY_STEPS:
-        # Before the first step only the stage itself says how far it is; a run that ended before had no progress.
-        without_steps = begin if state.status is JobStatus.TRAINING else 0.0
-        return round(begin + (end - begin) * min(1.0, done), 2) if state.total_steps else without_steps
-    return _PROGRESS_AT[state.status]

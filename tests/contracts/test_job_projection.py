@@ -12,10 +12,10 @@ from contracts import events
 from contracts.envelope import EventData
 from contracts.error_taxonomy import TrainingErrorType
 from contracts.gpus import GpuType, PricingTier
+from contracts.job_progress import progress_percentage
 from contracts.job_projection import (
     JobState,
     cancelled,
-    progress_percentage,
     project,
     queued,
 )
