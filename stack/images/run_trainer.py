@@ -1,7 +1,7 @@
 """python -m stack.images.run_trainer IMAGE [--engine podman]: a local pod as a container of the trainer's image.
 
-For `BRIGHTRUN_TRAINER_COMMAND`: the image is proven on this machine before a rented one pulls it. Becomes the engine, so
-that signals reach the trainer. What it is given goes by name: values never stand on a command line.
+For `BRIGHTRUN_TRAINER_COMMAND`: the image is proven on this machine before a rented one pulls it. Becomes the engine,
+so that signals reach the trainer. What it is given goes by name: values never stand on a command line.
 """
 
 from __future__ import annotations

@@ -40,8 +40,8 @@ def _build_arguments(values: dict[str, str]) -> list[str]:
 
 
 def _places(engine: Engine) -> list[str]:
-    """Where wheels and certificates lie on this machine: shown to the build, and in no layer of the image. Docker cannot
-    show folders to a build: there the packages come from the main index alone."""
+    """Where wheels and certificates lie on this machine: shown to the build, and in no layer of the image. Docker
+    cannot show folders to a build: there the packages come from the main index alone."""
     settings = PipSettings.read(sys.executable)
     if not engine.takes_volumes_in_builds:
         return []
@@ -62,16 +62,22 @@ def smoke_test(engine: Engine, tag: str) -> list[str]:
     locked = ("run", "--rm", "--read-only", "--network", "none", "--cap-drop", "all")
     without_order = engine.output(*locked, tag)
     if without_order.returncode != _NO_ORDER or "BRIGHTRUN_POD_SPEC" not in without_order.stderr:
-        raise StackError(f"{tag} without an order ended with {without_order.returncode}:\n{without_order.stderr[-2000:]}")
+        said = without_order.stderr[-2000:]
+        raise StackError(f"{tag} without an order ended with {without_order.returncode}:\n{said}")
     libraries = engine.output(*locked, "--tmpfs", "/tmp", "--entrypoint", "python", tag, "-c", _LIBRARIES)  # noqa: S108
     if libraries.returncode != 0:
         raise StackError(f"{tag} cannot load its libraries:\n{libraries.stderr[-2000:]}")
     return ["without an order it says what is missing (exit 78)", libraries.stdout.strip()]
 
 
+# Every module once: what a lock file forgot is missing here, not on a machine that is paid for.
 _LIBRARIES = """
-import os, peft, torch, transformers, trl
-import trainer_image.lora_trainer
+import importlib, os, pkgutil, sys
+import torch, transformers, trl, contracts, trainer_image
+for package in (contracts, trainer_image):
+    for found in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        if not found.name.endswith("__main__"):
+            importlib.import_module(found.name)
 assert os.getuid() != 0, "runs as root"
 print(f"uid {os.getuid()}, torch {torch.__version__}, transformers {transformers.__version__}, trl {trl.__version__}")
 """

@@ -33,7 +33,8 @@ def verify(home: Path, repository: str, revision: str | None) -> int:
              if model.repository == repository and revision in (None, model.revision, model.asked_revision)]
     if not found:
         raise ModelAccessError(f"{home} holds no prefetched {repository}.", base_model=repository)
-    return 1 if any([_damaged(model) for model in found]) else 0
+    damaged = [_damaged(model) for model in found]  # each is looked at, also after a damaged one
+    return int(any(damaged))
 
 
 def _damaged(model: StoredModel) -> bool:

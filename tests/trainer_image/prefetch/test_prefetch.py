@@ -49,7 +49,8 @@ def prefetch(hub: ModelHub, volume: Path) -> Run:
     """The hub's client reads its settings when it is imported: each run is a process of its own."""
     def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
-        environment |= {"HF_ENDPOINT": hub.url, "PYTHONPATH": str(ROOT), "BRIGHTRUN_PREFETCH_PATIENCE_S": "0", **variables}
+        environment |= {"HF_ENDPOINT": hub.url, "PYTHONPATH": str(ROOT), "BRIGHTRUN_PREFETCH_PATIENCE_S": "0"}
+        environment |= variables
         command = [sys.executable, "-m", "trainer_image.prefetch", *(arguments or (REPOSITORY,)), "--to", str(volume)]
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
@@ -79,7 +80,8 @@ def test_its_weights_are_those_of_a_model_that_is_quantised_while_it_is_loaded(
     done = prefetch()
     assert done.returncode == 0, done.stderr
     there, loaded = four_bit_weights(files_in(volume)), four_bit_weights(sharded)
-    assert there.keys() == loaded.keys() and len(there) == 3 * 7
+    assert there.keys() == loaded.keys()
+    assert len(there) == 3 * 7
     # The source is stored in 16 bits and quantised from them; loading on a CPU quantises from 32: no difference.
     assert all(torch.equal(there[name], loaded[name].to(torch.float16).float()) or
                torch.allclose(there[name], loaded[name], rtol=1e-3, atol=1e-6) for name in there)
@@ -97,7 +99,8 @@ def test_a_job_finds_it_without_a_hub(prefetch: Run, volume: Path, hub: ModelHub
         assert (base.folder, base.name, base.revision) == (files_in(volume), REPOSITORY, COMMIT)
     assert load_base_model(base).quantization.stored
     assert len(hub.asked) == asked
-    assert find_stored(REPOSITORY, "v2") is None and find_stored("acme/other", None) is None
+    assert find_stored(REPOSITORY, "v2") is None
+    assert find_stored("acme/other", None) is None
 
 
 @pytest.mark.slow
@@ -105,13 +108,17 @@ def test_an_interrupted_one_goes_on_where_it_stopped(prefetch: Run, volume: Path
     first, second, *_ = sorted(path.name for path in sharded.glob("*.safetensors"))
     hub.refused_path, hub.refusals = second, [Refusal(503)]
     failed = prefetch()
-    assert failed.returncode == 1 and "goes on where it stopped" in failed.stderr and "Traceback" not in failed.stderr
+    assert failed.returncode == 1
+    assert "goes on where it stopped" in failed.stderr
+    assert "Traceback" not in failed.stderr
     assert not files_in(volume).exists()
     hub.refusals, hub.asked = [], []
     assert prefetch().returncode == 0
-    assert first not in asked_for_weights(hub) and second in asked_for_weights(hub)
+    assert first not in asked_for_weights(hub)
+    assert second in asked_for_weights(hub)
     hub.asked.clear()
-    assert "is there already" in prefetch().stdout and not asked_for_weights(hub)
+    assert "is there already" in prefetch().stdout
+    assert not asked_for_weights(hub)
 
 
 @pytest.mark.slow
@@ -123,35 +130,44 @@ def test_what_is_damaged_is_noticed(prefetch: Run, volume: Path, hub: ModelHub, 
     content[-1] ^= 1
     file.write_bytes(content)
     verified = prefetch(REPOSITORY, "--verify")
-    assert verified.returncode == 1 and f"{file} is missing or damaged" in verified.stdout
+    assert verified.returncode == 1
+    assert f"{file} is missing or damaged" in verified.stdout
     # cut off: a job does not use it at all, and fetching mends it
     file.write_bytes(content[:-1])
     monkeypatch.setenv("HF_HOME", str(volume))
     assert find_stored(REPOSITORY, None) is None
-    assert prefetch().returncode == 0 and prefetch(REPOSITORY, "--verify").returncode == 0
+    assert prefetch().returncode == 0
+    assert prefetch(REPOSITORY, "--verify").returncode == 0
 
 
 @pytest.mark.slow
 def test_other_bytes_than_the_hub_announces_are_refused(prefetch: Run, volume: Path, hub: ModelHub) -> None:
     hub.damaged = True
     failed = prefetch()
-    assert failed.returncode == 1 and "arrived damaged" in failed.stderr and "Traceback" not in failed.stderr
+    assert failed.returncode == 1
+    assert "arrived damaged" in failed.stderr
+    assert "Traceback" not in failed.stderr
     assert not list(volume.rglob(MANIFEST))
 
 
 def test_a_gated_model_says_what_is_missing(prefetch: Run, hub: ModelHub) -> None:
     hub.refusals = [Refusal(403, {"X-Error-Code": "GatedRepo"})]
     failed = prefetch()
-    assert failed.returncode == 1 and "gated" in failed.stderr and "HF_TOKEN" in failed.stderr
+    assert failed.returncode == 1
+    assert "gated" in failed.stderr
+    assert "HF_TOKEN" in failed.stderr
 
 
 def test_a_folder_is_no_model_of_a_hub(prefetch: Run) -> None:
     failed = prefetch("./somewhere")
-    assert failed.returncode == 1 and "is no hub id" in failed.stderr
+    assert failed.returncode == 1
+    assert "is no hub id" in failed.stderr
 
 
 @pytest.mark.slow
-def test_a_model_that_is_quantised_already_is_refused(prefetch: Run, hub: ModelHub, tmp_path: Path, sharded: Path) -> None:
+def test_a_model_that_is_quantised_already_is_refused(
+    prefetch: Run, hub: ModelHub, tmp_path: Path, sharded: Path
+) -> None:
     hub.folder = tmp_path / "quantised"
     hub.folder.mkdir()
     for path in sharded.iterdir():
@@ -159,4 +175,5 @@ def test_a_model_that_is_quantised_already_is_refused(prefetch: Run, hub: ModelH
     config = json.loads((sharded / "config.json").read_text())
     (hub.folder / "config.json").write_text(json.dumps(config | {"quantization_config": {"quant_method": "gptq"}}))
     failed = prefetch()
-    assert failed.returncode == 1 and "stored quantised already" in failed.stderr
+    assert failed.returncode == 1
+    assert "stored quantised already" in failed.stderr
