@@ -260,6 +260,21 @@ def _money_and_verdicts() -> dict[str, EventData]:
     }
 
 
+def _logs() -> dict[str, EventData]:
+    return {
+        "log.reported": events.LogReported(
+            **_TRAINER,
+            first_line=41,
+            lines=(
+                events.LogLine(time=1795348800.0, text="2026-11-23 12:00:00,000 INFO step 7/450 loss 1.9301"),
+                events.LogLine(
+                    time=1795348801.5, level=events.LogLevel.WARNING, text="12 lines left out: more than 20 a second"
+                ),
+            ),
+        ),
+    }
+
+
 def _envelope(data: EventData, number: int) -> Event[Any]:
     return new_event(
         data,
@@ -272,5 +287,5 @@ def _envelope(data: EventData, number: int) -> Event[Any]:
 
 def examples() -> dict[str, Event[Any]]:
     """File stem (`<entity>.<event>[.<case>]`) to event, in a fixed order."""
-    payloads = {**_jobs(), **_pods(), **_training(), **_money_and_verdicts()}
+    payloads = {**_jobs(), **_pods(), **_training(), **_money_and_verdicts(), **_logs()}
     return {stem: _envelope(data, number) for number, (stem, data) in enumerate(payloads.items())}
