@@ -61,6 +61,8 @@ class JobStartRequested(JobEvent):
     reservation_id: UUID
     estimated_cost_micro_usd: int = Field(ge=0)
     estimated_duration_s: float = Field(ge=0)
+    # What was reserved for it: a dearer machine is not taken beyond it. Null: nobody said.
+    cost_ceiling_micro_usd: int | None = Field(default=None, ge=0)
 
 
 class JobCancelRequested(JobEvent):
@@ -106,8 +108,10 @@ class JobFailed(JobEvent):
     job_name: str
     created_by: str
     error_type: TrainingErrorType
+    error_code: str | None = None
     message: str
     suggested_fix: str
+    context: dict[str, Any] = Field(default_factory=dict)
     failed_at: datetime
 
 
