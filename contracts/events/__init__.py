@@ -16,6 +16,7 @@ from contracts.events.job import (
     JobTierChangeRequested,
     TrainingFileReference,
 )
+from contracts.events.log import LogLevel, LogLine, LogReported
 from contracts.events.metrics import METRIC_NAMES, MetricsReported
 from contracts.events.pod import (
     InterruptionSource,
@@ -62,6 +63,9 @@ __all__ = [
     "JobStatusChanged",
     "JobTierChangeRequested",
     "JoinedFile",
+    "LogLevel",
+    "LogLine",
+    "LogReported",
     "MetricsReported",
     "PodFailed",
     "PodInterrupted",
