@@ -3,11 +3,11 @@
 from typing import Any, Literal
 from uuid import UUID
 
+from contracts.gpus import GpuType
 from contracts.job_status import JobAction, JobStatus, allowed_actions
 from contracts.model_memory import Fit
 from contracts.rpc.costs import ReserveReply
 from services.job_api.errors import DomainError
-from services.job_api.jobs.domain.configuration import Configuration
 
 
 class JobNotFound(DomainError):
@@ -78,9 +78,9 @@ class TooManyStreams(DomainError):
 class DoesNotFit(DomainError):
     """The run needs more memory than its machine has."""
 
-    def __init__(self, configuration: Configuration, fit: Fit) -> None:
+    def __init__(self, gpu_type: GpuType, lora_rank: int, fit: Fit) -> None:
         super().__init__(f"{fit.need.total} bytes needed, {fit.available} available")
-        self.configuration, self.fit = configuration, fit
+        self.gpu_type, self.lora_rank, self.fit = gpu_type, lora_rank, fit
 
 
 class BudgetExceeded(DomainError):

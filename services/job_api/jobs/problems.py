@@ -101,8 +101,7 @@ def does_not_fit(error: DoesNotFit) -> ProblemError:
     ways = [{"field": way.field, "value": way.value, "needed_gib": gib(way.needed)} for way in error.fit.alternatives]
     detail = (
         f"This run needs {gib(needed.total):.1f} GiB for its longest conversation ({needed.tokens:,} tokens) at rank "
-        f"{error.configuration.hyperparameters.lora_rank}; {gib(available):.1f} GiB can be used on "
-        f"{error.configuration.gpu_type.value}.")
+        f"{error.lora_rank}; {gib(available):.1f} GiB can be used on {error.gpu_type.value}.")
     fix = " or ".join(f"{way['field']} {way['value']} ({way['needed_gib']:.1f} GiB)" for way in ways)
     return ProblemError(
         "does_not_fit", "The run does not fit the machine's memory", 422, detail,

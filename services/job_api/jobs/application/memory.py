@@ -15,5 +15,5 @@ def require_fit(machines: Machines, configuration: Configuration, file: Training
     run = Run(shape, configuration.hyperparameters, file.longest_conversation_tokens)
     found = fit(run, configuration.gpu_type, memory)
     if not found.fits:
-        raise DoesNotFit(configuration, found)
+        raise DoesNotFit(configuration.gpu_type, configuration.hyperparameters.lora_rank, found)
     return found
