@@ -33,6 +33,7 @@ from trainer_image.exit_codes import ExitCode
 from trainer_image.libraries import prepare_libraries
 from trainer_image.machine import GpuReadings
 from trainer_image.reporter import Reporter
+from trainer_image.versions import library_versions
 
 _log = logging.getLogger(__name__)
 # RunPod kills five seconds after SIGTERM.
@@ -108,7 +109,8 @@ class Attempt:
 
         base = find_base_model(self.environment.base_model)
         tokenizer = models.load_tokenizer(base)
-        max_length = min(hyperparameters.max_seq_length, models.context_length(models.load_config(base)))
+        self.situation["context_length"] = models.context_length(models.load_config(base))
+        max_length = min(hyperparameters.max_seq_length, self.situation["context_length"])
         data = prepare(conversations, tokenizer.backend_tokenizer, hyperparameters, max_length)
         self.situation.update(
             per_device_train_batch_size=hyperparameters.per_device_train_batch_size, max_seq_length=max_length,
@@ -184,10 +186,10 @@ class Attempt:
         failure = classify(error, self.situation)
         known = ERROR_CLASSES[failure.error_type]
         event = self.reporter.prepare(
-            TrainingFailed, error_type=failure.error_type, message=str(failure),
+            TrainingFailed, error_type=failure.error_type, error_code=failure.error_code, message=str(failure),
             suggested_fix=failure.suggested_fix or known.suggested_fix,
             retryable=known.retryable if failure.retryable is None else failure.retryable,
-            context=failure.context, failed_at=datetime.now(UTC))
+            context={**failure.context, "versions": library_versions()}, failed_at=datetime.now(UTC))
         if self.metrics is not None:
             self.metrics.flush()
         self.reporter.send(event)

@@ -1,11 +1,14 @@
 """What follows when an attempt ended before its job did."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
-from contracts.error_taxonomy import ERROR_CLASSES, TrainingErrorType
+from contracts.error_catalogue import CATALOGUE, ErrorCode, entry_of
+from contracts.error_taxonomy import TrainingErrorType
 from contracts.gpus import PricingTier
-from services.provisioner.domain.model import LIVE, Job, Pod
+from services.provisioner.domain.model import LIVE, Job, Pod, PodStatus
 from services.provisioner.domain.policy import RetryPolicy, delay
 from services.provisioner.domain.retry_counters import Cause, RetryCounters
 
@@ -20,9 +23,14 @@ def superseded(job: Job | None, pod: Pod | None) -> str | None:
         return f"attempt {job.attempt} has taken over"
     if pod.status not in LIVE:
         return pod.reason or "the pod is being terminated"
-    if not job.active and pod.result is None:
+    if not job.active and pod.result is None and not pod.draining:
         return f"the job is {job.state.value}"
     return None
+
+
+def can_save(pod: Pod) -> bool:
+    """Whether asking this attempt for a checkpoint can lead to one: its trainer has spoken, and works."""
+    return pod.status is PodStatus.RUNNING and pod.last_heartbeat_at is not None and pod.result is None
 
 
 @dataclass(frozen=True)
@@ -34,9 +42,18 @@ class StartAgain:
 class GiveUp:
     """No further attempt: said to the user as `pod.failed`."""
 
-    error_type: TrainingErrorType
+    error_code: ErrorCode
     message: str
-    suggested_fix: str
+    # The figures of the error's explanation (contracts.error_catalogue).
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def error_type(self) -> TrainingErrorType:
+        return CATALOGUE[self.error_code].error_type
+
+    @property
+    def suggested_fix(self) -> str:
+        return CATALOGUE[self.error_code].what_to_do
 
 
 def cause_of_exit(exit_code: int | None) -> Cause:
@@ -46,7 +63,7 @@ def cause_of_exit(exit_code: int | None) -> Cause:
 
 def next_attempt(
     counters: RetryCounters, cause: Cause, policy: RetryPolicy, *, reason: str,
-    error_type: TrainingErrorType = TrainingErrorType.UNKNOWN,
+    error_type: TrainingErrorType = TrainingErrorType.UNKNOWN, error_code: str | None = None,
 ) -> StartAgain | GiveUp:
     """`counters` already include the attempt that just ended."""
     if cause is Cause.INTERRUPTED:
@@ -55,34 +72,38 @@ def next_attempt(
         return StartAgain(0.0)
     if cause is Cause.NOT_STARTED:
         if counters.not_started >= policy.not_started:
-            message = f"No machine came up in {counters.not_started} tries: {reason}"
-            return give_up(TrainingErrorType.PROVISIONING, message)
+            return _never_started(counters, reason, error_code)
         return StartAgain(delay(policy.create_delays_s, counters.not_started))
     if counters.faults >= policy.faults:
-        return give_up(error_type, f"The trainer failed {counters.faults} times without progress: {reason}")
+        code = ErrorCode.TRAINER_CRASHED if cause is Cause.CRASHED else entry_of(error_type, error_code, reason).code
+        return GiveUp(code, f"The trainer failed {counters.faults} times without progress: {reason}",
+                      {"tries": counters.faults, "reason": reason})
     return StartAgain(delay(policy.fault_delays_s, counters.faults))
 
 
 def _too_often_interrupted(counters: RetryCounters) -> GiveUp:
     return GiveUp(
-        TrainingErrorType.NETWORK,
+        ErrorCode.INTERRUPTED_TOO_OFTEN,
         f"The machine was interrupted {counters.interruptions} times without a new checkpoint in between.",
-        "Choose on_demand capacity, which is not taken away, then retry.",
+        {"interruptions": counters.interruptions},
     )
 
 
-def give_up(error_type: TrainingErrorType, message: str) -> GiveUp:
-    return GiveUp(error_type, message, ERROR_CLASSES[error_type].suggested_fix)
+def _never_started(counters: RetryCounters, reason: str, error_code: str | None) -> GiveUp:
+    entry = entry_of(TrainingErrorType.PROVISIONING, error_code or ErrorCode.MACHINE_NOT_STARTED)
+    return GiveUp(entry.code, f"No machine came up in {counters.not_started} tries: {reason}",
+                  {"tries": counters.not_started, "reason": reason})
 
 
 def timed_out(max_duration_s: int) -> GiveUp:
     hours = max_duration_s / 3600
     length = f"{hours:g} h" if hours >= 1 else f"{max_duration_s} s"
-    return give_up(TrainingErrorType.TIMEOUT, f"The training exceeded its limit of {length}.")
+    return GiveUp(ErrorCode.TIME_LIMIT, f"The training exceeded its limit of {length}.", {"max_duration_h": hours})
 
 
 def deadline(job: Job) -> datetime | None:
-    """When the whole job has run long enough, over all attempts; None until its first machine ran."""
+    """When the whole job has run long enough, over all attempts; None until its first machine ran. A pause does not
+    count: its end moves `first_running_at` on by its length."""
     if job.first_running_at is None or job.spec is None:
         return None
     return job.first_running_at + timedelta(seconds=job.spec.max_duration_s)
