@@ -260,6 +260,13 @@ def _money_and_verdicts() -> dict[str, EventData]:
     }
 
 
+def _waiting() -> dict[str, EventData]:
+    return {
+        "job.queued": events.JobQueued(**_JOB, requested_by="engineer@example.com"),
+        "job.promoted": events.JobPromoted(**_JOB, promoted_by="owner@example.com"),
+    }
+
+
 def _envelope(data: EventData, number: int) -> Event[Any]:
     return new_event(
         data,
@@ -272,5 +279,5 @@ def _envelope(data: EventData, number: int) -> Event[Any]:
 
 def examples() -> dict[str, Event[Any]]:
     """File stem (`<entity>.<event>[.<case>]`) to event, in a fixed order."""
-    payloads = {**_jobs(), **_pods(), **_training(), **_money_and_verdicts()}
+    payloads = {**_jobs(), **_pods(), **_training(), **_money_and_verdicts(), **_waiting()}
     return {stem: _envelope(data, number) for number, (stem, data) in enumerate(payloads.items())}

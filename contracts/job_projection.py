@@ -16,6 +16,8 @@ from contracts.envelope import EventData
 from contracts.error_taxonomy import ERROR_CLASSES, TrainingErrorType
 from contracts.job_status import TERMINAL, JobStatus, may_move
 
+WAITING_FOR_TURN = "waiting_for_turn"
+
 
 @dataclass(frozen=True)
 class StatusReason:
@@ -223,8 +225,13 @@ def _failed(state: JobState, error_type: TrainingErrorType, message: str, fix: s
     return replace(moved, error_type=error_type, completed_at=at, eta_s=None)
 
 
+def in_line(state: JobState) -> JobState:
+    """The user started the job and the budget allowed it; it runs when it is its turn."""
+    return _moved(state, JobStatus.QUEUED, StatusReason(WAITING_FOR_TURN, "Accepted; waiting for its turn."))
+
+
 def queued(state: JobState) -> JobState:
-    """The user started the job and the budget allowed it."""
+    """It is the job's turn; a machine is asked for."""
     return _moved(state, JobStatus.QUEUED, StatusReason("queued", "Accepted; waiting for a machine."))
 
 

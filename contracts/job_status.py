@@ -23,6 +23,7 @@ class JobAction(StrEnum):
     RETRY = "retry"
     DELETE = "delete"
     DOWNLOAD = "download"
+    PROMOTE = "promote"
 
 
 STAGES: tuple[JobStatus, ...] = (
@@ -69,6 +70,8 @@ def may_move(current: JobStatus, target: JobStatus) -> bool:
     return target in TRANSITIONS[current]
 
 
-def allowed_actions(status: JobStatus) -> tuple[JobAction, ...]:
-    """What a user may do with a job in this status."""
-    return _ACTIONS.get(status, (JobAction.CANCEL,))
+def allowed_actions(status: JobStatus, *, waits_for_turn: bool = False) -> tuple[JobAction, ...]:
+    """What a user may do with a job in this status. `waits_for_turn`: it is queued behind other jobs of its
+    workspace, so that it can be put in front of them."""
+    actions = _ACTIONS.get(status, (JobAction.CANCEL,))
+    return (*actions, JobAction.PROMOTE) if waits_for_turn and status is JobStatus.QUEUED else actions
