@@ -23,6 +23,14 @@ _JOB: dict[str, Any] = {"job_id": JOB, "workspace_id": WORKSPACE}
 _POD: dict[str, Any] = {**_JOB, "attempt": 1, "sequence": 1, "pod_name": f"job-{JOB}-a1"}
 _TRAINER: dict[str, Any] = {**_JOB, "attempt": 1, "sequence": 3}
 _MACHINE: dict[str, Any] = {"provider": "local", "gpu_type": GpuType.LOCAL, "pricing_tier": PricingTier.ON_DEMAND}
+_SPOT_MACHINE: dict[str, Any] = {
+    "provider": "runpod",
+    "gpu_type": GpuType.H100_PCIE_80GB,
+    "pricing_tier": PricingTier.SPOT,
+    "gpu_model": "NVIDIA H100 80GB HBM3",
+    "rate_micro_usd_per_hour": 1_925_000,
+    "on_demand_micro_usd_per_hour": 3_490_000,
+}
 _OUT_OF_MEMORY = ERROR_CLASSES[TrainingErrorType.OUT_OF_MEMORY]
 _BUDGET: dict[str, Any] = {
     "workspace_id": WORKSPACE,
@@ -71,6 +79,7 @@ def _jobs() -> dict[str, EventData]:
             reservation_id=RESERVATION,
             estimated_cost_micro_usd=12_450_000,
             estimated_duration_s=5_400.0,
+            cost_ceiling_micro_usd=19_800_000,
         ),
         "job.cancel_requested": events.JobCancelRequested(**_JOB, requested_by="engineer@example.com"),
         "job.status_changed": events.JobStatusChanged(
@@ -277,7 +286,19 @@ def _envelope(data: EventData, number: int) -> Event[Any]:
     )
 
 
+def _priced_machines() -> dict[str, EventData]:
+    return {
+        "pod.requested.dearer": events.PodRequested(
+            **_POD, **_MACHINE, reason="no spot machine for 10 minutes (2 offers): on-demand at $3.49/h"
+        ),
+        "pod.running.priced": events.PodRunning(**_POD, **_SPOT_MACHINE, provider_pod_id="abc123", running_since=AT),
+        "pod.terminated.priced": events.PodTerminated(**_POD, **_SPOT_MACHINE, running_since=AT, terminated_at=AT),
+    }
+
+
 def examples() -> dict[str, Event[Any]]:
     """File stem (`<entity>.<event>[.<case>]`) to event, in a fixed order."""
-    payloads = {**_jobs(), **_pods(), **_training(), **_money_and_verdicts(), **_waiting()}
+    payloads = {
+        **_jobs(), **_pods(), **_training(), **_money_and_verdicts(), **_priced_machines(), **_waiting(),
+    }
     return {stem: _envelope(data, number) for number, (stem, data) in enumerate(payloads.items())}

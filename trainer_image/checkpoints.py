@@ -1,5 +1,7 @@
 """Checkpoints leave the machine beside the training: one at a time, the manifest last, the newest three kept."""
 
+from __future__ import annotations
+
 import hashlib
 import logging
 import shutil
@@ -7,7 +9,7 @@ import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from contracts.events import CheckpointManifest, CheckpointSaved
 from contracts.rpc.pods import DELETE_CHECKPOINT, DeleteCheckpoint
@@ -18,7 +20,9 @@ from trainer_image.errors import NetworkLost, StorageFailed, TrainerError
 from trainer_image.objects import Objects
 from trainer_image.reporter import Reporter
 from trainer_image.save_schedule import SaveSchedule
-from trainer_image.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from trainer_image.snapshot import Snapshot
 
 _log = logging.getLogger(__name__)
 

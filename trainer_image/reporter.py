@@ -126,9 +126,12 @@ class Reporter:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        for forever in (self._broker.stay_connected, self._deliver_journal, self._heartbeat, self._tick):
-            self._loop.create_task(_unending(forever))
+        self._duties = self._take_up_duties()
         self._loop.run_forever()
+
+    def _take_up_duties(self) -> list[asyncio.Task[None]]:
+        forever = (self._broker.stay_connected, self._deliver_journal, self._heartbeat, self._tick)
+        return [self._loop.create_task(_unending(duty)) for duty in forever]
 
     async def _deliver_journal(self) -> None:
         while True:

@@ -78,6 +78,8 @@ class JobStartRequested(JobEvent):
     reservation_id: UUID
     estimated_cost_micro_usd: int = Field(ge=0)
     estimated_duration_s: float = Field(ge=0)
+    # What was reserved for it: a dearer machine is not taken beyond it. Null: nobody said.
+    cost_ceiling_micro_usd: int | None = Field(default=None, ge=0)
 
 
 class JobCancelRequested(JobEvent):

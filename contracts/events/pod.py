@@ -4,6 +4,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 
+from pydantic import BaseModel, Field
+
 from contracts.envelope import AttemptEventData
 from contracts.error_taxonomy import TrainingErrorType
 from contracts.gpus import GpuType, PricingTier
@@ -21,17 +23,31 @@ class PodEvent(AttemptEventData):
     pod_name: str
 
 
+class MachinePrice(BaseModel):
+    """What the machine really is and costs, as the provider tells it; null where it does not.
+
+    `rate_micro_usd_per_hour` is all that the provider charges while it exists, its disk included.
+    `on_demand_micro_usd_per_hour`: the same card that day, not to be taken away: what spot is compared with.
+    """
+
+    gpu_model: str = ""
+    rate_micro_usd_per_hour: int | None = Field(default=None, ge=0)
+    on_demand_micro_usd_per_hour: int | None = Field(default=None, ge=0)
+
+
 class PodRequested(PodEvent):
-    """The intent to run an attempt is saved; the provider is asked next."""
+    """The intent to run an attempt is saved; the provider is asked next. Said again when its tier changes, or when a
+    change was refused: `reason` says why."""
 
     event: ClassVar[str] = "requested"
 
     provider: str
     gpu_type: GpuType
     pricing_tier: PricingTier
+    reason: str = ""
 
 
-class PodRunning(PodEvent):
+class PodRunning(MachinePrice, PodEvent):
     """The machine exists and costs money from `running_since`."""
 
     event: ClassVar[str] = "running"
@@ -68,7 +84,7 @@ class PodFailed(PodEvent):
     suggested_fix: str
 
 
-class PodTerminated(PodEvent):
+class PodTerminated(MachinePrice, PodEvent):
     """The provider confirmed that the machine is gone; it costs nothing from `terminated_at`."""
 
     event: ClassVar[str] = "terminated"

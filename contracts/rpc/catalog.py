@@ -33,6 +33,7 @@ _OF_JOB_API: tuple[Rpc[Any, Any], ...] = (
 RPCS: tuple[RpcRow, ...] = (
     *(RpcRow(rpc, ("job_api",)) for rpc in _OF_JOB_API),
     RpcRow(pods.MACHINES, ("cost_guard",)),
+    RpcRow(pods.PRICES, ("cost_guard",)),
 )
 
 POD_RPCS: tuple[PodRpc[Any, Any], ...] = (

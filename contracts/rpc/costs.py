@@ -1,6 +1,7 @@
 """What services ask cost_guard. Amounts are integer micro-dollars, durations seconds."""
 
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,6 +13,13 @@ from contracts.rpc.spec import Rpc
 
 class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class RateSource(StrEnum):
+    """Whose price it is: the provider's (of the moment, or of the machine itself), or the configured rate."""
+
+    PROVIDER = "provider"
+    CONFIGURED = "configured"
 
 
 class EstimateRequest(Model):
@@ -42,6 +50,8 @@ class TierEstimate(Model):
     pricing_tier: PricingTier
     rate_micro_usd_per_hour: int
     cost_micro_usd: Range
+    rate_source: RateSource = RateSource.CONFIGURED
+    gpu_model: str = ""
 
 
 class BudgetView(Model):
@@ -68,6 +78,8 @@ class Estimate(Model):
     tiers: tuple[TierEstimate, ...]
     budget: BudgetView
     allowed_to_proceed: bool
+    rate_source: RateSource = RateSource.CONFIGURED
+    gpu_model: str = ""
 
 
 class ReserveRequest(Model):
@@ -112,8 +124,23 @@ class JobCostQuery(Model):
     workspace_id: UUID
 
 
+class MachineCost(Model):
+    """One attempt's machine: from when to when it was billed (`until` null: it still is), and at which rate."""
+
+    attempt: int
+    pricing_tier: PricingTier
+    gpu_model: str = ""
+    rate_micro_usd_per_hour: int
+    rate_source: RateSource = RateSource.CONFIGURED
+    # The same card on demand; null where nobody knows.
+    on_demand_micro_usd_per_hour: int | None = None
+    since: datetime
+    until: datetime | None = None
+    cost_micro_usd: int
+
+
 class JobCost(Model):
-    """Cost up to `as_of`, to the second; null estimate when the job was never estimated."""
+    """Cost up to `as_of`, to the second; null estimate when the job was never estimated. `machines` by attempt."""
 
     cost_micro_usd: int
     estimate_micro_usd: int | None
@@ -121,6 +148,7 @@ class JobCost(Model):
     running: bool
     rate_micro_usd_per_hour: int | None
     as_of: datetime
+    machines: tuple[MachineCost, ...] = ()
 
 
 class BudgetQuery(Model):

@@ -110,6 +110,8 @@ class PodView(Model):
     last_heartbeat_at: datetime | None = None
     exit_code: int | None = None
     reason: str = ""
+    gpu_model: str = ""
+    rate_micro_usd_per_hour: int | None = None
 
 
 class JobPods(Model):
@@ -143,7 +145,8 @@ class MachinesQuery(Model):
 
 
 class Machine(Model):
-    """Times are the provider's. `running_since` is null while it was never seen running."""
+    """Times and prices are the provider's. `running_since` is null while it was never seen running, a price where the
+    provider tells none."""
 
     job_id: UUID
     workspace_id: UUID
@@ -153,6 +156,9 @@ class Machine(Model):
     pricing_tier: PricingTier
     running_since: datetime | None = None
     terminated_at: datetime | None = None
+    gpu_model: str = ""
+    rate_micro_usd_per_hour: int | None = None
+    on_demand_micro_usd_per_hour: int | None = None
 
 
 class Machines(Model):
@@ -162,6 +168,28 @@ class Machines(Model):
     next_after: str | None = None
 
 
+class PricesQuery(Model):
+    """What a machine of this type would cost now, in each tier."""
+
+    gpu_type: GpuType
+
+
+class Price(Model):
+    """The machine that would be asked for first. `micro_usd_per_hour` is all that the provider charges."""
+
+    pricing_tier: PricingTier
+    gpu_model: str
+    micro_usd_per_hour: int = Field(ge=0)
+
+
+class Prices(Model):
+    """At most one for each tier; none where the provider has no catalogue, or does not offer it at present."""
+
+    provider: str
+    prices: tuple[Price, ...] = ()
+
+
 JOB_PODS = Rpc("provisioner", "job_pods", JobPodsQuery, JobPods)
 POD_LOG = Rpc("provisioner", "pod_log", LogQuery, LogPage)
 MACHINES = Rpc("provisioner", "machines", MachinesQuery, Machines)
+PRICES = Rpc("provisioner", "prices", PricesQuery, Prices)

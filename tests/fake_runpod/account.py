@@ -12,11 +12,10 @@ from tests.fake_runpod.catalog import default_gpus
 from tests.fake_runpod.faults import Faults
 from tests.fake_runpod.options import Options
 from tests.fake_runpod.pods import ENDED, FakePod
-from tests.fake_runpod.process import Container
+from tests.fake_runpod.reclaim import Reclaim, due
 
 NO_INSTANCES = ("There are no longer any instances available with the requested specifications. "
                 "Please refresh and try again.")
-STOP_GRACE_S = 5.0
 
 
 class Refused(Exception):
@@ -74,7 +73,7 @@ class Account:
     def terminate(self, pod_id: str) -> None:
         pod = self.pods[pod_id]
         pod.deleted_at = self.now()
-        self._spawn(self._end(pod, "TERMINATED", STOP_GRACE_S))
+        self._spawn(self._end(pod, "TERMINATED", self.options.stop_grace_s))
 
     async def reclaim(self, pod_id: str, notice_s: float) -> None:
         """Take a spot machine back: SIGTERM, SIGKILL `notice_s` later. The pod stays in the list, EXITED."""
@@ -115,11 +114,13 @@ class Account:
         pod_id = uuid4().hex[:14]
         folder = self.options.folder / pod_id
         folder.mkdir(parents=True)
-        container = Container(folder, self.options.command, self.options.working_directory)
-        pod = FakePod(pod_id, order, price, place, self.now(), container, spot)
+        pod = FakePod(pod_id, order, price, place, self.now(), self.options.new_container(folder), spot,
+                      dead=self.faults.next_is_dead())
         pod.env = {**order.get("env", {}), "RUNPOD_POD_ID": pod_id, "RUNPOD_DC_ID": place}
         self.pods[pod_id] = pod
         self._spawn(self._live(pod))
+        if self.faults.reclaim:
+            self._spawn(self._reclaim_when_due(pod, self.faults.reclaim.pop(0)))
         return pod
 
     async def _live(self, pod: FakePod) -> None:
@@ -129,7 +130,7 @@ class Account:
         await asyncio.sleep(self.options.starting_s)
         if pod.status != "STARTING" or not pod.exists:
             return
-        if not self.faults.dead:
+        if not pod.dead:
             await pod.container.start(pod.env)
         if not pod.exists:
             await pod.container.stop(0)
@@ -138,6 +139,10 @@ class Account:
         if pod.container.pid is not None:
             await pod.container.wait()
             await self._end(pod, "EXITED", 0)
+
+    async def _reclaim_when_due(self, pod: FakePod, reclaim: Reclaim) -> None:
+        await due(reclaim, pod.container)
+        await self.reclaim(pod.id, reclaim.notice_s)
 
     async def _end(self, pod: FakePod, status: str, grace_s: float) -> None:
         if pod.ended_at is None:

@@ -52,10 +52,10 @@ class Gate:
         headers = dict(scope["headers"])
         if headers.get(b"authorization") != f"Bearer {account.options.api_key}".encode():
             return problem(401, "missing or invalid bearer token")
-        if account.faults.any_call:
-            return problem(account.faults.any_call.pop(0), "upstream failure")
-        if account.faults.rate_limited:
-            return _too_many(account.faults.rate_limited.pop(0))
+        if (status := account.faults.next_status()) is not None:
+            return problem(status, "upstream failure")
+        if (pause_s := account.faults.next_pause()) is not None:
+            return _too_many(pause_s)
         minute = int(account.now().timestamp() // 60)
         self._used = self._used + 1 if minute == self._minute else 1
         self._minute = minute
@@ -70,6 +70,8 @@ class Gate:
                 (b"ratelimit-policy", f'"minute";q={quota};w=60'.encode())]
 
     def _record(self, scope: Scope, body: bytes, answer: _Recorder) -> None:
+        if not self._account.options.keeps_exchanges:
+            return
         is_json = "json" in answer.content_type and not answer.lost
         self.exchanges.append(Exchange(
             scope["method"], scope["path"], scope["query_string"].decode(), json.loads(body) if body else None,

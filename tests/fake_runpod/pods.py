@@ -25,6 +25,8 @@ class FakePod:
     created_at: datetime
     container: Container
     spot: bool = False
+    # It says RUNNING and nothing runs in it.
+    dead: bool = False
     status: str = "PROVISIONING"
     started_at: datetime | None = None
     ended_at: datetime | None = None

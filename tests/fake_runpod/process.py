@@ -1,4 +1,4 @@
-"""The container of a pod: one process with what it wrote, ended with the server whatever happens."""
+"""The container of a pod: what runs in it, and what that wrote."""
 
 from __future__ import annotations
 
@@ -9,13 +9,35 @@ import signal
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 _PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "BASE_MODEL", "BRIGHTRUN_BASE_MODEL_DIR",
               "OMP_NUM_THREADS", "TOKENIZERS_PARALLELISM")
 _PR_SET_PDEATHSIG = 1
 
 
-class Container:
+class Container(Protocol):
+    """`log` is the file with what it wrote; `pid` None until it was started."""
+
+    log: Path
+
+    @property
+    def pid(self) -> int | None: ...
+
+    async def start(self, environment: Mapping[str, str]) -> None: ...
+
+    async def wait(self) -> None:
+        """Until it has ended by itself or was stopped."""
+        ...
+
+    async def stop(self, grace_s: float) -> None:
+        """SIGTERM, then SIGKILL. Without a grace period only the second."""
+        ...
+
+
+class Process:
+    """One process, ended with the server whatever happens."""
+
     def __init__(self, folder: Path, command: tuple[str, ...], working_directory: Path) -> None:
         self.log = folder / "container.log"
         self._folder, self._command, self._working_directory = folder, command, working_directory
@@ -41,7 +63,6 @@ class Container:
             await self._process.wait()
 
     async def stop(self, grace_s: float) -> None:
-        """SIGTERM, then SIGKILL. Without a grace period only the second."""
         if self._process is None or self._process.returncode is not None:
             return
         if grace_s:

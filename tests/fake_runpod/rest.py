@@ -56,10 +56,12 @@ class Rest:
 
     async def create_pod(self, request: Request) -> Response:
         order, faults = read_order(await request.body()), self._account.faults
-        fault = faults.create.pop(0) if faults.create else None
+        fault = faults.next_create()
         if fault is CreateFault.ERROR_BEFORE:
             raise Refused(502, "upstream failure")
         pod = self._account.create(order)
+        if fault is CreateFault.TWICE:
+            self._account.create(order)
         if fault is CreateFault.ERROR_AFTER:
             raise Refused(500, "internal error")
         if fault is CreateFault.SLOW_ANSWER:
@@ -72,8 +74,8 @@ class Rest:
 
     async def delete_pod(self, request: Request) -> Response:
         pod, faults = self._pod(request), self._account.faults
-        if faults.delete:
-            raise Refused(faults.delete.pop(0), "upstream failure")
+        if (status := faults.next_delete()) is not None:
+            raise Refused(status, "upstream failure")
         self._account.terminate(pod.id)
         return Response(status_code=204)
 

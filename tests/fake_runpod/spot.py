@@ -78,11 +78,13 @@ class Graphql:
     def _rent(self, wanted: dict[str, Any]) -> dict[str, Any]:
         if self._account.faults.spot_disabled:
             raise GraphQLError("Interruptible pods are not supported anymore", extensions={"code": "RUNPOD"})
-        fault = self._account.faults.create.pop(0) if self._account.faults.create else None
+        fault = self._account.faults.next_create()
         if fault is CreateFault.ERROR_BEFORE:
             raise Refused(502, "upstream failure")
         try:
             pod = self._account.create(_order(wanted), spot_bid=wanted["bidPerGpu"])
+            if fault is CreateFault.TWICE:
+                self._account.create(_order(wanted), spot_bid=wanted["bidPerGpu"])
         except Refused as refused:
             raise GraphQLError(refused.detail, extensions={"code": "RUNPOD"}) from None
         self._fault_after = fault

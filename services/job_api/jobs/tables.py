@@ -67,6 +67,7 @@ training_jobs = Table(
     count("duration_s", BigInteger),
     # money and time foretold
     Column("reservation_id", UUID(as_uuid=True)),
+    Column("reserved_micro_usd", BigInteger),
     Column("cost_estimate_micro_usd", BigInteger),
     count("actual_cost_micro_usd", BigInteger),
     Column("cost_final", Boolean, nullable=False, server_default=text("false")),

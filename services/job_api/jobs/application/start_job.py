@@ -47,5 +47,5 @@ async def enqueue(queue: LockedQueue, job: Job, request: ReserveRequest, reply: 
     await usable_file(queue.tx, job.workspace_id, job.training_file_id, keep=True)
     await use_up(queue.tx, job.id, request.reservation_id)
     row = await enter_queue(queue, job, request.requested_by, estimate_columns(reply.estimate) | {
-        "reservation_id": request.reservation_id})
+        "reservation_id": request.reservation_id, "reserved_micro_usd": reply.reserved_micro_usd})
     return await with_place(queue.tx, row, queue.limits)

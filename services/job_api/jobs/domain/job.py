@@ -37,6 +37,7 @@ class Job:
     cost_final: bool = False
     estimated_cost_micro_usd: int | None = None
     estimated_duration_s: float | None = None
+    reserved_micro_usd: int | None = None
     waiting_since: datetime | None = None
     start_requested_by: str | None = None
 
@@ -102,7 +103,7 @@ def dispatched(job: Job, file: TrainingFileReference) -> Decision:
         gpu_type=configuration.gpu_type, pricing_tier=configuration.pricing_tier,
         max_duration_s=configuration.max_duration_s, reservation_id=job.reservation_id,
         estimated_cost_micro_usd=job.estimated_cost_micro_usd or 0,
-        estimated_duration_s=job.estimated_duration_s or 0.0,
+        estimated_duration_s=job.estimated_duration_s or 0.0, cost_ceiling_micro_usd=job.reserved_micro_usd,
     )
     return Decision(queued(job.state), (request,))
 

@@ -27,7 +27,8 @@ def job_of(row: Row) -> Job:
         event_seq=row["event_seq"], reservation_id=row["reservation_id"],
         cost_micro_usd=row["actual_cost_micro_usd"], cost_final=row["cost_final"],
         estimated_cost_micro_usd=row["cost_estimate_micro_usd"], estimated_duration_s=row["estimated_duration_s"],
-        waiting_since=row["waiting_since"], start_requested_by=row["start_requested_by"],
+        reserved_micro_usd=row["reserved_micro_usd"], waiting_since=row["waiting_since"],
+        start_requested_by=row["start_requested_by"],
     )
 
 

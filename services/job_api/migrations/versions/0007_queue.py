@@ -15,6 +15,7 @@ def upgrade() -> None:
     op.execute("ALTER TABLE training_jobs ADD COLUMN waiting_since TIMESTAMP WITH TIME ZONE")
     op.execute("ALTER TABLE training_jobs ADD COLUMN promoted_at TIMESTAMP WITH TIME ZONE")
     op.execute("ALTER TABLE training_jobs ADD COLUMN start_requested_by TEXT")
+    op.execute("ALTER TABLE training_jobs ADD COLUMN reserved_micro_usd BIGINT")
     op.execute("""
         CREATE INDEX training_jobs_in_queue ON training_jobs (workspace_id) WHERE waiting_since IS NOT NULL
     """)
