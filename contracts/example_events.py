@@ -10,6 +10,9 @@ from uuid import UUID
 from contracts import events
 from contracts.envelope import Event, EventData, new_event
 from contracts.error_taxonomy import ERROR_CLASSES, TrainingErrorType
+from contracts.example_failures import told_failures
+from contracts.example_logs import printed_lines
+from contracts.example_queue import waiting_jobs
 from contracts.gpus import GpuType, PricingTier
 from contracts.job_status import JobStatus
 from contracts.presets import PRESETS
@@ -269,13 +272,6 @@ def _money_and_verdicts() -> dict[str, EventData]:
     }
 
 
-def _waiting() -> dict[str, EventData]:
-    return {
-        "job.queued": events.JobQueued(**_JOB, requested_by="engineer@example.com"),
-        "job.promoted": events.JobPromoted(**_JOB, promoted_by="owner@example.com"),
-    }
-
-
 def _envelope(data: EventData, number: int) -> Event[Any]:
     return new_event(
         data,
@@ -298,7 +294,6 @@ def _priced_machines() -> dict[str, EventData]:
 
 def examples() -> dict[str, Event[Any]]:
     """File stem (`<entity>.<event>[.<case>]`) to event, in a fixed order."""
-    payloads = {
-        **_jobs(), **_pods(), **_training(), **_money_and_verdicts(), **_priced_machines(), **_waiting(),
-    }
+    payloads = {**_jobs(), **_pods(), **_training(), **_money_and_verdicts(), **_priced_machines()}
+    payloads |= told_failures(_JOB, _POD, _TRAINER, AT) | printed_lines(_TRAINER) | waiting_jobs(_JOB)
     return {stem: _envelope(data, number) for number, (stem, data) in enumerate(payloads.items())}

@@ -5,8 +5,8 @@ What is queued now was asked for already: it does not wait.
 
 from alembic import op
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
