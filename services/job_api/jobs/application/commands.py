@@ -13,6 +13,7 @@ from contracts.gpus import GpuType, PricingTier
 from contracts.hyperparameters import HyperparameterOverrides
 from services.job_api.jobs.domain.queue import QueueLimits
 from services.job_api.jobs.repository.job_rows import Row
+from services.job_api.machines import Machines
 from services.job_api.ports import RpcClient
 
 ResultT = TypeVar("ResultT")
@@ -61,3 +62,4 @@ class JobContext:
     clock: Clock
     defaults: Defaults
     queue_limits: QueueLimits = field(default_factory=QueueLimits)
+    machines: Machines = field(default_factory=Machines)
