@@ -22,10 +22,12 @@ class Heartbeat(Model):
 
 
 class HeartbeatReply(Model):
-    """`stop` tells a pod whose attempt no longer counts to end at once, without a word."""
+    """`stop` tells a pod whose attempt no longer counts to end at once, without a word. `continue` is a lease: the pod
+    may go on for `lease_s` without another answer (null: for as long as its order says)."""
 
     directive: Literal["continue", "stop"]
     reason: str = ""
+    lease_s: float | None = Field(default=None, gt=0)
 
 
 class ObjectRequest(Model):

@@ -85,3 +85,4 @@ class Pod:
     missing_since: datetime | None
     closed_at: datetime | None
     failed_offers: int = 0
+    last_words_until: datetime | None = None
