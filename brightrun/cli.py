@@ -2,7 +2,7 @@
 
 import typer
 
-from brightrun.commands import dead_letters, doctor, downloads, estimates, files, jobs, training, validation
+from brightrun.commands import dead_letters, doctor, downloads, estimates, files, jobs, models, training, validation
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -17,4 +17,5 @@ app.command("train")(training.train)
 app.command("download")(downloads.download)
 app.add_typer(files.app, name="files")
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(models.app, name="models")
 app.add_typer(dead_letters.app, name="dlq")

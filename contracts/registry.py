@@ -54,6 +54,7 @@ EVENTS: tuple[EventSpec, ...] = (
     EventSpec(events.CheckpointSaved, "TRAINING", _TRAINER, ("job_api", "provisioner")),
     EventSpec(events.EvaluationGenerated, "EVALUATIONS", ("trainer", "provisioner"), ("validator", "job_api")),
     EventSpec(events.MetricsReported, "METRICS", _TRAINER, ("metrics_ingest",)),
+    EventSpec(events.LogReported, "LOGS", _TRAINER, ("metrics_ingest",)),
     EventSpec(events.CostUpdated, "COSTS", _COST, ("job_api",)),
     EventSpec(events.CostOverrun, "COSTS", _COST, ("job_api", "notifier")),
     EventSpec(events.BudgetThreshold, "COSTS", _COST, ("notifier",)),

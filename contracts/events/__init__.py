@@ -14,6 +14,7 @@ from contracts.events.job import (
     JobStatusChanged,
     TrainingFileReference,
 )
+from contracts.events.log import LogLevel, LogLine, LogReported
 from contracts.events.metrics import METRIC_NAMES, MetricsReported
 from contracts.events.pod import (
     InterruptionSource,
@@ -57,6 +58,9 @@ __all__ = [
     "JobStartRequested",
     "JobStatusChanged",
     "JoinedFile",
+    "LogLevel",
+    "LogLine",
+    "LogReported",
     "MetricsReported",
     "PodFailed",
     "PodInterrupted",

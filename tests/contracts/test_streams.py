@@ -17,7 +17,7 @@ def test_one_job_holds_an_eighth_of_a_stream_at_most(stream: StreamSpec) -> None
 
 
 def test_the_streams_that_pods_fill() -> None:
-    assert {stream.name for stream in FILLED_BY_PODS} == {"PODS", "TRAINING", "EVALUATIONS", "METRICS"}
+    assert {stream.name for stream in FILLED_BY_PODS} == {"PODS", "TRAINING", "EVALUATIONS", "METRICS", "LOGS"}
 
 
 @pytest.mark.parametrize(
