@@ -22,4 +22,6 @@ async def record_heartbeat(
         saves = has_last_words(job, pod, now)
         return HeartbeatReply(directive="continue") if saves else HeartbeatReply(directive="stop", reason=reason)
     await pods.record_heartbeat(tx, job_id, beat.attempt, now, beat.step, beat.stage)
+    if pod is not None and pod.draining and pod.result is None:
+        return HeartbeatReply(directive="pause", reason=pod.reason, lease_s=lease_s)
     return HeartbeatReply(directive="continue", lease_s=lease_s)
