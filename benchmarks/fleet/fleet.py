@@ -99,7 +99,7 @@ def _figures(
     steps = judge.judge_steps(system, completed, pool.deeds, pace)
     money = judge.judge_money(system, account, len(completed), pace, ON_DEMAND_USD)
     recoveries = judge.recovery_times(market.losses, pool.deeds, pace)
-    slowest = sorted(judge.event_lags(system), key=lambda lag: -lag.seconds)
+    slowest = sorted(judge.event_lags(system, pool.deeds), key=lambda lag: -lag.seconds)
     lags = [lag.seconds for lag in slowest]
     differences = judge.money_differences(system, account)
     with system.client() as client:
