@@ -41,7 +41,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--at-once", type=int, default=100)
     parser.add_argument("--loss-per-hour", type=float, nargs="*", default=LOSSES)
     parser.add_argument("--crowd", type=int, default=100, help="jobs of the run without losses; 0: none")
-    parser.add_argument("--scale", type=float, default=30.0, help="simulated seconds in a real one")
+    parser.add_argument("--scale", type=float, default=Pace.scale, help="simulated seconds in a real one")
     parser.add_argument("--steps", type=int, default=Pace.steps, help=f"of {Pace.step_s:.0f} simulated seconds each")
     parser.add_argument("--tier", choices=("auto", "spot", "on_demand"), default="auto")
     parser.add_argument("--no-faults", action="store_true", help="a provider that never fails")
