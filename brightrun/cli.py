@@ -2,7 +2,7 @@
 
 import typer
 
-from brightrun.commands import dead_letters, doctor, downloads, estimates, files, jobs, training, validation
+from brightrun.commands import dead_letters, doctor, downloads, estimates, files, jobs, logs, training, validation
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -15,6 +15,7 @@ app.command("validate")(validation.validate)
 app.command("estimate")(estimates.estimate)
 app.command("train")(training.train)
 app.command("download")(downloads.download)
+app.command("logs")(logs.logs)
 app.add_typer(files.app, name="files")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(dead_letters.app, name="dlq")
