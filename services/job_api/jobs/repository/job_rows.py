@@ -9,7 +9,8 @@ from sqlalchemy.engine import RowMapping
 from contracts.error_taxonomy import TrainingErrorType
 from contracts.gpus import GpuType, PricingTier
 from contracts.hyperparameters import Hyperparameters
-from contracts.job_projection import JobState, StatusReason, progress_percentage
+from contracts.job_progress import progress_percentage
+from contracts.job_projection import JobState, StatusReason
 from contracts.job_status import JobStatus
 from services.job_api.jobs.domain.configuration import Configuration
 from services.job_api.jobs.domain.job import Job
