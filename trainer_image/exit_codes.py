@@ -9,6 +9,8 @@ class ExitCode(IntEnum):
     FAILED = 1
     # The provisioner answered a heartbeat with `stop`: the attempt no longer counts, nothing was published.
     STOPPED = 64
+    # training.paused was published: a user paused the job, or chose another tier.
+    PAUSED = 65
     # The pod's environment is incomplete: nobody could be told.
     BAD_ENVIRONMENT = 78
     # SIGTERM, after pod.interrupted (128 + 15, as a shell reports it).

@@ -22,7 +22,7 @@ from trainer_image.metric_series import MetricSeries
 from trainer_image.model import lora_config
 from trainer_image.sampling import COLUMN, SampleRecord
 from trainer_image.snapshot import take_snapshot
-from trainer_image.step_batch import collate_step, cut
+from trainer_image.step_batch import FirstStep, collate_step, cut
 from trainer_image.training_clock import TrainingClock
 
 
@@ -92,6 +92,10 @@ class LoraTrainer(SFTTrainer):
                 parameter.data = parameter.data.float()
         for unwanted in (PrinterCallback, ProgressCallback):
             self.remove_callback(unwanted)
+
+    def begin_within_step(self, seen: int) -> None:
+        """The first step of this run leaves out its first `seen` conversations: they were trained before."""
+        self.data_collator = FirstStep(seen)
 
     def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:
         """One optimizer step, in micro-batches; the gradient is that of all its conversations at once."""
