@@ -2,7 +2,18 @@
 
 import typer
 
-from brightrun.commands import dead_letters, doctor, downloads, estimates, files, jobs, models, training, validation
+from brightrun.commands import (
+    dead_letters,
+    doctor,
+    downloads,
+    estimates,
+    files,
+    jobs,
+    models,
+    steering,
+    training,
+    validation,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -16,6 +27,7 @@ app.command("estimate")(estimates.estimate)
 app.command("train")(training.train)
 app.command("download")(downloads.download)
 app.add_typer(files.app, name="files")
+jobs.app.registered_commands += steering.app.registered_commands
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")
 app.add_typer(dead_letters.app, name="dlq")
