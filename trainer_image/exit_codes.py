@@ -11,6 +11,8 @@ class ExitCode(IntEnum):
     STOPPED = 64
     # training.paused was published: a user paused the job, or chose another tier.
     PAUSED = 65
+    # Nobody answered for longer than the lease: the attempt ended itself, after pod.interrupted where it could be told.
+    ABANDONED = 75
     # The pod's environment is incomplete: nobody could be told.
     BAD_ENVIRONMENT = 78
     # SIGTERM, after pod.interrupted (128 + 15, as a shell reports it).

@@ -32,6 +32,7 @@ from trainer_image.errors import TimeLimitExceeded, classify
 from trainer_image.exit_codes import ExitCode
 from trainer_image.libraries import prepare_libraries
 from trainer_image.machine import GpuReadings
+from trainer_image.own_machine import delete_own_machine
 from trainer_image.pausing import Pause, Paused
 from trainer_image.reporter import Reporter
 from trainer_image.versions import library_versions
@@ -40,6 +41,8 @@ _log = logging.getLogger(__name__)
 # RunPod kills five seconds after SIGTERM.
 _SECONDS_TO_FINISH_CHECKPOINT, _SECONDS_TO_FLUSH = 3.5, 1.0
 _SECONDS_TO_DRAIN = 60.0
+# Nobody kills an attempt that was left alone: it has more time to save.
+_SECONDS_TO_SAVE_ALONE = 30.0
 
 
 def main() -> None:
@@ -87,6 +90,7 @@ class Attempt:
         watchdog = threading.Timer(self.spec.max_duration_s, self.out_of_time)
         watchdog.daemon = True
         watchdog.start()
+        self.reporter.lease.watch(self.abandoned)
         try:
             self.train()
         except Paused:
@@ -213,28 +217,42 @@ class Attempt:
 
     def out_of_time(self) -> None:
         """The dead man's switch of the pod itself: it holds where nobody outside is left to stop the machine."""
-        leave(self.failed(TimeLimitExceeded(
+        code = self.failed(TimeLimitExceeded(
             f"The training was stopped after its time limit of {self.spec.max_duration_s / 3600:.1f} h, at step "
-            f"{self.reporter.step}.", max_duration_s=self.spec.max_duration_s)))
+            f"{self.reporter.step}.", max_duration_s=self.spec.max_duration_s))
+        delete_own_machine()
+        leave(code)
+
+    def abandoned(self) -> None:
+        """The other one: nobody has answered for so long that nobody may be left who pays for this machine, or ends it.
+        """
+        _log.error("nobody has answered a heartbeat for %.0f s", self.spec.lease_s)
+        self.save_what_fits(f"no heartbeat was answered for {self.spec.lease_s:.0f} s", InterruptionSource.HEARTBEAT,
+                            min(_SECONDS_TO_SAVE_ALONE, self.spec.lease_s))
+        delete_own_machine()
+        leave(ExitCode.ABANDONED)
 
     def interrupted(self, reason: str) -> None:
-        """First the event, then whatever still fits before SIGKILL: metrics, a checkpoint, the spool.
+        self.save_what_fits(reason, InterruptionSource.SIGTERM, _SECONDS_TO_FINISH_CHECKPOINT)
+        leave(ExitCode.INTERRUPTED)
+
+    def save_what_fits(self, reason: str, detected_by: InterruptionSource, seconds: float) -> None:
+        """First the event, then whatever still fits: metrics, a checkpoint, the spool.
 
         A run that has published its end was not interrupted: it is told to end, as it would have.
         """
         if self.ends_with is not None:
-            self.reporter.drain(_SECONDS_TO_FINISH_CHECKPOINT)
+            self.reporter.drain(seconds)
             leave(self.ends_with)
         self.reporter.publish_at_once(
-            PodInterrupted, pod_name=self.spec.pod_name, detected_by=InterruptionSource.SIGTERM, reason=reason,
+            PodInterrupted, pod_name=self.spec.pod_name, detected_by=detected_by, reason=reason,
             last_step=self.reporter.step, interrupted_at=datetime.now(UTC))
         if self.metrics is not None:
             self.metrics.flush()
         if self.checkpoints is not None and self.reporter.stage == JobStatus.TRAINING:
             self.checkpoints.want_one_now()
-            self.checkpoints.wait_for_wanted(_SECONDS_TO_FINISH_CHECKPOINT)
+            self.checkpoints.wait_for_wanted(seconds)
         self.reporter.drain(_SECONDS_TO_FLUSH)
-        leave(ExitCode.INTERRUPTED)
 
 
 def names(samples: Any) -> str:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from contracts.gpus import GpuType, PricingTier
 from contracts.hyperparameters import HyperparameterOverrides, Hyperparameters
-from contracts.job_status import JobAction
+from contracts.job_status import JobAction, JobStatus
 from contracts.rpc import pods
 from contracts.rpc.pods import CheckpointView, JobCheckpointsQuery
 from services.job_api.callers import Caller
@@ -13,7 +13,7 @@ from services.job_api.jobs.application.commands import Finish, JobContext, NewJo
 from services.job_api.jobs.application.create_job import prepare_job, write_job
 from services.job_api.jobs.domain.configuration import Configuration, changes
 from services.job_api.jobs.domain.job import Job, check
-from services.job_api.jobs.domain.steering import continued, epochs_at, refuse_what_stays
+from services.job_api.jobs.domain.steering import blocked_reason, continued, epochs_at, refuse_what_stays
 from services.job_api.jobs.errors import ContinuationRefused, JobNotFound
 from services.job_api.jobs.repository import jobs
 
@@ -40,7 +40,7 @@ async def continue_job(
     nothing is left to go on from or a setting cannot change, what `create_job` raises, and ServiceUnavailable when
     nobody knows the checkpoints."""
     job = await _ended_job(context, caller, job_id)
-    refuse_what_stays(wanted.overrides.model_dump(exclude_none=True))
+    refuse_what_stays(job, wanted.overrides.model_dump(exclude_none=True))
     newest = await _newest(context, job)
     done_epochs = epochs_at(job, newest.step)
     configuration = _configuration(job, wanted, done_epochs)
@@ -56,9 +56,10 @@ async def _ended_job(context: JobContext, caller: Caller, job_id: UUID) -> Job:
         job = await jobs.find(tx, caller.workspace_id, job_id)
     if job is None:
         raise JobNotFound(job_id)
-    if job.state.last_checkpoint_step is None:
-        check(job, JobAction.RETRY)
-        raise ContinuationRefused("no_checkpoint", "No checkpoint was saved before the job ended.")
+    why = blocked_reason(job.state.status, has_checkpoint=job.state.last_checkpoint_step is not None,
+                         expired=job.checkpoints_expired)
+    if why is not None and job.state.status in (JobStatus.FAILED, JobStatus.CANCELLED):
+        raise ContinuationRefused(job.id, why)
     check(job, JobAction.CONTINUE)
     return job
 
@@ -68,15 +69,15 @@ async def _newest(context: JobContext, job: Job) -> CheckpointView:
     found = await context.rpc.request(pods.JOB_CHECKPOINTS, JobCheckpointsQuery(
         job_id=job.id, workspace_id=job.workspace_id))
     if not found.checkpoints:
-        raise ContinuationRefused("checkpoint_deleted", "The checkpoints of this job were deleted after its end.")
+        raise ContinuationRefused(job.id, "Its checkpoints were deleted; a retry begins anew.")
     if not job.state.total_steps:
-        raise ContinuationRefused("unknown_position", "How far its newest checkpoint had come was never heard.")
+        raise ContinuationRefused(job.id, "How far its newest checkpoint had come was never heard.")
     return found.checkpoints[0]
 
 
 def _configuration(job: Job, wanted: Continuation, done_epochs: float) -> Configuration:
     before = job.configuration
-    values = continued(before, done_epochs, wanted.remaining_epochs).model_dump()
+    values = continued(job, done_epochs, wanted.remaining_epochs).model_dump()
     values |= wanted.overrides.model_dump(exclude_none=True)
     return replace(
         before, hyperparameters=Hyperparameters.model_validate(values),

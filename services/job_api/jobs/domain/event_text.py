@@ -40,6 +40,16 @@ def _(data: events.JobCreated) -> Line:
 
 
 @describe.register
+def _(data: events.JobQueued) -> Line:
+    return Line(f"Start requested by {data.requested_by}: the cost is reserved, other jobs come first.")
+
+
+@describe.register
+def _(data: events.JobPromoted) -> Line:
+    return Line(f"Put in front of the queue by {data.promoted_by}.")
+
+
+@describe.register
 def _(data: events.JobStartRequested) -> Line:
     words, rest = ("Start", "") if data.run == 1 else ("Next machine", " for what remains")
     cost = format_usd(data.estimated_cost_micro_usd)
@@ -140,7 +150,7 @@ def _(data: events.TrainingWarning) -> Line:
 
 @describe.register
 def _(data: events.TrainingPaused) -> Line:
-    kept = "no checkpoint was saved yet" if data.checkpoint_step is None else f"saved at step {data.checkpoint_step}"
+    kept = "nothing more was saved" if data.checkpoint_step is None else f"saved at step {data.checkpoint_step}"
     return Line(f"Stopped at step {data.step} (attempt {data.attempt}): {kept}.")
 
 
@@ -158,6 +168,11 @@ def _(data: events.TrainingFailed) -> Line:
 @describe.register
 def _(data: events.CheckpointSaved) -> Line:
     return Line(f"Checkpoint of step {data.step} saved ({data.size_bytes:,} bytes).")
+
+
+@describe.register
+def _(data: events.CheckpointExpired) -> Line:
+    return Line("The checkpoints are deleted; no job can go on from them any more.")
 
 
 @describe.register

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
 from typing import Any
 
 from contracts import events
@@ -12,11 +11,11 @@ from contracts.gpus import PricingTier
 from contracts.hyperparameters import Hyperparameters
 from contracts.job_moves import moved_to_tier, paused
 from contracts.job_status import JobAction, JobStatus
-from services.job_api.jobs.domain.configuration import Configuration
 from services.job_api.jobs.domain.job import Decision, Job, check, start_request, status_change
 from services.job_api.jobs.errors import ContinuationRefused
 
 # What a job that goes on from a checkpoint may do otherwise than the job before; the rest is in the checkpoint.
+_MOST_EPOCHS = 50
 CHANGEABLE = ("learning_rate", "per_device_train_batch_size", "gradient_accumulation_steps")
 
 
@@ -57,27 +56,27 @@ def epochs_at(job: Job, step: int) -> float:
     return min(1.0, step / total) * job.configuration.hyperparameters.num_epochs if total else 0.0
 
 
-def continued(before: Configuration, done_epochs: float, remaining_epochs: int | None) -> Hyperparameters:
+def continued(job: Job, done_epochs: float, remaining_epochs: int | None) -> Hyperparameters:
     """`remaining_epochs` counts from the epoch in which the checkpoint lies. Raises ContinuationRefused."""
+    values = job.configuration.hyperparameters
     if remaining_epochs is None:
-        return before.hyperparameters
+        return values
     epochs = math.floor(done_epochs + 1e-9) + remaining_epochs
-    if epochs > 50:
-        raise ContinuationRefused("too_many_epochs", f"{epochs} epochs in all would be more than 50.")
-    return before.hyperparameters.model_copy(update={"num_epochs": epochs})
+    if epochs > _MOST_EPOCHS:
+        raise ContinuationRefused(
+            job.id, f"With {remaining_epochs} more epochs the job would have {epochs}; {_MOST_EPOCHS} are the most.")
+    return values.model_copy(update={"num_epochs": epochs})
 
 
-def refuse_what_stays(given: Mapping[str, Any]) -> None:
+def refuse_what_stays(job: Job, given: Mapping[str, Any]) -> None:
     """Raises ContinuationRefused for values that are part of what was learnt so far."""
-    fixed = sorted(set(given) - set(CHANGEABLE))
+    fixed = sorted(name for name in given if name not in CHANGEABLE)
     if fixed:
         raise ContinuationRefused(
-            "fixed_settings", f"{', '.join(fixed)} cannot change: the checkpoint was made with the old value.")
+            job.id, f"{', '.join(fixed)} cannot change: the checkpoint was made with the value of then.")
 
 
-def blocked_reason(
-    status: JobStatus, *, has_checkpoint: bool, ended_at: datetime | None, now: datetime, retention: timedelta
-) -> str | None:
+def blocked_reason(status: JobStatus, *, has_checkpoint: bool, expired: bool) -> str | None:
     """Why a job can be neither resumed nor continued; None when it can."""
     if status is JobStatus.PAUSED:
         return None
@@ -86,7 +85,4 @@ def blocked_reason(
             status, "The job is under way.")
     if not has_checkpoint:
         return "No checkpoint was saved before the job ended; a retry begins anew."
-    if ended_at is not None and now - ended_at > retention:
-        hours = retention.total_seconds() / 3600
-        return f"Its checkpoints were deleted {hours:g} hours after its end; a retry begins anew."
-    return None
+    return "Its checkpoints were deleted some time after its end; a retry begins anew." if expired else None

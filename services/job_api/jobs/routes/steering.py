@@ -1,5 +1,6 @@
 """A job under way: pause, resume, another tier; and going on from a job that ended too early."""
 
+from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -20,7 +21,7 @@ from services.job_api.jobs.schemas.steering import ChangeTier, ContinueJob, Paus
 from services.job_api.paths import PREFIX
 
 router = APIRouter(prefix=f"{PREFIX}/jobs/{{job_id}}", tags=["jobs"])
-_REFUSED = {402: {"description": "The budget does not allow what remains of this run"}}
+_REFUSED: dict[int | str, dict[str, Any]] = {402: {"description": "The budget does not allow what remains of this run"}}
 
 
 @router.post("/pause", response_model=JobView)

@@ -20,6 +20,7 @@ def upgrade() -> None:
     """)
     op.execute("ALTER TABLE training_jobs ADD COLUMN continues_from_step INTEGER")
     op.execute("ALTER TABLE training_jobs ADD COLUMN done_epochs DOUBLE PRECISION NOT NULL DEFAULT 0")
+    op.execute("ALTER TABLE training_jobs ADD COLUMN checkpoints_expired BOOLEAN NOT NULL DEFAULT false")
     op.execute("CREATE INDEX training_jobs_by_continued ON training_jobs (continues) WHERE continues IS NOT NULL")
     op.execute("DROP INDEX training_jobs_waiting")
     op.execute("""
