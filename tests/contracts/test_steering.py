@@ -121,7 +121,7 @@ RUN = [requested(1), running(1), stage(1, JobStatus.TRAINING), progressed(1, 100
 def test_in_whatever_order_the_machine_ends_the_pause_says_where_it_goes_on(order):
     state = after([*RUN, pause, *order])[-1]
     assert (state.status, state.reason.code, state.last_checkpoint_step) == (JobStatus.PAUSED, "paused", 101)
-    assert "nothing is billed" in state.reason.message
+    assert "goes on from step 101. No machine runs, nothing is billed" in state.reason.message
 
 
 @given(st.permutations([requested(2), running(2), resumed(2, 101), stage(2, JobStatus.TRAINING), progressed(2, 150),

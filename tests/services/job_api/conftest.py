@@ -73,7 +73,8 @@ def insight(saved: list[pods.CheckpointView]) -> RequestRouter:
         return pods.JobCheckpoints(checkpoints=tuple(saved))
 
     return answering({
-        pods.JOB_CHECKPOINTS: checkpoints, metrics.LATEST: latest, metrics.RANGE: series, pods.JOB_PODS: job_pods, pods.POD_LOG: log,
+        pods.JOB_CHECKPOINTS: checkpoints,
+        metrics.LATEST: latest, metrics.RANGE: series, pods.JOB_PODS: job_pods, pods.POD_LOG: log,
         validation.EVALUATION: evaluation})
 
 
@@ -181,7 +182,8 @@ class Api:
     async def others(self) -> AsyncIterator[None]:
         """The other services answer while this is open."""
         buses = []
-        for service, router in (("cost_guard", self.cost_guard.requests()), ("metrics_ingest", insight(self.checkpoints))):
+        answers = (("cost_guard", self.cost_guard.requests()), ("metrics_ingest", insight(self.checkpoints)))
+        for service, router in answers:
             bus = Bus(ServiceSettings(service_name=service, nats_url=self.nats_url))
             bus.include(router)
             await bus.start()

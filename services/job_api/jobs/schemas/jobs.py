@@ -61,10 +61,6 @@ class EditJob(Body):
     tags: Tags | None = None
 
 
-class CancelJob(Body):
-    reason: Annotated[PlainText, Field(max_length=500)] = ""
-
-
 class RetryJob(Body):
     name: Name = ""
     notes: Notes | None = None

@@ -12,6 +12,10 @@ from services.job_api.edge.json_types import JsonTypes
 Reason = Annotated[PlainText, Field(max_length=500)]
 
 
+class CancelJob(Body):
+    reason: Reason = ""
+
+
 class PauseJob(Body):
     reason: Reason = ""
 

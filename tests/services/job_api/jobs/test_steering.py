@@ -91,7 +91,8 @@ async def test_a_resume_without_a_yes_leaves_the_job_paused(api) -> None:
 
 async def test_another_tier_leads_through_a_recovery_that_counts_as_none(api) -> None:
     job = await training(api)
-    answer = await api.client.post(f"/jobs/{job['id']}/tier", json={"pricing_tier": "on_demand", "reason": "in a hurry"})
+    body = {"pricing_tier": "on_demand", "reason": "in a hurry"}
+    answer = await api.client.post(f"/jobs/{job['id']}/tier", json=body)
     changed = answer.json()
     assert (answer.status_code, changed["status"], changed["gpu_pricing_tier"]) == (200, "recovering", "on_demand")
     assert changed["configuration"]["gpu_pricing_tier"] == "on_demand"
