@@ -10,6 +10,8 @@ from typing import Protocol
 from uuid import UUID
 
 from contracts.gpus import GpuType, PricingTier
+from contracts.rpc.pods import Price
+from services.provisioner.domain.prices import UNPRICED, MachinePrice
 
 
 class MachineState(StrEnum):
@@ -41,6 +43,7 @@ class Machine:
     exit_code: int | None = None
     exited_at: datetime | None = None
     reason: str = ""
+    price: MachinePrice = UNPRICED
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,13 @@ class ComputeProvider(Protocol):
         ...
 
     async def capacity(self, gpu_type: GpuType, pricing_tier: PricingTier) -> Capacity: ...
+
+    async def prices(self, gpu_type: GpuType) -> Sequence[Price]:
+        """What would be asked for first in each tier, and its price. Nothing where there is no price list.
+
+        Raises ProviderError.
+        """
+        ...
 
     async def read_log(self, name: str, offset: int, max_bytes: int) -> tuple[bytes, bool]:
         """(bytes from `offset`, whether the log has ended). Empty when there is none."""

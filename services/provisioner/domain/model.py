@@ -7,6 +7,7 @@ from uuid import UUID
 
 from contracts.events import JobStartRequested
 from contracts.gpus import GpuType, PricingTier
+from services.provisioner.domain.prices import UNPRICED, MachinePrice
 from services.provisioner.domain.retry_counters import RetryCounters
 
 
@@ -85,3 +86,4 @@ class Pod:
     missing_since: datetime | None
     closed_at: datetime | None
     failed_offers: int = 0
+    price: MachinePrice = UNPRICED

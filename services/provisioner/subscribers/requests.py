@@ -7,16 +7,19 @@ from contracts.rpc.pods import (
     JOB_PODS,
     MACHINES,
     POD_LOG,
+    PRICES,
     JobPods,
     JobPodsQuery,
     LogPage,
     LogQuery,
     Machines,
     MachinesQuery,
+    Prices,
+    PricesQuery,
 )
 from services.provisioner.application.queries import machines as machine_queries
 from services.provisioner.application.queries import pods
-from services.provisioner.subscribers.context import WithProvider
+from services.provisioner.subscribers.context import WithPrices, WithProvider
 from services.provisioner.subscribers.problems import refusals_as_problems
 
 requests = RequestRouter()
@@ -37,3 +40,8 @@ async def pod_log(request: LogQuery, database: WithDatabase, provider: WithProvi
 @requests.rpc(MACHINES)
 async def machines(request: MachinesQuery, database: WithDatabase) -> Machines:
     return await machine_queries.machines(database, request)
+
+
+@requests.rpc(PRICES)
+async def prices(request: PricesQuery, prices: WithPrices) -> Prices:
+    return await prices.answer(request)

@@ -19,15 +19,20 @@ from services.provisioner.ports import AskLater, Lifetime, ProviderError
 _log = structlog.get_logger(__name__)
 
 _MOST_REMEMBERED = 5_000
+# The container has ended; RunPod bills the pod no more, though it still exists.
+EXITED = ("EXITED", "ERROR")
 
 
 @dataclass
 class Remembered:
-    """A pod whose id is known. `seen`: the provider has shown it, so that its absence means its end."""
+    """A pod whose id is known. `seen`: the provider has shown it, so that its absence means its end. `exited_at`: when
+    it was first shown as ended; it costs nothing from then on. `usd_per_hour`: its price while it ran."""
 
     name: str
     began_at: datetime
     ended_at: datetime | None = None
+    exited_at: datetime | None = None
+    usd_per_hour: float | None = None
     seen: bool = False
     asked_at: float = float("-inf")
     answer: Pod | None = None
@@ -81,13 +86,18 @@ class Inventory:
         lives = [self._remembered[pod_id] for pod_id in self._ids(name)]
         if not lives:
             return None
-        ends = [life.ended_at for life in lives]
+        ends = [life.exited_at or life.ended_at for life in lives]
         ended_at = None if None in ends else max(end for end in ends if end is not None)
         return Lifetime(min(life.began_at for life in lives), ended_at)
 
-    def add(self, name: str, pod_id: str, began_at: datetime) -> None:
+    def usd_per_hour(self, pod_id: str) -> float | None:
+        """What the pod costs, or cost until its end; None: that was never seen."""
+        known = self._remembered.get(pod_id)
+        return known.usd_per_hour if known else None
+
+    def add(self, name: str, pod_id: str, began_at: datetime, usd_per_hour: float | None) -> None:
         """One that was just made."""
-        self._remembered.setdefault(pod_id, Remembered(name, began_at))
+        self._remembered.setdefault(pod_id, Remembered(name, began_at, usd_per_hour=usd_per_hour))
         while len(self._remembered) > _MOST_REMEMBERED:
             del self._remembered[next(iter(self._remembered))]
         self.forget_list()
@@ -142,8 +152,10 @@ class Inventory:
     async def _read(self, pod_id: str, known: Remembered) -> Pod | None:
         found = await self._client.get_pod(pod_id)
         if isinstance(found, Pod) and found.status != "TERMINATED":
-            self._see(found)
+            # A pod by its id is shown as it is; the list may lag.
             known.ended_at = None
+            known.exited_at = known.exited_at if found.status in EXITED else None
+            self._see(found)
             return found
         if known.seen:
             self._end(pod_id, datetime.now(UTC) if isinstance(found, Pod) else found)
@@ -153,6 +165,9 @@ class Inventory:
         name = pod.name.removeprefix(self._configuration.prefix)
         known = self._remembered.setdefault(pod.id, Remembered(name, pod.created_at))
         known.began_at, known.seen = pod.created_at, True
+        known.usd_per_hour = pod.cost or known.usd_per_hour
+        if pod.status in EXITED:
+            known.exited_at = known.exited_at or max(pod.shown_at or pod.created_at, pod.created_at)
 
     def _end(self, pod_id: str, at: datetime) -> None:
         known = self._remembered[pod_id]

@@ -7,7 +7,7 @@ import structlog
 
 from services.provisioner.application import pod_events
 from services.provisioner.application.workers.context import LeasedPod, PodLease, WorkerContext, leased
-from services.provisioner.application.workers.machines import began, still_missing
+from services.provisioner.application.workers.machines import began, price_columns, priced, still_missing
 from services.provisioner.domain.billing import billed_interval
 from services.provisioner.domain.model import PodStatus
 from services.provisioner.ports import Lifetime, Machine
@@ -60,18 +60,18 @@ class TerminatePod:
         await current.release(
             self._context.policy.timeouts.terminate_poll_s, provider_pod_id=machine.provider_pod_id,
             running_since=current.pod.running_since or began(machine), exit_code=_exit_code(current, machine),
-            missing_since=None,
+            missing_since=None, **price_columns(priced(current.pod, machine)),
         )
 
     async def _close(self, current: LeasedPod, seen: Seen) -> None:
-        life, code = seen.lifetime, _exit_code(current, seen.before)
+        life, code, pod = seen.lifetime, _exit_code(current, seen.before), priced(current.pod, seen.before)
         billed = billed_interval(
             current.pod.running_since, life.began_at if life else None, began(seen.before),
             ended_at=life.ended_at if life else None, now=current.now)
         await current.release(
             status=PodStatus.TERMINATED, running_since=billed.since, terminated_at=billed.until, exit_code=code,
-            ended_at=current.pod.ended_at or current.now, closed_at=current.now)
-        await pod_events.publish_terminated(current.tx, current.job, current.pod, code, billed)
+            ended_at=current.pod.ended_at or current.now, closed_at=current.now, **price_columns(pod))
+        await pod_events.publish_terminated(current.tx, current.job, pod, code, billed)
 
 
 def _exit_code(current: LeasedPod, machine: Machine | None) -> int | None:
