@@ -14,7 +14,8 @@ from functools import singledispatch
 from contracts import events
 from contracts.envelope import EventData
 from contracts.error_taxonomy import ERROR_CLASSES, TrainingErrorType
-from contracts.job_status import TERMINAL, JobStatus, may_move
+from contracts.job_course import NOTHING_DONE, Course, follow, new_attempt, time_left_s
+from contracts.job_status import STAGES, TERMINAL, JobStatus, may_move
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class JobState:
     perplexity: float | None = None
     eta_s: float | None = None
     last_checkpoint_step: int | None = None
+    course: Course = NOTHING_DONE
 
     @property
     def recoveries(self) -> int:
@@ -86,7 +88,20 @@ def _apply(data: EventData, state: JobState, at: datetime) -> JobState:
 
 def project(state: JobState, data: EventData, at: datetime) -> JobState:
     """The state after this event. `at` is the event's own time; the same events give the same state."""
-    return _apply(data, state, at)
+    after = _apply(data, state, at)
+    changed = after != state or isinstance(data, events.CheckpointSaved)
+    if not changed or after.status is JobStatus.PENDING or after.status in TERMINAL:
+        return after
+    before = state.course if after.attempt == state.attempt else new_attempt(state.course)
+    course = follow(before, data, attempt=after.attempt, step=after.step, at=at)
+    return _with_time_left(replace(after, course=course), at)
+
+
+def _with_time_left(state: JobState, at: datetime) -> JobState:
+    """Until an attempt steps, nobody tells how long the job will take: the restart counts too."""
+    restarts = state.status in (JobStatus.RECOVERING, JobStatus.PROVISIONING, *STAGES) and (
+        not state.course.stepped or state.interrupted_attempt >= state.attempt)
+    return replace(state, eta_s=time_left_s(state.course, state.total_steps, at)) if restarts else state
 
 
 @_apply.register
@@ -234,28 +249,3 @@ def cancelled(state: JobState, by: str, at: datetime) -> JobState:
         return state
     moved = _moved(state, JobStatus.CANCELLED, StatusReason("cancelled", f"Cancelled by {by}."))
     return replace(moved, completed_at=at, eta_s=None)
-
-
-# Shares of a run's progress bar; training takes nearly all of the time.
-_PROGRESS_AT = {
-    JobStatus.PENDING: 0.0,
-    JobStatus.QUEUED: 0.0,
-    JobStatus.PROVISIONING: 1.0,
-    JobStatus.PREPROCESSING: 2.0,
-    JobStatus.MODEL_LOADING: 4.0,
-    JobStatus.TRAINING: 6.0,
-    JobStatus.FINALIZATION: 96.0,
-    JobStatus.COMPLETED: 100.0,
-}
-
-
-def progress_percentage(state: JobState) -> float:
-    """0 to 100. While training the share of steps done decides; in recovery the progress kept so far."""
-    begin, end = _PROGRESS_AT[JobStatus.TRAINING], _PROGRESS_AT[JobStatus.FINALIZATION]
-    step = state.step if state.step is not None else state.last_checkpoint_step or 0
-    done = step / state.total_steps if state.total_steps else 0.0
-    if state.status in (JobStatus.TRAINING, JobStatus.RECOVERING, JobStatus.FAILED, JobStatus.CANCELLED):
-        # Before the first step only the stage itself says how far it is; a run that ended before had no progress.
-        without_steps = begin if state.status is JobStatus.TRAINING else 0.0
-        return round(begin + (end - begin) * min(1.0, done), 2) if state.total_steps else without_steps
-    return _PROGRESS_AT[state.status]

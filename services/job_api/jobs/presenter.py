@@ -10,6 +10,7 @@ from contracts.job_status import JobStatus, allowed_actions
 from services.job_api.amounts import dollars
 from services.job_api.base_models import shown_base_model, with_shown_base_models
 from services.job_api.jobs.domain.configuration import differences_from_preset
+from services.job_api.jobs.progress_view import interruptions, progress
 
 Row = RowMapping | Mapping[str, Any]
 
@@ -49,6 +50,8 @@ def job(row: Row) -> dict[str, Any]:
         "estimated_time_remaining_minutes": _minutes(row["eta_s"]),
         "estimated_time_remaining_seconds": row["eta_s"],
         "last_event_seq": row["event_seq"],
+        "progress": progress(row),
+        "interruptions": interruptions(row),
     }
 
 

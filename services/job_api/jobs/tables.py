@@ -56,6 +56,7 @@ training_jobs = Table(
     Column("latest_perplexity", Double),
     Column("eta_s", Double),
     Column("last_checkpoint_step", Integer),
+    json("course", default="{}"),  # contracts.job_course
     Column("error_type", Text),
     Column("error_message", Text),
     count("retry_count"),
