@@ -5,6 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 TORCH := cpu
 export PYTHONPATH := $(CURDIR)
+# make demo|up|down|status|logs|reset PROVIDER=fake-runpod: rented machines, without renting any.
+ifdef PROVIDER
+export BRIGHTRUN_PROVIDER := $(PROVIDER)
+endif
 # Needs any Python of the system; checks the machine, installs what is missing, or ends at once.
 INSTALL = python=$$(sh stack/install/find_python.sh "$(PYTHON)") && \
 	"$$python" -m stack.install --environment "$(VENV)" --torch "$(TORCH)"
@@ -17,7 +21,7 @@ help: ## list the commands
 setup: ## virtual environment with the locked packages (PYTHON=, VENV=, TORCH=cpu|cuda)
 	@$(INSTALL)
 
-demo: ## train a real adapter on the sample file, download it, prove that it loads
+demo: ## train a real adapter on the sample file, download it, prove that it loads; PROVIDER=fake-runpod: interrupted once
 	@$(INSTALL) --then demo
 
 up: ## start everything in the background

@@ -1,10 +1,10 @@
 """Our trainer against a bare TRL script: `python -m benchmarks.trainer_overhead [--json PATH] [--rounds N]`.
 
-Same base, data, seed and micro-batches; the measured span is `train()`. Our arm samples conversations, reports every
-step to a real broker and uploads checkpoints to a real storage; the other does nothing but train. Evaluation is off in
-both: it is work that was asked for, not overhead. Adapters are float32 in both: TRL's own bfloat16 is emulated on a
-CPU, 13 % slower, and would flatter us. The arms alternate in one process (A B B A ...), so that a machine that gets
-slower treats both alike.
+Same base, data, seed and rows without padding; the measured span is `train()`. Our arm samples conversations, reports
+every step to a real broker and uploads checkpoints to a real storage; the other does nothing but train. Evaluation is
+off in both: it is work that was asked for, not overhead. Adapters are float32 in both: TRL's own bfloat16 is emulated
+on a CPU, 13 % slower, and would flatter us. The arms alternate in one process (A B B A ...), so that a machine that
+gets slower treats both alike.
 """
 
 import argparse

@@ -10,6 +10,7 @@ from uuid import UUID
 from contracts import events
 from contracts.envelope import Event, EventData, new_event
 from contracts.error_taxonomy import ERROR_CLASSES, TrainingErrorType
+from contracts.example_failures import told_failures
 from contracts.gpus import GpuType, PricingTier
 from contracts.job_status import JobStatus
 from contracts.presets import PRESETS
@@ -292,4 +293,5 @@ def _priced_machines() -> dict[str, EventData]:
 def examples() -> dict[str, Event[Any]]:
     """File stem (`<entity>.<event>[.<case>]`) to event, in a fixed order."""
     payloads = {**_jobs(), **_pods(), **_training(), **_money_and_verdicts(), **_priced_machines()}
+    payloads |= told_failures(_JOB, _POD, _TRAINER, AT)
     return {stem: _envelope(data, number) for number, (stem, data) in enumerate(payloads.items())}

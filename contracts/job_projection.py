@@ -7,12 +7,15 @@ Rules, each held by a property test:
 - within an attempt a job moves forwards over the stages, never backwards.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import singledispatch
+from typing import Any
 
 from contracts import events
 from contracts.envelope import EventData
+from contracts.error_catalogue import entry_of, kept_facts
 from contracts.error_taxonomy import ERROR_CLASSES, TrainingErrorType
 from contracts.job_course import NOTHING_DONE, Course, follow, new_attempt, time_left_s
 from contracts.job_status import STAGES, TERMINAL, JobStatus, may_move
@@ -38,6 +41,9 @@ class JobState:
     current_stage: JobStatus | None = None
     reason: StatusReason | None = None
     error_type: TrainingErrorType | None = None
+    # Refines the type; the facts are the figures of its explanation (contracts.error_catalogue).
+    error_code: str | None = None
+    error_facts: Mapping[str, Any] = field(default_factory=dict)
     started_at: datetime | None = None
     completed_at: datetime | None = None
     step: int | None = None
@@ -139,7 +145,7 @@ def _(data: events.PodInterrupted, state: JobState, at: datetime) -> JobState:
 def _(data: events.PodFailed, state: JobState, at: datetime) -> JobState:
     if state.status in TERMINAL or state.status is JobStatus.PENDING or data.attempt < state.attempt:
         return state
-    return _failed(replace(state, attempt=data.attempt), data.error_type, data.message, data.suggested_fix, at)
+    return _failed(replace(state, attempt=data.attempt), data, at)
 
 
 @_apply.register
@@ -214,6 +220,8 @@ def _(data: events.TrainingCompleted, state: JobState, at: datetime) -> JobState
         eta_s=0.0,
         completed_at=data.completed_at,
         error_type=None,
+        error_code=None,
+        error_facts={},
     )
     reason = StatusReason("completed", "The adapter is trained, uploaded and verified.")
     return _moved(done, JobStatus.COMPLETED, reason)
@@ -227,15 +235,24 @@ def _(data: events.TrainingFailed, state: JobState, at: datetime) -> JobState:
     if data.retryable:
         reason = StatusReason("attempt_failed", data.message, data.suggested_fix)
         return replace(_moved(current, JobStatus.RECOVERING, reason), interrupted_attempt=data.attempt, eta_s=None)
-    return _failed(current, data.error_type, data.message, data.suggested_fix, at)
+    return _failed(current, data, at)
 
 
-def _failed(state: JobState, error_type: TrainingErrorType, message: str, fix: str, at: datetime) -> JobState:
-    reason = StatusReason(error_type.value, message, fix or ERROR_CLASSES[error_type].suggested_fix)
+def _failed(state: JobState, failure: events.PodFailed | events.TrainingFailed, at: datetime) -> JobState:
+    error_type, fix = failure.error_type, failure.suggested_fix
+    reason = StatusReason(error_type.value, failure.message, fix or ERROR_CLASSES[error_type].suggested_fix)
     moved = _moved(state, JobStatus.FAILED, reason)
     if moved.status is not JobStatus.FAILED:
         return state
-    return replace(moved, error_type=error_type, completed_at=at, eta_s=None)
+    code = entry_of(error_type, failure.error_code, failure.message).code.value
+    return replace(
+        moved,
+        error_type=error_type,
+        error_code=code,
+        error_facts=kept_facts(failure.context),
+        completed_at=at,
+        eta_s=None,
+    )
 
 
 def queued(state: JobState) -> JobState:

@@ -14,6 +14,9 @@ NATS_CREDENTIALS_VARIABLE = "BRIGHTRUN_NATS_CREDENTIALS"
 # with an answer (`max_msg_size` in `contracts/streams.py`). Not below the server's own limit (`max_payload`): a client
 # is told that one only, and nats-py (2.16) waits for ever after sending what lies between.
 MAX_POD_MESSAGE_BYTES = 8 * 1024**2
+# Tokens of one forward and backward pass. 16k tokens keep 20 GiB of layer inputs at 70B, which 80 GB leave room for,
+# and hold a whole step of every preset: the 4-bit base is unpacked once for all of it.
+TOKENS_AT_ONCE = 16_384
 
 
 class PodSpec(BaseModel):
@@ -39,5 +42,8 @@ class PodSpec(BaseModel):
     checkpoints_kept: int = 3
     # Larger files are stored in parts of this size. S3 takes at most 5 GiB in one upload.
     checkpoint_part_bytes: int = Field(ge=1024, le=5 * 1024**3, default=1024**3)
+    # Where a step is cut into micro-batches. Not part of the recipe: the gradient, the order of the conversations and
+    # the checkpoints are the same whatever it is.
+    tokens_at_once: int = Field(ge=1, default=TOKENS_AT_ONCE)
     traceparent: str | None = None
     extra: dict[str, Any] = Field(default_factory=dict)

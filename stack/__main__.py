@@ -12,7 +12,7 @@ import sys
 from stack import commands
 from stack.layout import Layout
 from stack.problems import StackError
-from stack.programs import ALL
+from stack.programs import KNOWN
 
 NOT_READY = 3
 
@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     ):
         sub = add(name, action, text)
         sub.add_argument("--port", type=int, help="REST port, 8700 at first; remembered (also BRIGHTRUN_PORT)")
-        sub.add_argument("--only", type=_names, default=ALL, help=f"comma-separated, of: {', '.join(ALL)}")
+        sub.add_argument("--only", type=_names, default=(), help=f"comma-separated, of: {', '.join(KNOWN)}")
     add("down", _down, "stop everything; the state stays")
     add("status", _status, "what runs, where, and how it feels").add_argument("--json", action="store_true")
     logs = add("logs", _logs, "the newest log lines")
@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     logs.add_argument("-n", "--lines", type=int, default=20)
     for name, stop, start in (("restart", True, True), ("stop", True, False), ("start", False, True)):
         sub = add(name, _restart, f"{name} one program of the running stack")
-        sub.add_argument("program", choices=ALL, metavar="PROGRAM")
+        sub.add_argument("program", choices=KNOWN, metavar="PROGRAM")
         sub.set_defaults(stop=stop, start=start)
     parked = add("parked", _parked, "events that no stream can take: list them, or try them again")
     parked.add_argument("what", nargs="?", choices=("list", "retry"), default="list")

@@ -19,19 +19,23 @@ from stack.parts.process import LOOPBACK
 from stack.passwords import Passwords
 from stack.ports import REST_PORT, wanted_port
 from stack.problems import StackError
-from stack.programs import ALL, Blueprint
+from stack.programs import KNOWN, Blueprint, usual_programs
 from stack.progress import tell
+from stack.provider import FAKE_RUNPOD_PROGRAM
 from stack.state import OPERATIONS, REST_SERVICE, StackState, choose_ports, reachable_url, read_state
 from stack.supervision import Supervision
 
 DOCS_PATH = "/api/training/docs"
 
 
-def up(layout: Layout, *, port: int | None = None, only: tuple[str, ...] = ALL, stay: bool = True) -> StackState:
-    """Everything ready, or StackError with nothing left running. With `stay` it outlives this process."""
+def up(layout: Layout, *, port: int | None = None, only: tuple[str, ...] = (), stay: bool = True) -> StackState:
+    """Everything ready, or StackError with nothing left running. With `stay` it outlives this process.
+
+    `only` empty: the usual programs.
+    """
     supervision = Supervision(layout)
     fresh = not supervision.running()
-    blueprint = _blueprint(layout, port, only) if fresh else _running_blueprint(layout, port)
+    blueprint = _blueprint(layout, port, only or usual_programs()) if fresh else _running_blueprint(layout, port)
     state = _describe(blueprint)
     bring_up = BringUp(blueprint, state, supervision, _report)
     try:
@@ -52,7 +56,7 @@ def up(layout: Layout, *, port: int | None = None, only: tuple[str, ...] = ALL, 
     return state
 
 
-def run(layout: Layout, *, port: int | None = None, only: tuple[str, ...] = ALL) -> None:
+def run(layout: Layout, *, port: int | None = None, only: tuple[str, ...] = ()) -> None:
     """In the foreground until Ctrl-C, SIGTERM, or the end of the supervisor."""
     supervision = Supervision(layout)
     if supervision.running():
@@ -125,13 +129,14 @@ def announce(state: StackState, stop_with: str = "make down") -> None:
 
 
 def _blueprint(layout: Layout, port: int | None, only: tuple[str, ...]) -> Blueprint:
-    unknown = set(only) - set(ALL)
+    unknown = set(only) - set(KNOWN)
     if unknown:
-        raise StackError(f"There is no program called {', '.join(unknown)}.", f"Known: {', '.join(ALL)}.")
+        raise StackError(f"There is no program called {', '.join(unknown)}.", f"Known: {', '.join(KNOWN)}.")
     layout.make_folders()
     wanted, host = port or wanted_port(), os.environ.get("BRIGHTRUN_HOST") or LOOPBACK
     # the REST port is looked at only when it will be used: a test stack may run beside another one
-    names = [name for name in (*ALL, OPERATIONS) if name != TOPOLOGY and (name != REST_SERVICE or name in only)]
+    names = [name for name in (*KNOWN, OPERATIONS)
+             if name != TOPOLOGY and (name not in (REST_SERVICE, FAKE_RUNPOD_PROGRAM) or name in only)]
     ports = choose_ports(layout, names, wanted_port=wanted, host=host)
     security = NatsSecurity.ensure(layout.data / "nats")
     return Blueprint(layout, ports, Passwords.ensure(layout), security, host, only)

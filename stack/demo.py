@@ -14,11 +14,13 @@ from contracts.evidence import in_words
 from stack import commands
 from stack.durations import Durations
 from stack.install.bytecode import compile_in_background
+from stack.interruption import order_interruption, recovery
 from stack.layout import Layout
 from stack.parts.process import package_folder
 from stack.problems import StackError
 from stack.progress import Progress, span
-from stack.steps import DEMO, DOWNLOAD, START, TRAIN, VERIFY
+from stack.provider import FAKE_RUNPOD, fake_runpod_is_wanted
+from stack.steps import DEMO, DOWNLOAD, INTERRUPTED, START, TRAIN, VERIFY
 
 SAMPLE = Path(__file__).parents[1] / "examples" / "sample.json"
 
@@ -28,19 +30,23 @@ def demo(layout: Layout, *, done: int = 0, began: float | None = None) -> int:
 
     `done` and `began` come from the installation before it, so that steps and time are those of the whole.
     """
-    progress = Progress(DEMO, Durations.of_this_machine(), done=done, began=began)
+    train = INTERRUPTED if fake_runpod_is_wanted() else TRAIN
+    steps = [train if step is TRAIN else step for step in DEMO]
+    progress = Progress(steps, Durations.of_this_machine(), done=done, began=began)
     with progress.step(START):
         if not (package_folder("transformers") / "__pycache__").exists():
             compile_in_background(Path(sys.executable), "trainer", niceness=5)
         state = commands.up(layout)
-    with progress.step(TRAIN):
+    with progress.step(train):
+        interrupted = order_interruption(layout, state)
         job_id = _train(layout)
+        survived = recovery(_answer(layout, "jobs", "events", job_id)) if interrupted else ""
     with progress.step(DOWNLOAD):
         archive = _download(layout, job_id)
     with progress.step(VERIFY):
         said = _verify(layout, archive)
     print(said)
-    _summary(layout, state.url, job_id, archive, progress.elapsed_s)
+    _summary(layout, state.url, job_id, archive, progress.elapsed_s, survived)
     return 0
 
 
@@ -71,9 +77,11 @@ def _verify(layout: Layout, archive: Path) -> str:
     return done.stdout.strip()
 
 
-def _summary(layout: Layout, url: str, job_id: str, archive: Path, seconds: float) -> None:
+def _summary(layout: Layout, url: str, job_id: str, archive: Path, seconds: float, survived: str) -> None:
     job = _answer(layout, "jobs", "show", job_id)
     print(f"\n== Done in {span(seconds)}")
+    if survived:
+        print(f"Machine   {survived}")
     if job.get("actual_cost_micro_usd") is not None:
         estimated = (job.get("cost_estimate_micro_usd") or 0) / 1e6
         print(f"Cost      ${job['actual_cost_micro_usd'] / 1e6:.6f} (estimated ${estimated:.6f})")
@@ -88,7 +96,8 @@ def _summary(layout: Layout, url: str, job_id: str, archive: Path, seconds: floa
     print(f"API       {url}{commands.DOCS_PATH}")
     print(f"Key       {layout.credentials_file}")
     print(f"Logs      {layout.logs}")
-    print("The system goes on running: `make status` shows it, `make down` stops it.")
+    chosen = f" PROVIDER={FAKE_RUNPOD}" if fake_runpod_is_wanted() else ""
+    print(f"The system goes on running: `make status{chosen}` shows it, `make down{chosen}` stops it.")
 
 
 def _base_model(layout: Layout) -> str:
@@ -101,7 +110,7 @@ def _brightrun(layout: Layout, *arguments: str) -> None:
         raise StackError(f"`brightrun {' '.join(arguments)}` ended with status {status}.", "`make logs` shows more.")
 
 
-def _answer(layout: Layout, *arguments: str) -> dict[str, Any]:
+def _answer(layout: Layout, *arguments: str) -> Any:
     """The JSON answer of a command."""
     done = subprocess.run(
         [sys.executable, "-m", "brightrun", *arguments, "--json"],
@@ -113,7 +122,7 @@ def _answer(layout: Layout, *arguments: str) -> dict[str, Any]:
         raise StackError(
             f"`brightrun {' '.join(arguments)}` ended with status {done.returncode}.", "`make logs` shows more."
         )
-    return dict(json.loads(done.stdout))
+    return json.loads(done.stdout)
 
 
 def _python(module: str, *arguments: str, data: Path | None = None) -> int:

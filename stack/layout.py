@@ -1,4 +1,7 @@
-"""Where everything of one stack lies: below one folder, `.data` unless BRIGHTRUN_DATA_DIR says otherwise."""
+"""Where everything of one stack lies: below one folder, `.data` unless BRIGHTRUN_DATA_DIR says otherwise.
+
+The state of a stack with the fake RunPod lies apart, and both may run side by side.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from pathlib import Path
 from contracts.local_base_model import SHIPPED_BASE_MODEL
 from stack.parts.postgres import unprivileged_account
 from stack.private_files import private_folder
+from stack.provider import FAKE_RUNPOD, fake_runpod_is_wanted
 
 ROOT = Path(__file__).resolve().parents[1]
 # AF_UNIX paths end at 107 bytes, and the supervisor first makes its socket under this name with its pid behind
@@ -23,7 +27,8 @@ class Layout:
 
     @classmethod
     def from_environment(cls) -> Layout:
-        return cls(Path(os.environ.get("BRIGHTRUN_DATA_DIR") or ROOT / ".data").resolve())
+        usual = ROOT / (f".data-{FAKE_RUNPOD}" if fake_runpod_is_wanted() else ".data")
+        return cls(Path(os.environ.get("BRIGHTRUN_DATA_DIR") or usual).resolve())
 
     @property
     def state_file(self) -> Path:
@@ -65,6 +70,11 @@ class Layout:
     @property
     def pods(self) -> Path:
         return self.data / "pods"
+
+    @property
+    def runpod(self) -> Path:
+        """Of the fake RunPod, where one is part of the stack."""
+        return self.data / "runpod"
 
     @property
     def model_cache(self) -> Path:

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 
 from stack.parts.process import LOOPBACK, free_port
 from stack.problems import StackError
+from stack.provider import fake_runpod_is_wanted
 
-REST_PORT = 8700
+REST_PORT, REST_PORT_WITH_FAKE_RUNPOD = 8700, 8701
 
 
 def wanted_port() -> int | None:
@@ -34,7 +35,7 @@ def is_free(port: int, host: str = LOOPBACK) -> bool:
 
 def rest_port(wanted: int | None, remembered: int | None, host: str) -> int:
     """The REST port is part of the product's address, so it is never moved silently."""
-    port = wanted or remembered or REST_PORT
+    port = wanted or remembered or (REST_PORT_WITH_FAKE_RUNPOD if fake_runpod_is_wanted() else REST_PORT)
     if not is_free(port, host):
         raise StackError(
             f"Port {port} on {host} is taken{holder_of(port)}.",

@@ -1,4 +1,4 @@
-"""The programs of the stack: the four servers, the keeper of the broker's topology, and the services."""
+"""The programs of the stack: the servers, the keeper of the broker's topology, and the services."""
 
 from __future__ import annotations
 
@@ -9,17 +9,24 @@ from dataclasses import dataclass, field
 from stack.layout import ROOT, Layout
 from stack.nats_permissions import SERVICES, TOPOLOGY
 from stack.nats_security import NatsSecurity
-from stack.parts import Command, NatsPart, Part, PostgresPart, S3Part, ValkeyPart
+from stack.parts import Command, FakeRunPodPart, NatsPart, Part, PostgresPart, S3Part, ValkeyPart
 from stack.parts.process import LOOPBACK
 from stack.passwords import Passwords
+from stack.provider import FAKE_RUNPOD_PROGRAM, fake_runpod_is_wanted
 from stack.state import OPERATIONS, REST_SERVICE, ProgramState, reachable_url
 
 SERVERS = ("postgres", "nats", "valkey", "s3")
 ALL = (*SERVERS, TOPOLOGY, *SERVICES)
+KNOWN = (*ALL, FAKE_RUNPOD_PROGRAM)
 BUCKETS = ("training-files", "training-checkpoints", "model-artifacts")
 USES_VALKEY = ("metrics_ingest",)
 USES_OBJECTS = ("job_api", "provisioner")
 SERVICE_STOP_S = 12
+
+
+def usual_programs() -> tuple[str, ...]:
+    """What is started where nothing else is said."""
+    return KNOWN if fake_runpod_is_wanted() else ALL
 
 
 @dataclass(frozen=True)
@@ -64,8 +71,16 @@ class Blueprint:
                 access_key=secret.s3_access_key,
                 secret_key=secret.s3_secret_key,
             ),
+            *self._fake_runpod(),
         ]
         return {part.name: part for part in parts if part.name in self.selected}
+
+    def _fake_runpod(self) -> list[FakeRunPodPart]:
+        if FAKE_RUNPOD_PROGRAM not in self.selected:
+            return []
+        environment = PYTHON | {"BRIGHTRUN_BASE_MODEL_DIR": self._base_model()}
+        return [FakeRunPodPart(self.layout.runpod, self.ports[FAKE_RUNPOD_PROGRAM],
+                               pods_dir=self.layout.pods, environment=environment)]
 
     def programs(self) -> list[Program]:
         servers = [
@@ -104,8 +119,12 @@ class Blueprint:
             "BRIGHTRUN_HTTP_PORT": str(self.ports[name]),
             "BRIGHTRUN_DATA_DIR": str(self.layout.data),
             "BRIGHTRUN_SHUTDOWN_GRACE_S": str(SERVICE_STOP_S - 4),
-            "BRIGHTRUN_BASE_MODEL_DIR": os.environ.get("BRIGHTRUN_BASE_MODEL_DIR") or str(self.layout.base_model),
+            "BRIGHTRUN_BASE_MODEL_DIR": self._base_model(),
         }
+        for part in self._fake_runpod():
+            # Its pods are processes of this machine: they train the local base model.
+            environment |= part.service_environment()
+            environment["BASE_MODEL"] = os.environ.get("BASE_MODEL") or self._base_model()
         if name in USES_VALKEY:
             environment["BRIGHTRUN_REDIS_URL"] = f"redis://:{self.passwords.valkey}@{LOOPBACK}:{self.ports['valkey']}/0"
         if name in USES_OBJECTS:
@@ -115,6 +134,9 @@ class Blueprint:
         if name == "provisioner":
             environment |= self.security.provisioner_environment()
         return environment
+
+    def _base_model(self) -> str:
+        return os.environ.get("BRIGHTRUN_BASE_MODEL_DIR") or str(self.layout.base_model)
 
     def _rest_environment(self) -> dict[str, str]:
         """Details are for this machine alone, wherever the API listens."""

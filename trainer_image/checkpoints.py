@@ -15,8 +15,8 @@ from contracts.events import CheckpointManifest, CheckpointSaved
 from contracts.rpc.pods import DELETE_CHECKPOINT, DeleteCheckpoint
 from trainer_image.broker import Refused
 from trainer_image.checkpoint_files import upload
-from trainer_image.disk import has_room, require_room
-from trainer_image.errors import NetworkLost, StorageFailed, TrainerError
+from trainer_image.disk import has_room, is_full, require_room
+from trainer_image.errors import CheckpointDamaged, DiskFull, NetworkLost, StorageFailed, TrainerError
 from trainer_image.objects import Objects
 from trainer_image.reporter import Reporter
 from trainer_image.save_schedule import SaveSchedule
@@ -104,7 +104,8 @@ class Checkpoints:
         _log.error("checkpoint of step %d", step, exc_info=error)
         shutil.rmtree(self._folder / f"step-{step}", ignore_errors=True)  # first: a full disk takes no event either
         if not self._proven and not isinstance(error, NetworkLost | Refused):
-            self._failure = error if isinstance(error, TrainerError) else StorageFailed(
+            kind = DiskFull if is_full(error) else StorageFailed
+            self._failure = error if isinstance(error, TrainerError) else kind(
                 f"The first checkpoint (step {step}) could not be stored: {_reason(error)}.")
             return
         self._reporter.warn("checkpoint_not_saved", f"The checkpoint of step {step} could not be stored: "
@@ -141,7 +142,8 @@ class Checkpoints:
         require_room(self._folder, snapshot.size_bytes)
         snapshot.write()
         if not self._proven and not snapshot.readable():
-            raise StorageFailed(f"The first checkpoint (step {snapshot.step}) cannot be read back from disk.")
+            raise CheckpointDamaged(f"The first checkpoint (step {snapshot.step}) cannot be read back from disk.",
+                                    checkpoint_step=snapshot.step)
 
     def _upload(self, snapshot: Snapshot) -> dict[str, Any]:
         prefix = checkpoint_prefix(self._spec.attempt, snapshot.step)

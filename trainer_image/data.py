@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from contracts.chat import Conversation, TokenizerLike, encode
 from contracts.hyperparameters import Hyperparameters
 from contracts.training_file import hold_out, read_canonical
-from trainer_image.errors import DatasetError
+from trainer_image.errors import DatasetEmpty, DatasetError, DatasetUnavailable, SequenceTooLong
 from trainer_image.objects import ObjectDamaged, ObjectMissing, Objects
 
 _log = logging.getLogger(__name__)
@@ -84,9 +84,10 @@ def fetch_conversations(objects: Objects, folder: Path, sha256: str) -> list[Con
     try:
         objects.get_file("training_file", _FILE, path, sha256)
     except ObjectMissing as error:
-        raise DatasetError("The training file is no longer in the storage; upload it again.") from error
+        raise DatasetUnavailable("The training file is no longer in the storage; upload it again.") from error
     except ObjectDamaged as error:
-        raise DatasetError(f"The training file in the storage is not the one that was checked: {error}") from error
+        raise DatasetUnavailable(
+            f"The training file in the storage is not the one that was checked: {error}") from error
     with path.open("rb") as lines:
         return read_conversations(lines)
 
@@ -99,11 +100,18 @@ def read_conversations(lines: Iterable[bytes]) -> list[Conversation]:
             conversations.append(conversation)
     except ValidationError as error:
         first = error.errors()[0]
-        raise DatasetError(f"Line {len(conversations) + 1} of the training file is no conversation: {first['msg']} "
-                           f"({'.'.join(str(part) for part in first['loc'])})") from error
+        field = ".".join(str(part) for part in first["loc"])
+        raise DatasetError(
+            f"Line {len(conversations) + 1} of the training file is no conversation: {first['msg']} ({field})",
+            conversation=len(conversations) + 1, **_pair(first["loc"]), field=field) from error
     if not conversations:
-        raise DatasetError("The training file holds no conversation.")
+        raise DatasetEmpty("The training file holds no conversation.")
     return conversations
+
+
+def _pair(location: tuple[int | str, ...]) -> dict[str, int]:
+    """The pair (a question and its answer, from 1) that a place inside a conversation belongs to."""
+    return {"pair": location[1] // 2 + 1} if len(location) > 1 and isinstance(location[1], int) else {}
 
 
 def prepare(
@@ -119,9 +127,10 @@ def prepare(
     train, held_out = (tuple(sample for sample in side if sample.learnt_tokens) for side in sides)
     left_out = tuple(sample for side in sides for sample in side if not sample.learnt_tokens)
     if not train:
-        raise DatasetError(
+        raise SequenceTooLong(
             f"None of the {len(conversations)} conversations has an answer within the first {max_length:,} tokens.",
-            conversations=len(conversations), left_out=[sample.name for sample in left_out[:20]])
+            conversations=len(conversations), max_seq_length=max_length,
+            left_out=[sample.name for sample in left_out[:20]])
     return TrainingData(train, held_out, left_out)
 
 

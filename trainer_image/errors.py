@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from contracts.error_catalogue import ErrorCode
 from contracts.error_taxonomy import TrainingErrorType
 from trainer_image.disk import is_full
 
@@ -9,10 +10,12 @@ from trainer_image.disk import is_full
 class TrainerError(Exception):
     """A failure whose cause is known. `context` holds the figures beside the sentence.
 
-    `retryable` and `suggested_fix` are those of the error's class in the taxonomy unless given here.
+    `error_code` names its entry in the catalogue. `retryable` and `suggested_fix` are those of the error's class in
+    the taxonomy unless given here.
     """
 
     error_type = TrainingErrorType.UNKNOWN
+    error_code = ErrorCode.UNKNOWN
     retryable: bool | None = None
     suggested_fix = ""
 
@@ -22,46 +25,90 @@ class TrainerError(Exception):
 
 
 class DatasetError(TrainerError):
+    """A record that is no conversation; its subclasses for what else can be wrong with a training file."""
+
     error_type = TrainingErrorType.DATASET
+    error_code = ErrorCode.DATASET_FORMAT
+
+
+class DatasetEmpty(DatasetError):
+    error_code = ErrorCode.DATASET_EMPTY
+
+
+class DatasetUnavailable(DatasetError):
+    error_code = ErrorCode.DATASET_UNAVAILABLE
+
+
+class SequenceTooLong(DatasetError):
+    error_code = ErrorCode.SEQUENCE_TOO_LONG
 
 
 class ModelAccessError(TrainerError):
     error_type = TrainingErrorType.MODEL_ACCESS
+    error_code = ErrorCode.MODEL_NOT_USABLE
+
+
+class ModelAccessRefused(ModelAccessError):
+    """The hub has the model and does not give it to us."""
+
+    error_code = ErrorCode.MODEL_ACCESS_REFUSED
 
 
 class HubUnavailable(TrainerError):
     """The model hub does not answer, or not now."""
 
     error_type = TrainingErrorType.NETWORK
+    error_code = ErrorCode.DOWNLOAD_FAILED
     suggested_fix = "Nothing to do: the training is tried again. If it stays so, look at the hub's status page."
 
 
 class NetworkLost(TrainerError):
     error_type = TrainingErrorType.NETWORK
+    error_code = ErrorCode.NETWORK_LOST
 
 
 class TimeLimitExceeded(TrainerError):
     error_type = TrainingErrorType.TIMEOUT
+    error_code = ErrorCode.TIME_LIMIT
 
 
 class OutOfMemory(TrainerError):
     error_type = TrainingErrorType.OUT_OF_MEMORY
+    error_code = ErrorCode.GPU_OUT_OF_MEMORY
+
+
+class HostOutOfMemory(OutOfMemory):
+    """Not the card's memory but the machine's."""
+
+    error_code = ErrorCode.HOST_OUT_OF_MEMORY
 
 
 class DeliveryError(TrainerError):
     """The adapter on disk is not the adapter that was trained."""
+
+    error_code = ErrorCode.ADAPTER_NOT_VERIFIED
 
 
 class Diverged(TrainerError):
     """The weights are no numbers any more; the same settings would end there again."""
 
     error_type = TrainingErrorType.DIVERGED
+    error_code = ErrorCode.LOSS_NOT_FINITE
 
 
 class StorageFailed(TrainerError):
     """The disk or the object storage does not take what has to be kept, and will not by itself."""
 
     error_type = TrainingErrorType.STORAGE
+    error_code = ErrorCode.STORAGE_REFUSED
+
+
+class DiskFull(StorageFailed):
+    error_code = ErrorCode.DISK_FULL
+
+
+class CheckpointDamaged(StorageFailed):
+    error_code = ErrorCode.CHECKPOINT_DAMAGED
 
 
 # PyTorch and the operating system say it in these ways; the list is tested.
@@ -78,16 +125,23 @@ def is_out_of_memory(error: BaseException) -> bool:
         phrase in str(error).lower() for phrase in _MEMORY_PHRASES)
 
 
+def is_of_the_host(error: BaseException) -> bool:
+    """Whether lack of memory is that of the machine, not of its GPU."""
+    of_the_gpu = any(cls.__name__ == "OutOfMemoryError" for cls in type(error).__mro__)
+    return not of_the_gpu and not any(word in str(error).lower() for word in ("cuda", "cublas"))
+
+
 def classify(error: BaseException, situation: dict[str, Any]) -> TrainerError:
     """The error as one of ours. `situation`: what was known about the run (stage, step, batch, longest, memory)."""
     if isinstance(error, TrainerError):
         error.context = {**situation, **error.context}
         return error
     if is_out_of_memory(error):
-        return OutOfMemory(_memory_message(situation), **situation)
+        kind = HostOutOfMemory if is_of_the_host(error) else OutOfMemory
+        return kind(_memory_message(situation), **situation)
     if is_full(error):
-        return StorageFailed(f"No space is left on the machine's disk during {situation.get('stage') or 'start'}: "
-                             f"{_one_line(error)}", **situation)
+        return DiskFull(f"No space is left on the machine's disk during {situation.get('stage') or 'start'}: "
+                        f"{_one_line(error)}", **situation)
     if type(error).__module__.split(".")[0] in _NETWORK_MODULES or isinstance(error, ConnectionError):
         return NetworkLost(f"The connection was lost during {situation.get('stage') or 'start'}: "
                            f"{type(error).__name__}.", **situation)

@@ -11,7 +11,7 @@ from contracts.events import ArtifactFile, ConversationLikelihood, EvaluationGen
 from trainer_image.checkpoints import Checkpoints
 from trainer_image.data import TrainingData
 from trainer_image.delivery.package import package
-from trainer_image.delivery.summary import library_versions, perplexities
+from trainer_image.delivery.summary import perplexities
 from trainer_image.errors import Diverged
 from trainer_image.evaluation import compare
 from trainer_image.hub import BaseModelFiles
@@ -19,6 +19,7 @@ from trainer_image.metric_series import MetricSeries
 from trainer_image.objects import Objects
 from trainer_image.quantization import Quantization
 from trainer_image.reporter import Reporter
+from trainer_image.versions import library_versions
 
 _log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from huggingface_hub.errors import (
     XetDownloadError,
 )
 
-from trainer_image.errors import HubUnavailable, ModelAccessError, TrainerError
+from trainer_image.errors import HubUnavailable, ModelAccessError, ModelAccessRefused, TrainerError
 
 # transformers has its own version of the client library, and raises its errors.
 _CONNECTION_ERRORS = (httpx.TransportError, httpx2.TransportError, XetDownloadError, ConnectionError, TimeoutError)
@@ -45,7 +45,8 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def _explained(base_model: str, error: BaseException) -> TrainerError | None:
     if (sentence := _lasting(base_model, error)) is not None:
-        return ModelAccessError(sentence, base_model=base_model)
+        refused = isinstance(error, GatedRepoError | RepositoryNotFoundError)
+        return (ModelAccessRefused if refused else ModelAccessError)(sentence, base_model=base_model)
     if isinstance(error, HfHubHTTPError):
         return _by_status(base_model, error.response.status_code)
     if isinstance(error, _CONNECTION_ERRORS):
@@ -77,9 +78,10 @@ def _lasting(base_model: str, error: BaseException) -> str | None:
 
 def _by_status(base_model: str, status: int) -> TrainerError:
     if status >= 500 or status in _PASSING_STATUSES:
-        return HubUnavailable(f"The hub answered {status} while {base_model} was loaded.", base_model=base_model)
+        return HubUnavailable(f"The hub answered {status} while {base_model} was loaded.", base_model=base_model,
+                              hub_status=status)
     if status == 401:
-        return ModelAccessError(f"The hub refused the token for {base_model} (401): HF_TOKEN is missing, wrong or "
-                                "expired.", base_model=base_model)
-    return ModelAccessError(f"The hub refused {base_model} ({status}): the token may lack the right to read it.",
-                            base_model=base_model)
+        return ModelAccessRefused(f"The hub refused the token for {base_model} (401): HF_TOKEN is missing, wrong or "
+                                  "expired.", base_model=base_model, hub_status=status)
+    return ModelAccessRefused(f"The hub refused {base_model} ({status}): the token may lack the right to read it.",
+                              base_model=base_model, hub_status=status)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from transformers import PrinterCallback, ProgressCallback
 from trl import SFTConfig, SFTTrainer
 
 from contracts.hyperparameters import Hyperparameters
+from contracts.pod_environment import TOKENS_AT_ONCE
 from trainer_image.checkpoints import Checkpoints
 from trainer_image.data import Sample, TrainingData
 from trainer_image.device import on_gpu
@@ -20,33 +22,27 @@ from trainer_image.metric_series import MetricSeries
 from trainer_image.model import lora_config
 from trainer_image.sampling import COLUMN, SampleRecord
 from trainer_image.snapshot import take_snapshot
+from trainer_image.step_batch import collate_step, cut
 from trainer_image.training_clock import TrainingClock
 
 
-def micro_batches(hyperparameters: Hyperparameters) -> tuple[int, int]:
-    """(conversations at once, times accumulated); their product is the recipe's.
-
-    A GPU gains from every token in a micro-batch (the 4-bit weights are unpacked once for all of them). A CPU
-    gains nothing and would compute the padding: there, one conversation at a time. The gradient is the same,
-    since TRL divides the loss by the learnt tokens of the whole step.
-    """
-    batch, accumulation = hyperparameters.per_device_train_batch_size, hyperparameters.gradient_accumulation_steps
-    return (batch, accumulation) if on_gpu() else (1, batch * accumulation)
+def samples_per_step(hyperparameters: Hyperparameters) -> int:
+    """Conversations of one optimizer step; how many are computed at once is a matter of `tokens_at_once`."""
+    return hyperparameters.per_device_train_batch_size * hyperparameters.gradient_accumulation_steps
 
 
 def total_steps(hyperparameters: Hyperparameters, conversations: int) -> int:
-    samples = hyperparameters.per_device_train_batch_size * hyperparameters.gradient_accumulation_steps
-    return math.ceil(conversations / samples) * hyperparameters.num_epochs
+    return math.ceil(conversations / samples_per_step(hyperparameters)) * hyperparameters.num_epochs
 
 
 def training_config(
     hyperparameters: Hyperparameters, folder: Path, *, conversations: int, evaluate_first: bool
 ) -> SFTConfig:
-    batch, accumulation = micro_batches(hyperparameters)
     return SFTConfig(
         output_dir=str(folder), seed=hyperparameters.seed, data_seed=hyperparameters.seed,
         num_train_epochs=hyperparameters.num_epochs,
-        per_device_train_batch_size=batch, gradient_accumulation_steps=accumulation,
+        # One batch is one step; `training_step` cuts it by tokens.
+        per_device_train_batch_size=samples_per_step(hyperparameters), gradient_accumulation_steps=1,
         learning_rate=hyperparameters.learning_rate, lr_scheduler_type=hyperparameters.lr_scheduler_type,
         # Whole steps, rounded down: transformers rounds a share up, and the first step of a warm-up has learning
         # rate 0. A run of nine steps would do one of them for nothing.
@@ -54,7 +50,7 @@ def training_config(
         weight_decay=hyperparameters.weight_decay, max_grad_norm=hyperparameters.max_grad_norm,
         optim="adamw_torch_fused" if on_gpu() else "adamw_torch",
         bf16=on_gpu(), use_cpu=not on_gpu(), gradient_checkpointing=on_gpu(),
-        max_length=hyperparameters.max_seq_length, packing=False,
+        padding_free=True, max_length=None,  # `prepare` has cut the conversations
         dataset_kwargs={"skip_prepare_dataset": True}, remove_unused_columns=False,
         dataloader_num_workers=0, dataloader_pin_memory=on_gpu(),
         eval_strategy="epoch", eval_on_start=evaluate_first,
@@ -74,8 +70,10 @@ class LoraTrainer(SFTTrainer):
     def __init__(
         self, base: Any, tokenizer: Any, data: TrainingData, hyperparameters: Hyperparameters, folder: Path,
         *, metrics: MetricSeries, checkpoints: Checkpoints, recipe: dict[str, Any], evaluate_first: bool,
+        tokens_at_once: int = TOKENS_AT_ONCE,
     ) -> None:
         self.metrics_series, self.checkpoints, self.recipe = metrics, checkpoints, recipe
+        self.tokens_at_once = tokens_at_once
         self.record = SampleRecord(data.train, folder / "samples.jsonl")
         self.clock = TrainingClock()
         self.held_out: Sequence[Sample] = for_training(data.held_out)
@@ -87,17 +85,21 @@ class LoraTrainer(SFTTrainer):
             # The evaluation below reads `held_out`; transformers wants a set where eval_strategy is not "no".
             eval_dataset=Dataset.from_list(self.record.dataset_rows(data.train[:1])),
         )
-        self.data_collator = self.record.collate(self.data_collator)  # type: ignore[has-type]
+        self.collate_row = self.data_collator  # type: ignore[has-type]  # TRL's, several conversations in one row
+        self.data_collator = collate_step
         for parameter in self.model.parameters():
             if parameter.requires_grad:
                 parameter.data = parameter.data.float()
-        self.model.register_forward_pre_hook(_without_padding_mask, with_kwargs=True)
         for unwanted in (PrinterCallback, ProgressCallback):
             self.remove_callback(unwanted)
 
     def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:
-        self.record.take(inputs)
-        return super().training_step(model, inputs, num_items_in_batch)
+        """One optimizer step, in micro-batches; the gradient is that of all its conversations at once."""
+        rows = inputs["step"].rows
+        self.record.take(rows)
+        losses = [super(LoraTrainer, self).training_step(model, self.collate_row(group), num_items_in_batch)
+                  for group in cut(rows, self.tokens_at_once)]
+        return torch.stack(losses).sum()
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Loss per learnt token of the hold-out, in place of the mean of batch means."""
@@ -122,22 +124,28 @@ class LoraTrainer(SFTTrainer):
                 self.checkpoints.save(snapshot)
 
 
-def _without_padding_mask(module: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """Drop the mask of a right-padded training batch, so that attention takes its fast causal path.
-
-    Exact: a causal model never looks to the right, where the padding is, and no padded position has a label.
-    """
-    if kwargs.get("fused_lm_head"):
-        kwargs["attention_mask"] = None
-    return args, kwargs
-
-
 def verify_loss_mask(trainer: LoraTrainer, data: TrainingData) -> None:
-    """The batch that reaches the model learns exactly the tokens of the encoded conversation, and no other."""
-    rows = [trainer.train_dataset[index] for index in range(min(2, len(data.train)))]
-    batch = trainer.data_collator(rows)
-    for row, labels in zip(rows, batch["labels"], strict=True):
-        wanted = sum(label != -100 for label in data.train[row[COLUMN]].labels)
-        found = int((labels != -100).sum())
-        if wanted != found:
-            raise AssertionError(f"the collator learns {found} tokens, the encoded conversation {wanted}")
+    """What reaches the model is the conversations of a step, whole, each from position 0, learning exactly the tokens
+    of the encoded ones. Raises AssertionError."""
+    rows = [trainer.train_dataset[index] for index in range(min(4, len(data.train)))]
+    step = trainer.data_collator(rows)
+    learnt = 0
+    for group in cut(step["step"].rows, trainer.tokens_at_once):
+        learnt += _verify_row(trainer.collate_row(group), [data.train[row[COLUMN]] for row in group])
+    if learnt != int((step["labels"] != -100).sum()):
+        raise AssertionError(f"the micro-batches learn {learnt} tokens, the step is divided by another number")
+
+
+def _verify_row(batch: dict[str, Any], samples: Sequence[Sample]) -> int:
+    """Returns the tokens it learns."""
+    bounds = list(pairwise(batch["cu_seq_lens_q"].tolist()))
+    if len(bounds) != len(samples):
+        raise AssertionError(f"the collator makes {len(bounds)} conversations of {len(samples)}")
+    for (start, end), sample in zip(bounds, samples, strict=True):
+        if batch["input_ids"][0, start:end].tolist() != sample.input_ids:
+            raise AssertionError(f"the collator changes the tokens of {sample.name}")
+        if batch["position_ids"][0, start:end].tolist() != list(range(end - start)):
+            raise AssertionError(f"the positions of {sample.name} do not begin at 0")
+        if batch["labels"][0, start:end].tolist() != [-100, *sample.labels[1:]]:
+            raise AssertionError(f"the collator learns other tokens of {sample.name} than the encoded conversation")
+    return int((batch["labels"] != -100).sum())

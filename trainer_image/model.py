@@ -9,6 +9,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
 from contracts.hyperparameters import Hyperparameters
+from trainer_image import attention
 from trainer_image.device import compute_dtype, on_gpu
 from trainer_image.errors import ModelAccessError, is_out_of_memory
 from trainer_image.hub import BaseModelFiles
@@ -59,7 +60,7 @@ def load_base_model(base: BaseModelFiles) -> LoadedBase:
     stored = stored_quantization(base.given, load_config(base))
     with _explained(base):
         model = AutoModelForCausalLM.from_pretrained(
-            base.folder, dtype=compute_dtype(), attn_implementation="sdpa", local_files_only=True,
+            base.folder, dtype=compute_dtype(), attn_implementation=attention.IMPLEMENTATION, local_files_only=True,
             device_map={"": 0} if on_gpu() else None,
             **({} if stored else {"quantization_config": trained_quantization()}),
         )

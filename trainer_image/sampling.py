@@ -1,11 +1,9 @@
 """Which conversations go into which step, on record: to name them when a step goes wrong."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from trainer_image.data import Sample
 
@@ -24,18 +22,9 @@ class SampleRecord:
         return [{"input_ids": sample.input_ids, "labels": sample.labels, COLUMN: index}
                 for index, sample in enumerate(samples)]
 
-    def collate(self, collator: Callable[[list[Any]], dict[str, Any]]) -> Callable[[list[Any]], dict[str, Any]]:
-        """The collator with the samples' numbers beside the tensors."""
-        def collated(examples: list[Any]) -> dict[str, Any]:
-            batch = collator(examples)
-            batch[COLUMN] = torch.tensor([example[COLUMN] for example in examples])
-            return batch
-
-        return collated
-
-    def take(self, inputs: dict[str, Any]) -> None:
-        """Note a micro-batch and hide the numbers from the model."""
-        self.current += [self._samples[index] for index in inputs.pop(COLUMN).tolist()]
+    def take(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Note the conversations of the step that begins."""
+        self.current = [self._samples[row[COLUMN]] for row in rows]
 
     def finish(self, step: int) -> list[str]:
         """The conversations of the step that ends, as a person knows them; the next one starts empty."""

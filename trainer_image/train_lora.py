@@ -33,6 +33,7 @@ from trainer_image.exit_codes import ExitCode
 from trainer_image.libraries import prepare_libraries
 from trainer_image.machine import GpuReadings
 from trainer_image.reporter import Reporter
+from trainer_image.versions import library_versions
 
 _log = logging.getLogger(__name__)
 # RunPod kills five seconds after SIGTERM.
@@ -108,7 +109,8 @@ class Attempt:
 
         base = find_base_model(self.environment.base_model)
         tokenizer = models.load_tokenizer(base)
-        max_length = min(hyperparameters.max_seq_length, models.context_length(models.load_config(base)))
+        self.situation["context_length"] = models.context_length(models.load_config(base))
+        max_length = min(hyperparameters.max_seq_length, self.situation["context_length"])
         data = prepare(conversations, tokenizer.backend_tokenizer, hyperparameters, max_length)
         self.situation.update(
             per_device_train_batch_size=hyperparameters.per_device_train_batch_size, max_seq_length=max_length,
@@ -127,11 +129,13 @@ class Attempt:
         checkpoint = newest_usable_checkpoint(reporter, objects, self.folder / "checkpoints", this_recipe)
         fetch_weights(base)
         loaded = models.load_base_model(base)
+        warn_about_attention(reporter, loaded.model.config)
         self.metrics = MetricSeries(reporter)
         self.checkpoints = Checkpoints(reporter, objects, self.folder / "checkpoints")
         trainer = LoraTrainer(
             loaded.model, tokenizer, data, hyperparameters, self.folder, metrics=self.metrics,
-            checkpoints=self.checkpoints, recipe=this_recipe, evaluate_first=checkpoint is None)
+            checkpoints=self.checkpoints, recipe=this_recipe, evaluate_first=checkpoint is None,
+            tokens_at_once=spec.tokens_at_once)
         verify_loss_mask(trainer, data)
         verify_adapter_size(trainer.model, hyperparameters.lora_rank)
         trainer.add_callback(
@@ -172,10 +176,10 @@ class Attempt:
         failure = classify(error, self.situation)
         known = ERROR_CLASSES[failure.error_type]
         event = self.reporter.prepare(
-            TrainingFailed, error_type=failure.error_type, message=str(failure),
+            TrainingFailed, error_type=failure.error_type, error_code=failure.error_code, message=str(failure),
             suggested_fix=failure.suggested_fix or known.suggested_fix,
             retryable=known.retryable if failure.retryable is None else failure.retryable,
-            context=failure.context, failed_at=datetime.now(UTC))
+            context={**failure.context, "versions": library_versions()}, failed_at=datetime.now(UTC))
         if self.metrics is not None:
             self.metrics.flush()
         self.reporter.send(event)
@@ -240,6 +244,14 @@ def warn_about_data(reporter: Reporter, data: Any, max_length: int) -> None:
     if not data.held_out:
         reporter.warn("nothing_held_out", "The file is too small to hold out a conversation: the adapter is trained "
                       "but not measured.")
+
+
+def warn_about_attention(reporter: Reporter, config: Any) -> None:
+    from trainer_image.attention import take_kernel
+
+    if (reason := take_kernel(config)) is not None:
+        reporter.warn("attention_kernel_not_used", "The conversations of a row are attended to one after the other, "
+                      f"which is exact but slower: the GPU's kernel for all at once does not serve here ({reason}).")
 
 
 if __name__ == "__main__":

@@ -108,8 +108,10 @@ class JobFailed(JobEvent):
     job_name: str
     created_by: str
     error_type: TrainingErrorType
+    error_code: str | None = None
     message: str
     suggested_fix: str
+    context: dict[str, Any] = Field(default_factory=dict)
     failed_at: datetime
 
 

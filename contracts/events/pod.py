@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, Field
 
@@ -75,13 +75,18 @@ class PodInterrupted(PodEvent):
 
 
 class PodFailed(PodEvent):
-    """The provisioner gives up on this job: no further attempt follows."""
+    """The provisioner gives up on this job: no further attempt follows.
+
+    `error_code` refines the type (`contracts.error_catalogue`); `context` holds the figures of its explanation.
+    """
 
     event: ClassVar[str] = "failed"
 
     error_type: TrainingErrorType
+    error_code: str | None = None
     message: str
     suggested_fix: str
+    context: dict[str, Any] = Field(default_factory=dict)
 
 
 class PodTerminated(MachinePrice, PodEvent):

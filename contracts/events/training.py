@@ -106,11 +106,15 @@ class TrainingCompleted(TrainingEvent):
 
 
 class TrainingFailed(TrainingEvent):
-    """The trainer gave up; `retryable` says whether another attempt may help."""
+    """The trainer gave up; `retryable` says whether another attempt may help.
+
+    `error_code` refines the type (`contracts.error_catalogue`); `context` holds the figures of its explanation.
+    """
 
     event: ClassVar[str] = "failed"
 
     error_type: TrainingErrorType
+    error_code: str | None = None
     message: str
     suggested_fix: str
     retryable: bool

@@ -28,8 +28,16 @@ def without_folder(data: DataT, base_model: str) -> DataT:
     shown = shown_base_model(base_model)
     if shown == base_model:
         return data
-    texts = {name: value for name, value in data if type(value) is str and base_model in value}
-    return data.model_copy(update={name: text.replace(base_model, shown) for name, text in texts.items()})
+    values = {name: value for name, value in data if type(value) is str or isinstance(value, dict)}
+    return data.model_copy(update={name: _replaced(value, base_model, shown) for name, value in values.items()})
+
+
+def _replaced(value: Any, folder: str, shown: str) -> Any:
+    if type(value) is str:
+        return value.replace(folder, shown)
+    if isinstance(value, dict):
+        return {name: _replaced(item, folder, shown) for name, item in value.items()}
+    return value
 
 
 def _shown(name: str, value: Any) -> Any:

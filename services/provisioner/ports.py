@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from contracts.error_catalogue import ErrorCode
 from contracts.gpus import GpuType, PricingTier
 from contracts.rpc.pods import Price
 from services.provisioner.domain.prices import UNPRICED, MachinePrice
@@ -61,11 +62,18 @@ class Capacity:
 
 
 class ProviderError(Exception):
-    """The provider did not do it this time: asking again may help. The machine may exist nevertheless."""
+    """The provider did not do it this time: asking again may help. The machine may exist nevertheless.
+
+    `error_code`: what a job that is given up for it is told.
+    """
+
+    error_code = ErrorCode.PROVIDER_UNAVAILABLE
 
 
 class NoCapacity(ProviderError):
     """Nothing to be had just now. Nothing was created."""
+
+    error_code = ErrorCode.NO_GPU_CAPACITY
 
 
 class TierSoldOut(NoCapacity):
@@ -74,6 +82,8 @@ class TierSoldOut(NoCapacity):
 
 class RequestRefused(ProviderError):
     """The provider will never accept this request (wrong key, no credit, impossible machine)."""
+
+    error_code = ErrorCode.PROVIDER_REFUSED
 
 
 class AskLater(ProviderError):

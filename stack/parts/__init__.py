@@ -1,13 +1,15 @@
-"""The four servers everything else needs, each started from the binary in its Python package."""
+"""The four servers everything else needs, each started from the binary in its Python package; and the fake RunPod."""
 
 from stack.parts.nats import NatsPart
 from stack.parts.postgres import PostgresPart
 from stack.parts.process import Command, Part, PartError, free_port
+from stack.parts.runpod import FakeRunPodPart
 from stack.parts.s3 import S3Part
 from stack.parts.valkey import ValkeyPart
 
 __all__ = [
     "Command",
+    "FakeRunPodPart",
     "NatsPart",
     "Part",
     "PartError",

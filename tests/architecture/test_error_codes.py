@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from contracts.error_catalogue import CATALOGUE
 from contracts.error_taxonomy import ERROR_CLASSES
 
 ROOT = Path(__file__).parents[2]
@@ -37,6 +38,15 @@ def test_every_problem_code_is_documented() -> None:
 
 def test_every_reason_of_a_failed_training_is_documented() -> None:
     assert {item.value for item in ERROR_CLASSES} <= DOCUMENTED
+
+
+def test_every_code_of_the_catalogue_is_documented_as_it_is_told() -> None:
+    assert {code.value for code in CATALOGUE} <= DOCUMENTED
+    page = (ROOT / "docs" / "errors.md").read_text()
+    untold = [entry.code.value for entry in CATALOGUE.values()
+              if f"`{entry.code.value}` | {entry.error_type.value} | {entry.failure_class.value} | {entry.title} | "
+                 f"{entry.what_to_do} |" not in page]
+    assert untold == []
 
 
 @pytest.mark.parametrize("source", ['NotFound("x", code="job_gone")', 'ProblemError("job_gone", "t", 404, "d")'])

@@ -12,6 +12,7 @@ from tests.fake_runpod.catalog import default_gpus
 from tests.fake_runpod.faults import Faults
 from tests.fake_runpod.options import Options
 from tests.fake_runpod.pods import ENDED, FakePod
+from tests.fake_runpod.reclaim import Reclaim, due
 
 NO_INSTANCES = ("There are no longer any instances available with the requested specifications. "
                 "Please refresh and try again.")
@@ -118,6 +119,8 @@ class Account:
         pod.env = {**order.get("env", {}), "RUNPOD_POD_ID": pod_id, "RUNPOD_DC_ID": place}
         self.pods[pod_id] = pod
         self._spawn(self._live(pod))
+        if self.faults.reclaim:
+            self._spawn(self._reclaim_when_due(pod, self.faults.reclaim.pop(0)))
         return pod
 
     async def _live(self, pod: FakePod) -> None:
@@ -136,6 +139,10 @@ class Account:
         if pod.container.pid is not None:
             await pod.container.wait()
             await self._end(pod, "EXITED", 0)
+
+    async def _reclaim_when_due(self, pod: FakePod, reclaim: Reclaim) -> None:
+        await due(reclaim, pod.container)
+        await self.reclaim(pod.id, reclaim.notice_s)
 
     async def _end(self, pod: FakePod, status: str, grace_s: float) -> None:
         if pod.ended_at is None:

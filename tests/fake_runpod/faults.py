@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from random import Random
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.fake_runpod.reclaim import Reclaim
 
 
 class CreateFault(Enum):
@@ -49,6 +53,7 @@ class Faults:
     create: list[CreateFault] = field(default_factory=list)
     delete: list[int] = field(default_factory=list)  # statuses to answer instead of deleting
     any_call: list[int] = field(default_factory=list)  # the same, for whatever is asked next
+    reclaim: list[Reclaim] = field(default_factory=list)  # for the next machine that is made, when it comes to that
     slow_s: float = 2.0
     # New pods say RUNNING and nothing runs in them.
     dead: bool = False

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tests.fake_runpod.account import Account, Refused
 from tests.fake_runpod.gate import Exchange, Gate
 from tests.fake_runpod.options import Options
+from tests.fake_runpod.reclaim import order_route
 from tests.fake_runpod.rest import Rest, problem
 from tests.fake_runpod.spot import Graphql
 
@@ -28,7 +29,8 @@ class FakeRunPod:
         self.account = Account(options)
         self.faults = self.account.faults
         rest, graphql = Rest(self.account), Graphql(self.account)
-        routes = [*rest.routes(), Route("/graphql", graphql.answer, methods=["POST"])]
+        routes = [*rest.routes(), Route("/graphql", graphql.answer, methods=["POST"]),
+                  order_route(self.faults)]
         self.gate = Gate(Starlette(routes=routes, exception_handlers={Refused: _refused}), self.account)
         self.url = ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
+import httpx
 import psutil
 import pytest
 
@@ -63,3 +64,16 @@ async def test_an_empty_balance_ends_every_pod_without_a_network_volume(runpod: 
     runpod.account.run_out_of_money()
     assert runpod.account.listed() == []
     assert await written(pod, "SIGTERM")
+
+
+async def test_a_machine_is_reclaimed_when_its_container_has_written_the_words(runpod: FakeRunPod) -> None:
+    headers = {"Authorization": f"Bearer {runpod.account.options.api_key}"}
+    async with httpx.AsyncClient(base_url=runpod.url, headers=headers) as client:
+        assert (await client.post("/faults/reclaim", json={"after": "rea.y", "notice_s": 5})).status_code == 204
+    first, second = ordered(runpod, "-S", "-c", LISTENER), ordered(runpod, "-S", "-c", LISTENER)
+    await written(first, "SIGTERM")
+    async with asyncio.timeout(10):
+        while first.status != "EXITED":
+            await asyncio.sleep(0.02)
+    await written(second, "ready")
+    assert second.status == "RUNNING"

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from stack.layout import Layout
 from stack.nats_security import NatsSecurity
 from stack.passwords import Passwords
-from stack.programs import ALL, Blueprint, Program
+from stack.programs import ALL, KNOWN, Blueprint, Program, usual_programs
 
 PORTS = {name: 40_000 + number for number, name in enumerate(ALL)}
 EVERYWHERE = "0.0.0.0"  # noqa: S104  where a person may let the API listen
@@ -37,3 +39,34 @@ def test_a_stack_that_the_release_before_started_is_asked_where_it_answers(tmp_p
     blueprint, found = programs(tmp_path)
     assert found["job_api"].health == f"http://127.0.0.1:{PORTS['job_api']}/health/ready"
     assert blueprint.service_environment("job_api")["BRIGHTRUN_OPERATIONS_PORT"] == "0"
+
+
+def test_services_rent_their_machines_at_the_fake_runpod_where_it_runs(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    blueprint = Blueprint(layout, PORTS | {"fake_runpod": 48_000}, Passwords.ensure(layout),
+                          NatsSecurity.ensure(tmp_path / "nats"), selected=KNOWN)
+    (program,) = (program for program in blueprint.programs() if program.name == "fake_runpod")
+    blueprint.parts()["fake_runpod"].prepare()
+    for service in ("job_api", "provisioner"):
+        told = blueprint.service_environment(service)
+        assert (told["BRIGHTRUN_PROVIDER"], told["BRIGHTRUN_RUNPOD_URL"]) == ("runpod", "http://127.0.0.1:48000")
+        assert told["BASE_MODEL"] == str(layout.base_model)
+        key = Path(told["BRIGHTRUN_RUNPOD_API_KEY_FILE"])
+        assert key.stat().st_mode & 0o777 == 0o600
+        assert key.read_text() not in " ".join(program.command.argv)
+
+
+def test_services_are_told_of_no_provider_where_it_does_not_run(tmp_path: Path) -> None:
+    blueprint, found = programs(tmp_path)
+    assert "fake_runpod" not in found
+    assert "BRIGHTRUN_PROVIDER" not in blueprint.service_environment("provisioner")
+
+
+def test_a_stack_with_the_fake_runpod_lies_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BRIGHTRUN_DATA_DIR", raising=False)
+    monkeypatch.delenv("BRIGHTRUN_PROVIDER", raising=False)
+    usual = Layout.from_environment().data
+    assert usual_programs() == ALL
+    monkeypatch.setenv("BRIGHTRUN_PROVIDER", "fake-runpod")
+    assert Layout.from_environment().data == usual.with_name(".data-fake-runpod")
+    assert usual_programs() == KNOWN

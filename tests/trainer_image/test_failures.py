@@ -12,6 +12,7 @@ import pytest
 from contracts.error_taxonomy import TrainingErrorType
 from contracts.registry import parse_event
 from tests.trainer_image.conftest import Bench
+from trainer_image.data import read_conversations
 from trainer_image.delivery.size import verify_adapter_size
 from trainer_image.errors import DatasetError, NetworkLost, OutOfMemory, StorageFailed, classify
 
@@ -40,6 +41,30 @@ def test_lack_of_memory_is_told_with_its_figures(error: BaseException) -> None:
         "Out of memory during training at step 12: batch size 4, up to 4,096 tokens a conversation; the longest, "
         "conversation 7 (id c-7), has 3,888; 79.1 of 79.6 GB were in use.")
     assert failure.context == SITUATION
+
+
+@pytest.mark.parametrize(("error", "code"), [
+    (torch_error("CUDA out of memory. Tried to allocate 2.00 GiB"), "gpu_out_of_memory"),
+    (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), "gpu_out_of_memory"),
+    (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried ..."), "host_out_of_memory"),
+    (MemoryError(), "host_out_of_memory"),
+    (OSError(errno.ENOMEM, "Cannot allocate memory"), "host_out_of_memory"),
+    (OSError(errno.ENOSPC, "No space left on device"), "disk_full"),
+    (ConnectionResetError("gone"), "network_lost"),
+    (KeyError("x"), "unknown"),
+])
+def test_each_failure_has_its_code(error: BaseException, code: str) -> None:
+    assert classify(error, SITUATION).error_code.value == code
+
+
+def test_a_broken_record_is_named_with_its_pair_and_field() -> None:
+    good = b'{"key": "a", "turns": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yes"}]}\n'
+    broken = (b'{"key": "b", "turns": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yes"}, '
+              b'{"role": "user", "content": "And?"}, {"role": "assistant"}]}\n')
+    with pytest.raises(DatasetError) as caught:
+        read_conversations([good, broken])
+    assert caught.value.error_code.value == "dataset_format"
+    assert caught.value.context == {"conversation": 2, "pair": 2, "field": "turns.3.content"}
 
 
 def test_what_is_known_keeps_its_class() -> None:
@@ -85,19 +110,21 @@ async def test_a_broken_line_of_the_training_file(bench: Bench) -> None:
     good = bench.provisioner.get("training_file", "conversations.jsonl").splitlines(keepends=True)
     sha256 = bench.provisioner.put("training_file", "conversations.jsonl", b"".join([*good[:2], b'{"key": "x"}\n']))
     failed = await failure_of(bench, training_file_sha256=sha256)
-    assert failed["error_type"] == "dataset"
+    assert (failed["error_type"], failed["error_code"]) == ("dataset", "dataset_format")
     assert "Line 3 of the training file" in failed["message"]
+    assert failed["context"]["conversation"] == 3
+    assert failed["context"]["versions"].keys() >= {"python", "torch", "peft"}
 
 
 async def test_another_file_than_the_one_that_was_checked(bench: Bench) -> None:
     failed = await failure_of(bench, training_file_sha256="0" * 64)
-    assert failed["error_type"] == "dataset"
+    assert (failed["error_type"], failed["error_code"]) == ("dataset", "dataset_unavailable")
     assert "is not the one that was checked" in failed["message"]
 
 
 async def test_the_time_limit_holds_without_anybody_outside(bench: Bench) -> None:
     failed = await failure_of(bench, overrides={"num_epochs": 50}, max_duration_s=4)
-    assert failed["error_type"] == "timeout"
+    assert (failed["error_type"], failed["error_code"]) == ("timeout", "time_limit")
     assert "time limit" in failed["message"]
 
 

@@ -16,7 +16,7 @@ from contracts.error_taxonomy import ERROR_CLASSES
 from contracts.hub_names import split_revision
 from contracts.local_base_model import SHIPPED_BASE_MODEL
 from tests.trainer_image.model_hub import COMMIT, REPOSITORY, ModelHub, Refusal, model_hub
-from trainer_image.errors import HubUnavailable, ModelAccessError
+from trainer_image.errors import HubUnavailable, ModelAccessError, ModelAccessRefused
 from trainer_image.hub import find_base_model
 from trainer_image.hub_errors import explain
 
@@ -142,8 +142,10 @@ def raised_from(error: Exception, cause: BaseException) -> Exception:
 
 
 @pytest.mark.parametrize(("error", "kind"), [
-    (raised_from(OSError("You are trying to access a gated repo."), http_error(GatedRepoError, 403)), ModelAccessError),
-    (raised_from(OSError("not a valid model"), http_error(RepositoryNotFoundError, 401)), ModelAccessError),
+    (raised_from(OSError("You are trying to access a gated repo."), http_error(GatedRepoError, 403)),
+     ModelAccessRefused),
+    (raised_from(OSError("not a valid model"), http_error(RepositoryNotFoundError, 401)),
+     ModelAccessRefused),
     (raised_from(OSError("specific connection error"), http_error(HfHubHTTPError, 502)), HubUnavailable),
     (raised_from(OSError("couldn't connect"), raised_from(
         LocalEntryNotFoundError("no"), httpx2.ConnectTimeout("slow"))), HubUnavailable),

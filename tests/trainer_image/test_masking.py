@@ -68,23 +68,22 @@ def trainer(base_model: Path, tokenizer: Any, tmp_path_factory: pytest.TempPathF
 
 
 def test_the_batch_that_reaches_the_model(trainer: Any) -> None:
-    """Padding and context carry no loss, every learnt token does, and nothing else is in the batch."""
+    """Context carries no loss, every learnt token does, and nothing else is in the row."""
     data = trainer.test_data
-    batch = trainer.data_collator([trainer.train_dataset[index] for index in range(len(data.train))])
-    for ids, labels, sample in zip(batch["input_ids"], batch["labels"], data.train, strict=True):
-        length = len(sample.input_ids)
-        assert ids[:length].tolist() == sample.input_ids
-        assert labels[:length].tolist() == sample.labels
-        assert labels[length:].tolist() == [-100] * (len(labels) - length)
+    step = trainer.data_collator([trainer.train_dataset[index] for index in range(len(data.train))])
+    batch = trainer.collate_row(step["step"].rows)
+    assert batch["input_ids"][0].tolist() == [token for sample in data.train for token in sample.input_ids]
+    assert batch["labels"][0].tolist() == [label for sample in data.train for label in sample.labels]
+    assert batch["labels"].tolist() == step["labels"].tolist()
+    assert batch["position_ids"][0].tolist() == [at for sample in data.train for at in range(len(sample.input_ids))]
 
 
 def test_the_loss_is_the_mean_over_learnt_tokens(trainer: Any) -> None:
-    """TRL's loss of a padded batch, against cross entropy by hand without padding and without its fused head."""
+    """TRL's loss of three conversations in a row, against cross entropy by hand, without its fused head."""
     import torch
 
     data = trainer.test_data
-    batch = trainer.data_collator([trainer.train_dataset[index] for index in range(3)])
-    trainer.record.take(batch)
+    batch = trainer.collate_row([trainer.train_dataset[index] for index in range(3)])
     trainer.model.eval()
     with torch.no_grad():
         found = float(trainer.compute_loss(trainer.model, batch))

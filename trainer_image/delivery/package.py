@@ -18,10 +18,11 @@ from trainer_image.delivery.files import (
 )
 from trainer_image.delivery.golden import golden_outputs, tolerance
 from trainer_image.delivery.readme import delivery_readme
-from trainer_image.delivery.summary import library_versions, summarize
+from trainer_image.delivery.summary import summarize
 from trainer_image.delivery.verification import verify
 from trainer_image.hub import BaseModelFiles
 from trainer_image.quantization import Quantization
+from trainer_image.versions import library_versions
 
 
 def package(

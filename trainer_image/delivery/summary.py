@@ -3,7 +3,6 @@
 import math
 import platform
 from collections.abc import Sequence
-from importlib.metadata import version
 from typing import Any
 
 import torch
@@ -15,12 +14,7 @@ from trainer_image.device import compute_dtype, on_gpu
 from trainer_image.hub import BaseModelFiles
 from trainer_image.metric_series import perplexity
 from trainer_image.quantization import Quantization
-
-_LIBRARIES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "accelerate", "tokenizers", "safetensors")
-
-
-def library_versions() -> dict[str, str]:
-    return {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}}
+from trainer_image.versions import library_versions
 
 
 def perplexities(likelihoods: Sequence[ConversationLikelihood]) -> tuple[float, float]:

@@ -6,10 +6,13 @@ from uuid import UUID
 
 from sqlalchemy.engine import RowMapping
 
+from contracts.error_catalogue import SuggestedEdit
+from contracts.error_taxonomy import TrainingErrorType
 from contracts.job_status import JobStatus, allowed_actions
 from services.job_api.amounts import dollars
 from services.job_api.base_models import shown_base_model, with_shown_base_models
 from services.job_api.jobs.domain.configuration import differences_from_preset
+from services.job_api.jobs.domain.failure import Failure, explain
 from services.job_api.jobs.progress_view import interruptions, progress
 
 Row = RowMapping | Mapping[str, Any]
@@ -20,8 +23,8 @@ _PLAIN = (
     "attempt", "progress_percentage", "queued_at", "started_at", "completed_at", "current_epoch", "current_step",
     "total_steps", "latest_loss", "latest_validation_loss", "latest_learning_rate", "latest_perplexity",
     "last_checkpoint_step", "error_type", "error_message", "retry_count", "checkpoint_recovery_count", "provider",
-    "runpod_job_id", "runpod_instance_id", "validation", "retry_of", "adjustments", "created_by", "created_at",
-    "updated_at",
+    "runpod_job_id", "runpod_instance_id", "validation", "retry_of", "adjustments", "retry_suggestion", "created_by",
+    "created_at", "updated_at",
 )
 
 
@@ -35,6 +38,7 @@ def job(row: Row) -> dict[str, Any]:
     return {"object": "training_job"} | {name: row[name] for name in _PLAIN} | {
         "base_model": shown_base_model(row["base_model"]),
         "configuration": with_shown_base_models(row["configuration"]),
+        "error": failure(row),
         "differences_from_preset": differences_from_preset(row["preset"], row["configuration"]["hyperparameters"]),
         "allowed_actions": allowed_actions(status),
         "cost_estimate": dollars(row["cost_estimate_micro_usd"]),
@@ -73,6 +77,32 @@ def compact_job(row: Row) -> dict[str, Any]:
         "duration_seconds": row["duration_s"],
         "estimated_time_remaining_seconds": row["eta_s"],
     }
+
+
+def failure(row: Row) -> dict[str, Any] | None:
+    """Why the job failed, as its row tells; None for one that did not."""
+    if row["status"] != JobStatus.FAILED or row["error_type"] is None:
+        return None
+    progress = {name: row[name] for name in ("attempt", "total_steps", "last_checkpoint_step")}
+    facts = progress | {"step": row["current_step"]} | row["error_facts"] | {
+        "base_model": shown_base_model(row["base_model"])}
+    return error(explain(
+        TrainingErrorType(row["error_type"]), row["error_code"], row["error_message"] or "", facts,
+        row["configuration"]))
+
+
+def error(found: Failure) -> dict[str, Any]:
+    entry = found.entry
+    return {
+        "code": entry.code, "error_type": entry.error_type, "class": entry.failure_class, "title": entry.title,
+        "problem": entry.problem, "likely_cause": found.likely_cause, "detail": found.detail,
+        "what_to_do": entry.what_to_do, "retryable": entry.retryable, "docs_url": entry.docs_url,
+        "suggested_edits": [edit(item) for item in found.edits],
+    }
+
+
+def edit(item: SuggestedEdit) -> dict[str, Any]:
+    return {"field": item.field, "from": item.before, "to": item.after}
 
 
 def event(row: Row) -> dict[str, Any]:

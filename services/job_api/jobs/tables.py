@@ -59,6 +59,9 @@ training_jobs = Table(
     json("course", default="{}"),  # contracts.job_course
     Column("error_type", Text),
     Column("error_message", Text),
+    # refines error_type; null for jobs that failed before there was one (contracts.error_catalogue)
+    Column("error_code", Text),
+    json("error_facts", default="{}"),
     count("retry_count"),
     count("checkpoint_recovery_count"),
     count("duration_s", BigInteger),
@@ -76,6 +79,8 @@ training_jobs = Table(
     json("validation"),
     Column("retry_of", UUID(as_uuid=True), ForeignKey("training_jobs.id", ondelete="SET NULL")),
     json("adjustments", default="[]"),
+    # what was suggested against the error of `retry_of`, and whether this job follows it
+    json("retry_suggestion"),
     count("event_seq", BigInteger),
     Column("created_by", Text, nullable=False),
     moment("created_at", now=True),
@@ -91,6 +96,7 @@ training_jobs = Table(
     Index("training_jobs_by_tag", "tags", postgresql_using="gin"),
     Index("training_jobs_by_file", "training_file_id"),
     Index("training_jobs_by_retry", "retry_of"),
+    Index("training_jobs_failed", "workspace_id", "completed_at", postgresql_where=text("status = 'failed'")),
 )
 
 # Append-only. `seq` counts a job's events from 1 without gaps; it is given while the job's row is locked, so a
@@ -109,6 +115,7 @@ job_events = Table(
     json("payload", default="{}"),
     Column("occurred_at", DateTime(timezone=True), nullable=False),
     moment("received_at", now=True),
+    Column("trace_id", Text),
     PrimaryKeyConstraint("job_id", "seq"),
     Index("job_events_by_type", "job_id", "type", "seq"),
 )

@@ -45,8 +45,8 @@ async def publish_interrupted(
 
 
 async def publish_failed(tx: AsyncConnection, job: Job, pod: Pod, why: GiveUp) -> None:
-    await _publish(tx, job, pod, PodFailed, error_type=why.error_type, message=why.message,
-                   suggested_fix=why.suggested_fix)
+    await _publish(tx, job, pod, PodFailed, error_type=why.error_type, error_code=why.error_code,
+                   message=why.message, suggested_fix=why.suggested_fix, context=dict(why.facts))
 
 
 async def publish_terminated(

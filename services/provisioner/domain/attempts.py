@@ -1,9 +1,12 @@
 """What follows when an attempt ended before its job did."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
-from contracts.error_taxonomy import ERROR_CLASSES, TrainingErrorType
+from contracts.error_catalogue import CATALOGUE, ErrorCode, entry_of
+from contracts.error_taxonomy import TrainingErrorType
 from contracts.gpus import PricingTier
 from services.provisioner.domain.model import LIVE, Job, Pod
 from services.provisioner.domain.policy import RetryPolicy, delay
@@ -34,9 +37,18 @@ class StartAgain:
 class GiveUp:
     """No further attempt: said to the user as `pod.failed`."""
 
-    error_type: TrainingErrorType
+    error_code: ErrorCode
     message: str
-    suggested_fix: str
+    # The figures of the error's explanation (contracts.error_catalogue).
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def error_type(self) -> TrainingErrorType:
+        return CATALOGUE[self.error_code].error_type
+
+    @property
+    def suggested_fix(self) -> str:
+        return CATALOGUE[self.error_code].what_to_do
 
 
 def cause_of_exit(exit_code: int | None) -> Cause:
@@ -46,7 +58,7 @@ def cause_of_exit(exit_code: int | None) -> Cause:
 
 def next_attempt(
     counters: RetryCounters, cause: Cause, policy: RetryPolicy, *, reason: str,
-    error_type: TrainingErrorType = TrainingErrorType.UNKNOWN,
+    error_type: TrainingErrorType = TrainingErrorType.UNKNOWN, error_code: str | None = None,
 ) -> StartAgain | GiveUp:
     """`counters` already include the attempt that just ended."""
     if cause is Cause.INTERRUPTED:
@@ -55,30 +67,33 @@ def next_attempt(
         return StartAgain(0.0)
     if cause is Cause.NOT_STARTED:
         if counters.not_started >= policy.not_started:
-            message = f"No machine came up in {counters.not_started} tries: {reason}"
-            return give_up(TrainingErrorType.PROVISIONING, message)
+            return _never_started(counters, reason, error_code)
         return StartAgain(delay(policy.create_delays_s, counters.not_started))
     if counters.faults >= policy.faults:
-        return give_up(error_type, f"The trainer failed {counters.faults} times without progress: {reason}")
+        code = ErrorCode.TRAINER_CRASHED if cause is Cause.CRASHED else entry_of(error_type, error_code, reason).code
+        return GiveUp(code, f"The trainer failed {counters.faults} times without progress: {reason}",
+                      {"tries": counters.faults, "reason": reason})
     return StartAgain(delay(policy.fault_delays_s, counters.faults))
 
 
 def _too_often_interrupted(counters: RetryCounters) -> GiveUp:
     return GiveUp(
-        TrainingErrorType.NETWORK,
+        ErrorCode.INTERRUPTED_TOO_OFTEN,
         f"The machine was interrupted {counters.interruptions} times without a new checkpoint in between.",
-        "Choose on_demand capacity, which is not taken away, then retry.",
+        {"interruptions": counters.interruptions},
     )
 
 
-def give_up(error_type: TrainingErrorType, message: str) -> GiveUp:
-    return GiveUp(error_type, message, ERROR_CLASSES[error_type].suggested_fix)
+def _never_started(counters: RetryCounters, reason: str, error_code: str | None) -> GiveUp:
+    entry = entry_of(TrainingErrorType.PROVISIONING, error_code or ErrorCode.MACHINE_NOT_STARTED)
+    return GiveUp(entry.code, f"No machine came up in {counters.not_started} tries: {reason}",
+                  {"tries": counters.not_started, "reason": reason})
 
 
 def timed_out(max_duration_s: int) -> GiveUp:
     hours = max_duration_s / 3600
     length = f"{hours:g} h" if hours >= 1 else f"{max_duration_s} s"
-    return give_up(TrainingErrorType.TIMEOUT, f"The training exceeded its limit of {length}.")
+    return GiveUp(ErrorCode.TIME_LIMIT, f"The training exceeded its limit of {length}.", {"max_duration_h": hours})
 
 
 def deadline(job: Job) -> datetime | None:

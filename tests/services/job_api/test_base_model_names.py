@@ -52,11 +52,14 @@ async def test_nor_does_what_a_trainer_says_about_it(api) -> None:
     job = await api.running_job()
     await api.tell(events.TrainingFailed(
         **api.about(job), error_type="model_access", message=f"The base model folder {FOLDER} has no config.json.",
-        suggested_fix=f"Look into {FOLDER}.", retryable=False, context={"base_model": FOLDER}, failed_at=NOW))
+        suggested_fix=f"Look into {FOLDER}.", retryable=False,
+        context={"base_model": FOLDER, "hint": f"See {FOLDER}/x."}, failed_at=NOW))
     failed = await api.until(job["id"], lambda job: job["status"] == "failed")
     assert failed["error_message"] == "The base model folder llama has no config.json."
     assert failed["status_reason"]["suggested_fix"] == "Look into llama."
-    assert "secret-place" not in (await api.client.get(f"/jobs/{job['id']}/events")).text
+    assert failed["error"]["likely_cause"] == "It names llama."
+    for address in (f"/jobs/{job['id']}/events", f"/jobs/{job['id']}"):
+        assert "secret-place" not in (await api.client.get(address)).text
     told = (await api.published("JOBS", f"job.failed.{job['id']}", 1))[0].data
     assert told.message == failed["error_message"]
 

@@ -128,6 +128,7 @@ def _outcome(job: Job, state: JobState, at: datetime) -> tuple[EventData, ...]:
         reason = state.reason
         return (events.JobFailed(
             job_id=job.id, workspace_id=job.workspace_id, job_name=job.name, created_by=job.created_by,
-            error_type=state.error_type or TrainingErrorType.UNKNOWN, message=reason.message if reason else "",
-            suggested_fix=reason.suggested_fix if reason else "", failed_at=state.completed_at or at),)
+            error_type=state.error_type or TrainingErrorType.UNKNOWN, error_code=state.error_code,
+            message=reason.message if reason else "", suggested_fix=reason.suggested_fix if reason else "",
+            context=dict(state.error_facts), failed_at=state.completed_at or at),)
     return ()

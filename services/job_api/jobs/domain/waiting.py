@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from contracts.error_taxonomy import TrainingErrorType
+from contracts.error_catalogue import CATALOGUE, ErrorCode
 from contracts.job_projection import StatusReason
 from contracts.job_status import JobStatus
 from services.job_api.jobs.domain.job import Decision, Job, announce
@@ -14,29 +14,31 @@ _OPERATOR = "If it happens again, whoever runs the server looks at the dead lett
 
 def give_up(job: Job, limit: timedelta, at: datetime) -> Decision:
     """The job failed because nothing came for `limit`; its money and its machine are let go."""
-    reason, error_type = _reason(job.state.status, _in_words(limit))
+    reason, code = _reason(job.state.status, _in_words(limit))
+    facts = {"stage": job.state.status.value, "waited_h": limit.total_seconds() / 3600}
     state = replace(
-        job.state, status=JobStatus.FAILED, reason=reason, error_type=error_type, completed_at=at, eta_s=None)
+        job.state, status=JobStatus.FAILED, reason=reason, error_type=CATALOGUE[code].error_type,
+        error_code=code.value, error_facts=facts, completed_at=at, eta_s=None)
     return Decision(state, announce(job, state, at))
 
 
-def _reason(status: JobStatus, waited: str) -> tuple[StatusReason, TrainingErrorType]:
+def _reason(status: JobStatus, waited: str) -> tuple[StatusReason, ErrorCode]:
     if status is JobStatus.QUEUED:
         return StatusReason(
             "no_machine_requested", f"The start was accepted, and for {waited} nobody asked for a machine.",
-            f"Retry the job. {_OPERATOR}"), TrainingErrorType.PROVISIONING
+            f"Retry the job. {_OPERATOR}"), ErrorCode.NO_MACHINE_REQUESTED
     if status is JobStatus.PROVISIONING:
         return StatusReason(
             "no_machine", f"No machine came up within {waited}.",
-            "Retry later, or choose on_demand capacity or another GPU."), TrainingErrorType.PROVISIONING
+            "Retry later, or choose on_demand capacity or another GPU."), ErrorCode.PROVISIONING_TIMEOUT
     if status is JobStatus.RECOVERING:
         return StatusReason(
             "not_resumed", f"The machine was lost, and within {waited} no other one took over.",
-            f"Retry the job: it starts anew. {_OPERATOR}"), TrainingErrorType.PROVISIONING
+            f"Retry the job: it starts anew. {_OPERATOR}"), ErrorCode.NOT_RESUMED
     assert status in _STAGES
     return StatusReason(
         "stage_stalled", f"The stage {status.value} lasted longer than {waited}; the trainer has not said why.",
-        "Read the trainer's output (GET /api/training/jobs/{id}/logs), then retry the job."), TrainingErrorType.UNKNOWN
+        "Read the trainer's output (GET /api/training/jobs/{id}/logs), then retry the job."), ErrorCode.STAGE_STALLED
 
 
 def _in_words(limit: timedelta) -> str:

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from chassis.observability.propagation import current_traceparent
 from contracts.envelope import Event
 from services.job_api.jobs.domain.event_text import describe, payload, short_type
 from services.job_api.jobs.tables import job_events, training_jobs
@@ -48,7 +49,14 @@ def entry(event: Event[Any]) -> dict[str, Any]:
         "job_id": event.data.job_id, "workspace_id": event.data.workspace_id, "event_id": event.id,
         "type": short_type(event.data), "source": event.source, "level": line.level, "message": line.message,
         "attempt": getattr(event.data, "attempt", None), "payload": payload(event.data), "occurred_at": event.time,
+        "trace_id": trace_id(event.traceparent or current_traceparent()),
     }
+
+
+def trace_id(traceparent: str | None) -> str | None:
+    """The 32 hex digits by which logs and traces find everything that belongs together."""
+    parts = (traceparent or "").split("-")
+    return parts[1] if len(parts) == 4 and len(parts[1]) == 32 else None
 
 
 async def page(

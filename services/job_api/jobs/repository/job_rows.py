@@ -46,9 +46,10 @@ def state_of(row: Row) -> JobState:
     return JobState(
         status=JobStatus(row["status"]), attempt=row["attempt"], interrupted_attempt=row["interrupted_attempt"],
         current_stage=JobStatus(stage) if stage else None, reason=StatusReason(**reason) if reason else None,
-        error_type=TrainingErrorType(error) if error else None, started_at=row["started_at"],
-        completed_at=row["completed_at"], step=row["current_step"], total_steps=row["total_steps"],
-        epoch=row["current_epoch"], loss=row["latest_loss"], validation_loss=row["latest_validation_loss"],
+        error_type=TrainingErrorType(error) if error else None, error_code=row["error_code"],
+        error_facts=row["error_facts"], started_at=row["started_at"], completed_at=row["completed_at"],
+        step=row["current_step"], total_steps=row["total_steps"], epoch=row["current_epoch"],
+        loss=row["latest_loss"], validation_loss=row["latest_validation_loss"],
         learning_rate=row["latest_learning_rate"], perplexity=row["latest_perplexity"], eta_s=row["eta_s"],
         last_checkpoint_step=row["last_checkpoint_step"], course=Course.model_validate(row["course"]),
     )
@@ -61,7 +62,8 @@ def state_columns(state: JobState) -> dict[str, Any]:
         "status": state.status.value, "attempt": state.attempt, "interrupted_attempt": state.interrupted_attempt,
         "current_stage": state.current_stage.value if state.current_stage else None,
         "status_reason": asdict(state.reason) if state.reason else None,
-        "error_type": state.error_type.value if state.error_type else None,
+        "error_type": state.error_type.value if state.error_type else None, "error_code": state.error_code,
+        "error_facts": dict(state.error_facts),
         "error_message": state.reason.message if failed and state.reason else None,
         "started_at": state.started_at, "completed_at": state.completed_at, "current_step": state.step,
         "total_steps": state.total_steps, "current_epoch": state.epoch, "latest_loss": finite(state.loss),

@@ -30,7 +30,7 @@ async def find(tx: AsyncConnection, job_id: UUID, kind: str) -> Snapshot | None:
 
 async def put(tx: AsyncConnection, event: Event[Any], *, logged: bool) -> None:
     values = entry(event)
-    del values["workspace_id"]
+    del values["workspace_id"], values["trace_id"]
     await tx.execute(_PUT, values | {"logged": logged})
 
 

@@ -6,6 +6,8 @@ from uuid import UUID
 
 from pydantic import Field
 
+from contracts.error_catalogue import ErrorCode
+from contracts.error_taxonomy import FailureClass, TrainingErrorType
 from contracts.gpus import GpuType, PricingTier
 from contracts.hyperparameters import HyperparameterOverrides
 from contracts.job_status import JobAction, JobStatus
@@ -106,6 +108,30 @@ class AdjustmentView(View):
     to: Any
 
 
+class ErrorView(View):
+    """Why a job failed: an entry of the error catalogue, filled with this job's numbers."""
+
+    code: ErrorCode
+    error_type: TrainingErrorType
+    class_: FailureClass = Field(alias="class", description="Who acts: the user, nobody but a retry, the operator")
+    title: str
+    problem: str
+    likely_cause: str = Field(description="Empty where no figures are known")
+    detail: str = Field(description="What the trainer or the provisioner said")
+    what_to_do: str
+    suggested_edits: list[AdjustmentView] = Field(description="What a retry proposes to change")
+    retryable: bool = Field(description="The same configuration may succeed")
+    docs_url: str
+
+
+class RetrySuggestionView(View):
+    """What was suggested against the error of the job that this one retries."""
+
+    error_code: str
+    edits: list[AdjustmentView]
+    followed: bool = Field(description="This job has every one of these edits")
+
+
 class ConfigurationView(View):
     preset: str
     hyperparameters: dict[str, Any]
@@ -181,6 +207,7 @@ class JobView(View):
     estimated_time_remaining_seconds: float | None
     error_type: str | None
     error_message: str | None
+    error: ErrorView | None = Field(description="null unless the job failed")
     retry_count: int
     checkpoint_recovery_count: int
     provider: str | None
@@ -189,6 +216,7 @@ class JobView(View):
     validation: dict[str, Any] | None = Field(description=VALIDATION)
     retry_of: UUID | None
     adjustments: list[AdjustmentView]
+    retry_suggestion: RetrySuggestionView | None
     last_event_seq: int
     progress: ProgressView
     interruptions: InterruptionsView

@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
+from contracts.error_catalogue import ErrorCode
 from services.provisioner.adapters.runpod.documents import Refusal
 from services.provisioner.ports import AskLater, NoCapacity, ProviderError, RequestRefused
 
@@ -35,6 +36,8 @@ class InvalidRequest(RequestRefused):
 
 class NoBalance(RequestRefused):
     """402: the account has no money left. No machine can be had until somebody pays."""
+
+    error_code = ErrorCode.PROVIDER_BALANCE
 
 
 class WrongKey(RequestRefused):

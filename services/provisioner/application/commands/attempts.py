@@ -27,6 +27,7 @@ class Ending:
     reason: str
     detected_by: InterruptionSource | None = InterruptionSource.PROVIDER
     error_type: TrainingErrorType = TrainingErrorType.UNKNOWN
+    error_code: str | None = None
     grace_s: float = 0.0
 
 
@@ -63,7 +64,8 @@ async def end_attempt(
         await pod_events.publish_interrupted(tx, job, pod, ending.detected_by, ending.reason, now)
     counters = count(job.counters, ending.cause, job.best_step)
     await jobs.save_counters(tx, job.job_id, counters)
-    decision = next_attempt(counters, ending.cause, policy.retry, reason=ending.reason, error_type=ending.error_type)
+    decision = next_attempt(counters, ending.cause, policy.retry, reason=ending.reason, error_type=ending.error_type,
+                            error_code=ending.error_code)
     if isinstance(decision, GiveUp):
         await give_up(tx, job, pod, decision, policy=policy, now=now)
     else:

@@ -43,7 +43,8 @@ async def fail_training(tx: AsyncConnection, failure: TrainingFailed, *, policy:
         return
     job, pod = found
     if failure.retryable and job.active:
-        ending = Ending(Cause.FAILED, failure.message, None, failure.error_type, policy.timeouts.finish_grace_s)
+        ending = Ending(Cause.FAILED, failure.message, None, failure.error_type, failure.error_code,
+                        policy.timeouts.finish_grace_s)
         await end_attempt(tx, job, pod, ending, policy=policy, now=now)
         await pods.change(tx, pod.pod_name, result=Result.FAILED)
         return

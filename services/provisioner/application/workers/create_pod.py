@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from contracts.error_taxonomy import TrainingErrorType
+from contracts.error_catalogue import ErrorCode
 from contracts.gpus import PricingTier
 from services.provisioner.adapters.repository import broker, pods
 from services.provisioner.application import pod_events
@@ -13,8 +13,7 @@ from services.provisioner.application.commands.attempts import give_up
 from services.provisioner.application.workers.context import LeasedPod, PodLease, WorkerContext, leased
 from services.provisioner.application.workers.machines import record_machine
 from services.provisioner.application.workers.pod_request import PodDefaults, pod_request, pod_spec
-from services.provisioner.domain import attempts
-from services.provisioner.domain.attempts import takes_on_demand
+from services.provisioner.domain.attempts import GiveUp, takes_on_demand
 from services.provisioner.domain.model import Pod, PodStatus
 from services.provisioner.domain.policy import delay
 from services.provisioner.ports import (
@@ -25,6 +24,7 @@ from services.provisioner.ports import (
     NoCapacity,
     PodCredentials,
     PodRequest,
+    ProviderError,
     RequestRefused,
     TierNotOffered,
     TierSoldOut,
@@ -133,7 +133,7 @@ class CreatePod:
     async def _refused(self, current: LeasedPod, error: Exception) -> None:
         delays_s, failures = self._context.policy.retry.create_delays_s, current.pod.create_failures + 1
         if isinstance(error, RequestRefused) or failures >= len(delays_s):
-            await self._give_up(current, f"The provider refused the machine: {_words(error)}")
+            await self._give_up(current, f"The provider refused the machine: {_words(error)}", error)
             return
         _log.warning("create_failed", pod=current.pod.pod_name, failures=failures, error=_words(error))
         await current.release(delay(delays_s, failures), create_failures=failures, reason=_words(error))
@@ -159,16 +159,19 @@ class CreatePod:
 
     async def _not_now(self, current: LeasedPod, error: NoCapacity | AskLater) -> None:
         retry, since = self._context.policy.retry, current.pod.creating_since or current.now
-        if (current.now - since).total_seconds() >= retry.capacity_wait_s:
-            await self._give_up(current, f"No machine was to be had: {_words(error)}")
+        waited_s = (current.now - since).total_seconds()
+        if waited_s >= retry.capacity_wait_s:
+            await self._give_up(current, f"No machine was to be had: {_words(error)}", error, waited_h=waited_s / 3600)
         elif isinstance(error, AskLater):
             await current.release(max(_SHORTEST_WAIT_S, error.retry_after_s), reason=_words(error))
         else:
             await current.release(retry.capacity_retry_s, reason=f"waiting for capacity: {_words(error)}",
                                   create_asked_at=None)  # nothing was created
 
-    async def _give_up(self, current: LeasedPod, message: str) -> None:
-        decision = attempts.give_up(TrainingErrorType.PROVISIONING, message)
+    async def _give_up(self, current: LeasedPod, message: str, error: Exception, **facts: float) -> None:
+        code = error.error_code if isinstance(error, ProviderError) else ErrorCode.PROVIDER_UNAVAILABLE
+        tries = current.pod.create_failures + 1
+        decision = GiveUp(code, message, {"reason": _words(error), "tries": tries, **facts})
         await give_up(current.tx, current.job, current.pod, decision, policy=self._context.policy, now=current.now)
         await current.release()
 

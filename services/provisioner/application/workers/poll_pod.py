@@ -10,6 +10,7 @@ from chassis.messaging.outbox import emit
 from chassis.objects.store import ObjectStore
 from chassis.problems import ServiceUnavailable
 from contracts.envelope import Event
+from contracts.error_catalogue import ErrorCode
 from contracts.events import TrainingCompleted, TrainingFailed
 from services.provisioner.adapters.repository import pods
 from services.provisioner.application.commands import training
@@ -17,6 +18,7 @@ from services.provisioner.application.commands.attempts import Ending, end_attem
 from services.provisioner.application.queries.unreported_result import unreported_result
 from services.provisioner.application.workers.context import LeasedPod, PodLease, WorkerContext, leased
 from services.provisioner.application.workers.machines import record_machine, still_missing
+from services.provisioner.application.workers.start_failure import why_not_started
 from services.provisioner.domain.attempts import cause_of_exit
 from services.provisioner.domain.model import Pod, PodStatus
 from services.provisioner.domain.retry_counters import Cause
@@ -41,32 +43,34 @@ class PollPod:
             _log.warning("describe_failed", pod=lease.pod.pod_name, error=repr(error)[:300])
             await self._release(lease, self._context.policy.timeouts.poll_s)
             return
+        start_failure = await why_not_started(self._context, lease.pod, machine)
         if machine is None or machine.state is MachineState.EXITED:
-            await self._ended(lease, machine)
+            await self._ended(lease, machine, start_failure)
         else:
-            await self._alive(lease, machine)
+            await self._alive(lease, machine, start_failure)
 
-    async def _alive(self, lease: PodLease, machine: Machine) -> None:
+    async def _alive(self, lease: PodLease, machine: Machine, start_failure: ErrorCode | None) -> None:
         async with leased(self._context, lease) as current:
             if current is None:
                 return
             if current.pod.status is PodStatus.CREATING:
-                await self._coming_up(current, machine)
+                await self._coming_up(current, machine, start_failure)
             elif _is_over(current.pod.stop_by, current.now):
                 await current.release(status=PodStatus.TERMINATING)
             else:
                 poll_s = self._context.policy.timeouts.poll_s
                 await current.release(poll_s if current.pod.stop_by is None else _LOOK_AGAIN_S, missing_since=None)
 
-    async def _coming_up(self, current: LeasedPod, machine: Machine) -> None:
+    async def _coming_up(self, current: LeasedPod, machine: Machine, start_failure: ErrorCode | None) -> None:
         since = current.pod.creating_since or current.now
         late = (current.now - since).total_seconds() > self._context.policy.timeouts.provisioning_s
         if machine.state is MachineState.STARTING and late:
-            await self._end(current, Ending(Cause.NOT_STARTED, "the machine did not start in time"))
+            await self._end(current, Ending(Cause.NOT_STARTED, "the machine did not start in time",
+                                            error_code=start_failure or ErrorCode.PROVISIONING_TIMEOUT))
         else:
             await record_machine(self._context, current, machine)
 
-    async def _ended(self, lease: PodLease, machine: Machine | None) -> None:
+    async def _ended(self, lease: PodLease, machine: Machine | None, start_failure: ErrorCode | None) -> None:
         """A result that was not received counts as if it had been; only without one the attempt was interrupted."""
         pod = lease.pod
         events, reachable = ([], True) if pod.result is not None else await self._result(pod)
@@ -84,7 +88,7 @@ class PollPod:
             elif self._may_still_come(current, machine, reachable):
                 await current.release(_LOOK_AGAIN_S)
             else:
-                await self._end(current, _ending(current.pod, machine))
+                await self._end(current, _ending(current.pod, machine, start_failure))
 
     async def _result(self, pod: Pod) -> tuple[list[Event[Any]], bool]:
         try:
@@ -135,9 +139,9 @@ def _is_over(moment: datetime | None, now: datetime) -> bool:
     return moment is not None and moment <= now
 
 
-def _ending(pod: Pod, machine: Machine | None) -> Ending:
+def _ending(pod: Pod, machine: Machine | None, start_failure: ErrorCode | None) -> Ending:
     if pod.status is PodStatus.CREATING:
-        return Ending(Cause.NOT_STARTED, "the machine vanished before it ran")
+        return Ending(Cause.NOT_STARTED, "the machine vanished before it ran", error_code=start_failure)
     if machine is None or machine.exit_code is None:
         return Ending(Cause.INTERRUPTED, "the machine is gone" if machine is None else machine.reason)
     cause = cause_of_exit(machine.exit_code)

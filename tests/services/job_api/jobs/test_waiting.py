@@ -65,6 +65,8 @@ async def test_a_job_that_waits_too_long_is_given_up(api, status):
     assert failed["completed_at"]
     told = (await api.published("JOBS", f"job.failed.{job['id']}", 1))[0].data  # cost_guard frees the money by this
     assert (told.message, told.suggested_fix) == (reason["message"], reason["suggested_fix"])
+    assert failed["error"]["code"] == told.error_code == {"no_machine": "provisioning_timeout"}.get(
+        CODES[status], CODES[status])
     assert [row["type"] for row in await api.log(job["id"])][-2:] == ["job.status_changed", "job.failed"]
     assert await fail_overdue(api.database, LIMITS, heard) == 0
     await api.tell(events.TrainingProgressed(**api.about(job), step=1, total_steps=2, epoch=0))

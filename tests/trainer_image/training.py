@@ -1,0 +1,114 @@
+"""Trainers in the test's own process: ours, and TRL's as it comes with padded rows."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from transformers import TrainerCallback
+
+from contracts.hyperparameters import HyperparameterOverrides, Hyperparameters
+from contracts.presets import PRESETS, resolve
+from tests.trainer_image.conftest import CONVERSATIONS
+from trainer_image.data import TrainingData, prepare
+from trainer_image.hub import find_base_model
+from trainer_image.lora_trainer import LoraTrainer
+from trainer_image.model import load_base_model, load_tokenizer
+
+
+def conversations_of_many_lengths(tokenizer: Any) -> TrainingData:
+    """Ten to train on, of one to four exchanges more than once: a padded batch of them is far from full."""
+    longer = [item.model_copy(update={"turns": item.turns * (1 + number % 4)})
+              for number, item in enumerate(CONVERSATIONS)]
+    data = prepare(longer, tokenizer.backend_tokenizer, PRESETS["balanced"].hyperparameters, 1024)
+    return replace(data, held_out=())
+
+
+class Disk:
+    """Keeps every snapshot in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def folder_for(self, step: int) -> Path:
+        return self.folder / f"step-{step}"
+
+    def save(self, snapshot: Any) -> None:
+        snapshot.write()
+
+
+class Padded(LoraTrainer):
+    """TRL as it comes: micro-batches of so many conversations, each padded to its longest, SDPA with a mask."""
+
+    def __init__(self, base: Any, tokenizer: Any, data: Any, hyperparameters: Hyperparameters, *rest: Any,
+                 one_by_one: bool = False, **more: Any) -> None:
+        from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
+
+        base.set_attn_implementation("sdpa")
+        super().__init__(base, tokenizer, data, hyperparameters, *rest, **more)
+        batch, accumulation = (hyperparameters.per_device_train_batch_size,
+                               hyperparameters.gradient_accumulation_steps)
+        if one_by_one:
+            batch, accumulation = 1, batch * accumulation
+        self.args.per_device_train_batch_size = self._train_batch_size = batch
+        self.args.gradient_accumulation_steps = accumulation
+        self.accelerator.gradient_accumulation_steps = 1
+        self.collate_padded = DataCollatorForLanguageModeling(pad_token_id=tokenizer.pad_token_id)
+        self.data_collator = self._collate
+
+    def _collate(self, rows: list[Any]) -> dict[str, Any]:
+        return {**self.collate_padded(rows), "sample": [row["sample"] for row in rows]}
+
+    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
+        from trl import SFTTrainer
+
+        self.record.current += [self.record._samples[number] for number in inputs.pop("sample")]
+        return SFTTrainer.training_step(self, model, inputs, num_items_in_batch)
+
+
+class Finishing(TrainerCallback):
+    """What `Progress` does at the end of a step, as far as the record of samples needs it; saves every step."""
+
+    def __init__(self, record: Any, stop_at: int | None) -> None:
+        self.record, self.stop_at = record, stop_at
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        control.should_save = True
+        control.should_training_stop = state.global_step == self.stop_at
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any, **_: Any) -> None:
+        if "grad_norm" in logs:
+            self.record.finish(state.global_step)
+
+
+def settings(preset: str, **overrides: Any) -> Hyperparameters:
+    return resolve(preset, HyperparameterOverrides(**{"lora_dropout": 0.0, "num_epochs": 1, **overrides}))
+
+
+def build(cls: Any, base_model: Path, data: TrainingData, hyperparameters: Hyperparameters, folder: Path,
+          *, stop_at: int | None = None, **more: Any) -> Any:
+    folder.mkdir(parents=True, exist_ok=True)
+    base = find_base_model(str(base_model))
+    trainer = cls(load_base_model(base).model, load_tokenizer(base), data, hyperparameters, folder,
+                  metrics=SimpleNamespace(rows=list), checkpoints=Disk(folder / "checkpoints"), recipe={},
+                  evaluate_first=False, **more)
+    trainer.add_callback(Finishing(trainer.record, stop_at))
+    return trainer
+
+
+def steps(trainer: Any) -> Iterator[tuple[float, float]]:
+    """Loss and norm of the gradient."""
+    return ((row["loss"], row["grad_norm"]) for row in trainer.state.log_history if "grad_norm" in row)
+
+
+def alike(found: Any, wanted: Any, rel: float = 1e-5) -> bool:
+    return list(steps(found)) == [pytest.approx(step, rel=rel) for step in steps(wanted)]
+
+
+def conversations(trainer: Any) -> list[list[str]]:
+    """Of each step, in order."""
+    lines = (Path(trainer.args.output_dir) / "samples.jsonl").read_text().splitlines()
+    return [json.loads(line)["conversations"] for line in lines]

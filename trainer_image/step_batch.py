@@ -1,0 +1,46 @@
+"""One batch of the data loader is one optimizer step: whole conversations, end to end, without padding."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Step:
+    """The conversations of one optimizer step. Opaque to data loaders, which copy whatever they can look into."""
+
+    rows: list[Row]
+
+
+def collate_step(rows: list[Row]) -> dict[str, Any]:
+    """A loader that knows only steps keeps epochs, order and resume exact, however a step is cut later on.
+
+    `labels` are those of the whole step: transformers counts them, and the loss of every micro-batch is divided by
+    their number. The first token of a conversation has nothing to be predicted from.
+    """
+    labels = [label for row in rows for label in (-100, *row["labels"][1:])]
+    return {"labels": torch.tensor([labels]), "step": Step(rows)}
+
+
+def cut(rows: Sequence[Row], tokens: int) -> list[list[Row]]:
+    """Neighbours together, in their order, as many as fit into `tokens`; a longer conversation is one of its own."""
+    return list(_groups(rows, tokens))
+
+
+def _groups(rows: Sequence[Row], tokens: int) -> Iterator[list[Row]]:
+    group: list[Row] = []
+    for row in rows:
+        if group and size(group) + size([row]) > tokens:
+            yield group
+            group = []
+        group.append(row)
+    yield group
+
+
+def size(rows: Sequence[Row]) -> int:
+    """Tokens."""
+    return sum(len(row["input_ids"]) for row in rows)
