@@ -2,7 +2,7 @@
 
 import typer
 
-from brightrun.commands import dead_letters, doctor, downloads, estimates, files, jobs, training, validation
+from brightrun.commands import attempts, dead_letters, doctor, downloads, estimates, files, jobs, training, validation
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -14,6 +14,7 @@ app.command("doctor")(doctor.doctor)
 app.command("validate")(validation.validate)
 app.command("estimate")(estimates.estimate)
 app.command("train")(training.train)
+app.command("attempts")(attempts.attempts)
 app.command("download")(downloads.download)
 app.add_typer(files.app, name="files")
 app.add_typer(jobs.app, name="jobs")

@@ -45,3 +45,9 @@ def redone_steps(state: JobState) -> tuple[int, int] | None:
         return None
     began, safe = state.course.began_at_step, state.course.safe_step or 0
     return safe if began is None else began, furthest
+
+
+def has_caught_up(before: JobState, after: JobState) -> bool:
+    """An attempt has done again what an earlier one had done."""
+    furthest = before.course.furthest_step or 0
+    return before.attempt == after.attempt and done_step(before) < furthest <= done_step(after)

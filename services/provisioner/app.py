@@ -13,7 +13,6 @@ from services.provisioner.adapters.nats_access import NatsAccess, OpenBroker
 from services.provisioner.adapters.runpod.configuration import Configuration
 from services.provisioner.adapters.runpod.provider import RunPodProvider
 from services.provisioner.adapters.tables import metadata
-from services.provisioner.application.queries.prices import PriceList
 from services.provisioner.application.workers import deadlines
 from services.provisioner.application.workers.checkpoint_cleaner import CheckpointCleaner
 from services.provisioner.application.workers.context import WorkerContext
@@ -46,7 +45,7 @@ def build_runtime(settings: Settings, provider: ComputeProvider) -> ServiceRunti
                             settings.call_timeout_s)
     runtime.include(events.events, requests.requests, pod_requests.requests,
                     provider=provider, policy=context.policy, objects=runtime.objects,
-                    database_clock=context.database_clock, prices=PriceList(provider, runtime.clock),
+                    database_clock=context.database_clock,
                     request_rates=RequestRates(settings.request_rates()))
     _add_pod_workers(runtime, settings, context, broker_access(settings))
     _add_periodic_workers(runtime, settings, context)

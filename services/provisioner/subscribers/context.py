@@ -5,7 +5,6 @@ from typing import Annotated
 from chassis.messaging.context import FromContext
 from chassis.objects.store import ObjectStore
 from services.provisioner.adapters.database_clock import DatabaseClock
-from services.provisioner.application.queries.prices import PriceList
 from services.provisioner.domain.policy import Policy
 from services.provisioner.domain.request_rates import RequestRates
 from services.provisioner.ports import ComputeProvider
@@ -13,7 +12,6 @@ from services.provisioner.ports import ComputeProvider
 WithDatabaseClock = Annotated[DatabaseClock, FromContext("database_clock")]
 WithPolicy = Annotated[Policy, FromContext("policy")]
 WithProvider = Annotated[ComputeProvider, FromContext("provider")]
-WithPrices = Annotated[PriceList, FromContext("prices")]
 ProviderName = Annotated[str, FromContext("provider.name")]
 WithObjects = Annotated[ObjectStore, FromContext("objects")]
 WithRates = Annotated[RequestRates, FromContext("request_rates")]

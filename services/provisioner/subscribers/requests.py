@@ -19,7 +19,8 @@ from contracts.rpc.pods import (
 )
 from services.provisioner.application.queries import machines as machine_queries
 from services.provisioner.application.queries import pods
-from services.provisioner.subscribers.context import WithPrices, WithProvider
+from services.provisioner.application.queries import prices as price_queries
+from services.provisioner.subscribers.context import WithProvider
 from services.provisioner.subscribers.problems import refusals_as_problems
 
 requests = RequestRouter()
@@ -43,5 +44,5 @@ async def machines(request: MachinesQuery, database: WithDatabase) -> Machines:
 
 
 @requests.rpc(PRICES)
-async def prices(request: PricesQuery, prices: WithPrices) -> Prices:
-    return await prices.answer(request)
+async def prices(request: PricesQuery, provider: WithProvider) -> Prices:
+    return await price_queries.prices(provider, request)

@@ -30,7 +30,6 @@ from contracts.rpc.spec import PodRpc, Rpc
 from services.provisioner.adapters.database_clock import DatabaseClock
 from services.provisioner.adapters.repository import jobs, pods
 from services.provisioner.adapters.tables import broker_users
-from services.provisioner.application.queries.prices import PriceList
 from services.provisioner.application.workers.context import WorkerContext
 from services.provisioner.application.workers.create_pod import CreatePod
 from services.provisioner.application.workers.metrics import Metrics
@@ -175,7 +174,6 @@ class World:
         for name, value in {"database": self.database, "objects": self.objects, "provider": self.provider,
                             "clock": self.clock, "policy": self.policy, "settings": settings,
                             "database_clock": self.context.database_clock,
-                            "prices": PriceList(self.provider, self.clock),
                             "request_rates": RequestRates(settings.request_rates())}.items():
             bus.context.set_global(name, value)
         return bus

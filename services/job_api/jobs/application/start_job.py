@@ -56,4 +56,5 @@ async def enqueue(
 def _reservation(request: ReserveRequest, reply: ReserveReply) -> Reservation:
     assert request.reservation_id is not None
     return Reservation(
-        request.reservation_id, reply.estimate.cost_micro_usd.expected, reply.estimate.duration.expected_s)
+        request.reservation_id, reply.estimate.cost_micro_usd.expected, reply.estimate.duration.expected_s,
+        reply.reserved_micro_usd)

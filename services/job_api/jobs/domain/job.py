@@ -51,6 +51,7 @@ class Reservation:
     id: UUID
     estimated_cost_micro_usd: int
     estimated_duration_s: float
+    reserved_micro_usd: int | None = None
 
 
 def check(job: Job, action: JobAction) -> None:
@@ -84,6 +85,7 @@ def start(job: Job, file: TrainingFileReference, reservation: Reservation, by: s
         max_duration_s=configuration.max_duration_s, reservation_id=reservation.id,
         estimated_cost_micro_usd=reservation.estimated_cost_micro_usd,
         estimated_duration_s=reservation.estimated_duration_s,
+        cost_ceiling_micro_usd=reservation.reserved_micro_usd,
     )
     return Decision(state, (request, *_status_change(job, state)))
 

@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 
 import httpx
 import structlog
+from cachetools import TTLCache
 
 from contracts.gpus import GpuType, PricingTier
 from contracts.rpc.pods import Price
@@ -50,6 +51,9 @@ _log = structlog.get_logger(__name__)
 _STATES = {"RUNNING": MachineState.RUNNING} | dict.fromkeys(EXITED, MachineState.EXITED)
 
 
+_PRICES_KEPT_S = 60.0
+
+
 class RunPodProvider:
     """A request for `spot` is met by the spot market, any other on demand. RunPod tells no exit codes."""
 
@@ -61,6 +65,7 @@ class RunPodProvider:
         self._client, self._spot = RunPodClient(http), SpotMarket(http.apart(), configuration)
         self._catalog = Catalog(self._client, configuration)
         self._inventory = Inventory(self._client, configuration)
+        self._listed: TTLCache[GpuType, Sequence[Price]] = TTLCache(len(GpuType), _PRICES_KEPT_S)
         self._creating: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def create(self, request: PodRequest) -> Machine:
@@ -100,7 +105,14 @@ class RunPodProvider:
         return Capacity(True, f"{found[0].gpu_id} first")
 
     async def prices(self, gpu_type: GpuType) -> Sequence[Price]:
-        """From the catalogue, whether or not one is free just now."""
+        """From the catalogue, whether or not one is free just now; a minute old at most."""
+        if (known := self._listed.get(gpu_type)) is not None:
+            return known
+        if found := await self._read_prices(gpu_type):
+            self._listed[gpu_type] = found
+        return found
+
+    async def _read_prices(self, gpu_type: GpuType) -> Sequence[Price]:
         offer = first_on_the_price_list(self._configuration, gpu_type, await self._catalog.gpus())
         if offer is None or (on_demand := micro_usd_per_hour(offer.usd_per_hour)) is None:
             return ()
