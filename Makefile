@@ -9,11 +9,15 @@ export PYTHONPATH := $(CURDIR)
 ifdef PROVIDER
 export BRIGHTRUN_PROVIDER := $(PROVIDER)
 endif
+# make demo|up TRAINER_IMAGE=brightrun-trainer:dev: local trainers run in containers of that image.
+ifdef TRAINER_IMAGE
+export BRIGHTRUN_TRAINER_COMMAND := ["$(abspath $(BIN)/python)", "-m", "stack.images.run_trainer", "$(TRAINER_IMAGE)"]
+endif
 # Needs any Python of the system; checks the machine, installs what is missing, or ends at once.
 INSTALL = python=$$(sh stack/install/find_python.sh "$(PYTHON)") && \
 	"$$python" -m stack.install --environment "$(VENV)" --torch "$(TORCH)"
 .DEFAULT_GOAL := help
-.PHONY: help setup base-model demo up down status logs reset test test-slow fuzz coverage chaos lint schemas bench lock clean
+.PHONY: help setup base-model demo up down status logs reset test test-slow test-images fuzz coverage chaos lint schemas bench images lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -50,11 +54,14 @@ reset: ## delete the state in .data/ after asking
 PYTEST = "$(BIN)/python" -m pytest -n 3 --dist loadscope --durations=25
 
 test: setup ## all tests but the slow ones; TESTS=path for some; COVERAGE=1 measures the services and refuses under 90 %
-	$(PYTEST) -m "not slow and not fuzz" $(TESTS) $(if $(COVERAGE),--cov --cov-report=)
+	$(PYTEST) -m "not slow and not fuzz and not images" $(TESTS) $(if $(COVERAGE),--cov --cov-report=)
 	@$(if $(COVERAGE),"$(BIN)/python" -m coverage report --skip-covered --skip-empty | tail -40; exit $${PIPESTATUS[0]})
 
 test-slow: setup ## the tests that take many seconds each
-	$(PYTEST) -m "slow and not fuzz" $(TESTS)
+	$(PYTEST) -m "slow and not fuzz and not images" $(TESTS)
+
+test-images: setup ## build the trainer's image with podman and train in it (apt-get install podman ... mmdebstrap)
+	"$(BIN)/python" -m pytest -m images --durations=5 tests/images
 
 fuzz: setup ## tests that try inputs until they find something
 	$(PYTEST) -m fuzz $(TESTS) || { [ $$? -eq 5 ] && echo "No test is marked fuzz."; }
@@ -84,6 +91,10 @@ base-model: setup ## build the local base model again from its recipe
 
 bench: setup ## the figures of docs/benchmarks.md
 	@"$(BIN)/python" -m benchmarks $(ONLY)
+
+images: setup ## build the trainer's image with docker or podman, and try it (BASE=, IMAGE_TORCH=cuda|cpu, TAG=)
+	@"$(BIN)/python" -m stack.images --torch "$(or $(IMAGE_TORCH),cuda)" --tag "$(or $(TAG),brightrun-trainer:dev)" \
+		$(if $(BASE),--base "$(BASE)")
 
 lock: setup ## resolve pyproject.toml's dependencies anew into requirements/
 	"$(BIN)/python" -m stack.install.locks

@@ -2,7 +2,18 @@
 
 import typer
 
-from brightrun.commands import attempts, dead_letters, doctor, downloads, estimates, files, jobs, training, validation
+from brightrun.commands import (
+    attempts,
+    dead_letters,
+    doctor,
+    downloads,
+    estimates,
+    files,
+    jobs,
+    models,
+    training,
+    validation,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -18,4 +29,5 @@ app.command("attempts")(attempts.attempts)
 app.command("download")(downloads.download)
 app.add_typer(files.app, name="files")
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(models.app, name="models")
 app.add_typer(dead_letters.app, name="dlq")

@@ -46,4 +46,6 @@ class PodSpec(BaseModel):
     # the checkpoints are the same whatever it is.
     tokens_at_once: int = Field(ge=1, default=TOKENS_AT_ONCE)
     traceparent: str | None = None
+    # The job whose newest checkpoint the first attempt goes on from.
+    continues: UUID | None = None
     extra: dict[str, Any] = Field(default_factory=dict)

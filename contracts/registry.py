@@ -30,6 +30,8 @@ _PROVISIONER, _TRAINER, _COST, _JOBS = ("provisioner",), ("trainer",), ("cost_gu
 EVENTS: tuple[EventSpec, ...] = (
     EventSpec(events.JobCreated, "JOBS", _JOBS, ()),
     EventSpec(events.JobStartRequested, "JOBS", _JOBS, ("provisioner", "cost_guard")),
+    EventSpec(events.JobPauseRequested, "JOBS", _JOBS, ("provisioner", "cost_guard")),
+    EventSpec(events.JobTierChangeRequested, "JOBS", _JOBS, ()),
     EventSpec(events.JobCancelRequested, "JOBS", _JOBS, ("provisioner",)),
     EventSpec(events.JobStatusChanged, "JOBS", _JOBS, ()),
     EventSpec(events.JobCompleted, "JOBS", _JOBS, ("cost_guard", "notifier", "provisioner")),
@@ -48,12 +50,14 @@ EVENTS: tuple[EventSpec, ...] = (
     EventSpec(events.TrainingResumed, "TRAINING", _TRAINER, ("job_api",)),
     EventSpec(events.TrainingProgressed, "TRAINING", _TRAINER, ("job_api",)),
     EventSpec(events.TrainingWarning, "TRAINING", _TRAINER, ("job_api",)),
+    EventSpec(events.TrainingPaused, "TRAINING", _TRAINER, ("job_api", "provisioner")),
     # The provisioner repeats a result that it finds in the object store when a pod ended and the event is missing.
     EventSpec(events.TrainingCompleted, "TRAINING", ("trainer", "provisioner"), ("job_api", "provisioner")),
     EventSpec(events.TrainingFailed, "TRAINING", ("trainer", "provisioner"), ("job_api", "provisioner")),
     EventSpec(events.CheckpointSaved, "TRAINING", _TRAINER, ("job_api", "provisioner")),
     EventSpec(events.EvaluationGenerated, "EVALUATIONS", ("trainer", "provisioner"), ("validator", "job_api")),
     EventSpec(events.MetricsReported, "METRICS", _TRAINER, ("metrics_ingest",)),
+    EventSpec(events.LogReported, "LOGS", _TRAINER, ("metrics_ingest",)),
     EventSpec(events.CostUpdated, "COSTS", _COST, ("job_api",)),
     EventSpec(events.CostOverrun, "COSTS", _COST, ("job_api", "notifier")),
     EventSpec(events.BudgetThreshold, "COSTS", _COST, ("notifier",)),

@@ -62,7 +62,7 @@ class ConsumerSpec:
 
 STREAMS: tuple[StreamSpec, ...] = (
     StreamSpec("JOBS", ("job.>",), "What job_api decided about jobs"),
-    # Pods publish to the next four. One job can hold an eighth of such a stream at most (`share_of_a_job`):
+    # Pods publish to the next five. One job can hold an eighth of such a stream at most (`share_of_a_job`):
     # what it floods pushes out its own oldest messages, never those of others, and nobody's are refused.
     StreamSpec(
         "PODS", ("pod.>",), "The life of the machines",
@@ -70,7 +70,7 @@ STREAMS: tuple[StreamSpec, ...] = (
     ),
     StreamSpec(
         "TRAINING", ("training.>", "checkpoint.>"), "What trainers report",
-        max_msg_size=64 * 1024, max_msgs_per_subject=512, refuse_new=False,
+        max_msg_size=64 * 1024, max_msgs_per_subject=448, refuse_new=False,
     ),
     StreamSpec(
         "EVALUATIONS", ("evaluation.>",), "What base and trained model make of the hold-out",
@@ -81,6 +81,11 @@ STREAMS: tuple[StreamSpec, ...] = (
         "METRICS", ("metrics.>",), "Training metrics in batches", max_age_s=3 * DAY_S, max_bytes=8 * 1024**3,
         # A trainer reports once a second: four and a half hours.
         max_msg_size=64 * 1024, max_msgs_per_subject=16_384, refuse_new=False,
+    ),
+    StreamSpec(
+        "LOGS", ("log.>",), "What trainers print, in batches", max_age_s=3 * DAY_S,
+        # A batch every two seconds at most: two hours and a quarter.
+        max_msg_size=64 * 1024, max_msgs_per_subject=4_096, refuse_new=False,
     ),
     StreamSpec("COSTS", ("cost.>", "budget.>"), "Money"),
     StreamSpec("VALIDATION", ("validation.>",), "Verdicts about trained models"),
@@ -115,6 +120,7 @@ CONSUMERS: tuple[ConsumerSpec, ...] = (
     _consumer(
         "metrics_ingest", "METRICS", ack_wait_s=15.0, batch_size=500, max_ack_pending=5000, dead_letter_limit=2000
     ),
+    _consumer("metrics_ingest", "LOGS"),
     _consumer("metrics_ingest", "JOBS"),
     _consumer("cost_guard", "JOBS"),
     _consumer("cost_guard", "PODS"),

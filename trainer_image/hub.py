@@ -7,11 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import TypeVar
 
 from contracts.hub_names import split_revision
 from trainer_image.errors import HubUnavailable, ModelAccessError
+from trainer_image.model_store import find_stored
 
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 _CONFIGURATION = ("*.json", "*.jinja", "*.model", "*.txt")
 _WEIGHTS = ("*.safetensors",)
@@ -25,12 +28,13 @@ _FIRST_DELAY_S, _LONGEST_DELAY_S = 2.0, 30.0
 @dataclass(frozen=True)
 class BaseModelFiles:
     """`given`: as the job names it. `name`: as an adapter can name it on another machine, a hub id or folder name and
-    content hash. `revision`: the commit on the hub; None for a folder."""
+    content hash. `revision`: the commit on the hub; None for a folder. `prefetched`: from the volume, complete."""
 
     given: str
     folder: Path
     name: str
     revision: str | None = None
+    prefetched: bool = False
 
 
 def find_base_model(base_model: str, *, patience_s: float = _PATIENCE_S) -> BaseModelFiles:
@@ -43,13 +47,15 @@ def find_base_model(base_model: str, *, patience_s: float = _PATIENCE_S) -> Base
     if base_model.startswith(("/", ".")):
         raise ModelAccessError(f"The base model folder {base_model} does not exist.", base_model=base_model)
     repository, revision = split_revision(base_model)
+    if stored := find_stored(repository, revision):
+        return BaseModelFiles(base_model, stored.folder, repository, stored.revision, prefetched=True)
     folder = _download(base_model, repository, revision, _CONFIGURATION, patience_s)
     return BaseModelFiles(base_model, folder, repository, folder.name)
 
 
 def fetch_weights(base: BaseModelFiles, *, patience_s: float = _PATIENCE_S) -> None:
     """The weights of the same commit. Raises ModelAccessError, HubUnavailable."""
-    if base.revision is None:
+    if base.revision is None or base.prefetched:
         return
     _download(base.given, base.name, base.revision, (*_CONFIGURATION, *_WEIGHTS), patience_s)
     if not any(base.folder.glob("*.safetensors")):
@@ -70,11 +76,13 @@ def _download(
     """The snapshot's folder, named after its commit. A cache that has all of it is used when the hub is away."""
     from huggingface_hub import snapshot_download
 
-    return _repeated(given, patience_s, lambda: Path(snapshot_download(
+    return repeated(given, patience_s, lambda: Path(snapshot_download(
         repository, revision=revision, allow_patterns=list(patterns), ignore_patterns=[_SUBFOLDERS])))
 
 
-def _repeated(given: str, patience_s: float, download: Callable[[], Path]) -> Path:
+def repeated(given: str, patience_s: float, download: Callable[[], T]) -> T:
+    """What passes is tried again for `patience_s` seconds. Raises ModelAccessError, HubUnavailable, and what is not
+    the hub's."""
     from trainer_image.hub_errors import explain
 
     deadline, delay = time.monotonic() + patience_s, _FIRST_DELAY_S

@@ -53,7 +53,7 @@ class Reporter:
         threading.Thread(target=self._run, name="reporter", daemon=True).start()
 
     def every_second(self, function: Callable[[], None]) -> None:
-        """Run `function` on the reporter's thread about once a second; it must be quick."""
+        """Run `function` on the reporter's thread about once a second, and in `tell_all`; it must be quick."""
         self._ticks.append(function)
 
     def prepare(self, model: type[AttemptEventData], **fields: Any) -> Event[Any]:
@@ -116,6 +116,12 @@ class Reporter:
                 return False
             time.sleep(0.01)
         return True
+
+    def tell_all(self, timeout_s: float) -> bool:
+        """What is still being collected too, and wait for its confirmation; False when the time is over."""
+        for function in self._ticks:
+            function()
+        return self.drain(timeout_s)
 
     def _call_soon(self, function: Callable[[], Any]) -> None:
         self._loop.call_soon_threadsafe(function)

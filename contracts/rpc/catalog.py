@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.rpc import costs, metrics, pods, validation
+from contracts.rpc import costs, logs, metrics, pods, validation
 from contracts.rpc.spec import PodRpc, Rpc
 
 
@@ -25,7 +25,9 @@ _OF_JOB_API: tuple[Rpc[Any, Any], ...] = (
     metrics.LATEST,
     metrics.RANGE,
     metrics.EXPORT,
+    logs.LOG_LINES,
     validation.EVALUATION,
+    pods.JOB_CHECKPOINTS,
     pods.JOB_PODS,
     pods.POD_LOG,
 )

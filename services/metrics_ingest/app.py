@@ -7,6 +7,7 @@ from chassis.runtime import ServiceRuntime, worker_app
 from contracts.streams import consumer
 from services.metrics_ingest.adapters.hot_window import RedisHotWindow
 from services.metrics_ingest.adapters.tables import metadata
+from services.metrics_ingest.application.commands.store_lines import StoreLines
 from services.metrics_ingest.application.commands.store_reports import StoreReports
 from services.metrics_ingest.application.queries.charts import Charts
 from services.metrics_ingest.application.workers.cleaning import Cleaner
@@ -30,7 +31,8 @@ def build_runtime(settings: Settings, clock: Clock | None = None) -> ServiceRunt
 def _subscribe(runtime: ServiceRuntime, settings: Settings, hot: HotWindow) -> None:
     rewarmer = Rewarmer(runtime.database, hot, settings.hot_points)
     runtime.background("rewarming", rewarmer.run)
-    runtime.include(events, requests, hot=hot, charts=Charts(runtime.database, hot, rewarmer))
+    charts, store_lines = Charts(runtime.database, hot, rewarmer), StoreLines(settings.log_bytes_per_job)
+    runtime.include(events, requests, hot=hot, charts=charts, store_lines=store_lines)
     store = StoreReports(runtime.database, hot, runtime.clock, settings.points_per_job)
     batches = ReportBatches(store, settings.points_per_transaction)
     runtime.bus.consume_raw_batches(
@@ -40,7 +42,7 @@ def _subscribe(runtime: ServiceRuntime, settings: Settings, hot: HotWindow) -> N
 
 def _work(runtime: ServiceRuntime, settings: Settings, hot: HotWindow) -> None:
     runtime.periodic("packing", settings.pack_interval_s, Packer(runtime.database, settings.pack_quiet_s).pack_all)
-    cleaner = Cleaner(runtime.database, hot, settings.retention_days)
+    cleaner = Cleaner(runtime.database, hot, settings.retention_days, settings.log_retention_days)
     runtime.periodic("cleaning", settings.cleaning_interval_s, cleaner.clean)
 
 

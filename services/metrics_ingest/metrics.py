@@ -28,4 +28,9 @@ CHART_SECONDS = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5),
 )
 HOT_WINDOW = Counter("brightrun_metric_hot_window", "Use of the hot window: hit, miss, away (no Redis)", ["outcome"])
+LOG_LINES = Counter(
+    "brightrun_log_lines",
+    "Lines of trainers' output by what became of them: stored, duplicate (were there), dropped (their job was deleted)",
+    ["outcome"],
+)
 BLOCKS_PACKED = Counter("brightrun_metric_blocks_packed", "Blocks of steps packed into columns")

@@ -18,4 +18,8 @@ class Settings(ServiceSettings):
     pack_interval_s: float = Field(default=2.0, gt=0)
     # 0 keeps points until their job is deleted.
     retention_days: int = Field(default=0, ge=0)
+    # The output of an attempt is kept for so long after its last line; 0 keeps it until its job is deleted.
+    log_retention_days: int = Field(default=30, ge=0)
+    # What one job's output may take, its attempts together; beyond it the oldest lines go.
+    log_bytes_per_job: int = Field(default=64 * 1024**2, ge=1)
     cleaning_interval_s: float = Field(default=60.0, gt=0)

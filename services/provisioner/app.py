@@ -71,6 +71,7 @@ def _add_periodic_workers(runtime: ServiceRuntime, settings: Settings, context: 
     every_s = settings.sweep_interval_s
     runtime.periodic("silent_pods", every_s, silent.interrupt)
     runtime.periodic("overdue_jobs", every_s, lambda: deadlines.end_overdue_jobs(context))
+    runtime.periodic("overdue_drains", every_s, lambda: deadlines.end_overdue_drains(context))
     runtime.periodic("pod_figures", every_s, lambda: deadlines.show_pods(context))
     runtime.periodic("reaper", settings.reap_interval_s, Reaper(context).reap)
     runtime.periodic("checkpoint_cleaner", _CLEAN_INTERVAL_S, cleaner.clean)

@@ -62,7 +62,8 @@ def write_all() -> None:
         same = ("--constraints", constraints.name)
         write(CLIENT, compiled("pyproject.toml", *UNIVERSAL, *same))
         write(SERVICES, compiled("--group", "services", *UNIVERSAL, *same))
-        write(TRAINER_IMAGE, compiled("--group", "trainer", *IMAGE, *same))
+        trainer = compiled("--group", "trainer", *IMAGE, *same)
+        write(TRAINER_IMAGE, only(trainer, lambda name: not belongs_to_torch(name)))
 
 
 def compiled(*arguments: str) -> str:

@@ -242,3 +242,17 @@ def test_doctor_of_an_older_server_says_nothing_about_parts(as_user, faulty_api,
     faulty_api.answers = [Answer(body=me), problem(404, "not_found")]
     names = [item["name"] for item in json.loads(run("doctor", "--json").stdout)]
     assert names[-1] == "API key"
+
+
+def test_prefetch_without_the_trainers_packages_says_where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("brightrun.commands.models.find_spec", lambda _: None)
+    result = run("models", "prefetch", "org/name@c0ffee", "--to", "/models")
+    assert result.exit_code == Exit.FAILED
+    assert "docker run" in result.stderr
+    assert "trainer_image.prefetch org/name@c0ffee" in result.stderr
+
+
+def test_prefetch_hands_on_how_it_ended(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    result = run("models", "prefetch", "./no-hub-id", "--to", str(tmp_path))
+    assert result.exit_code == Exit.FAILED
+    assert "is no hub id" in capfd.readouterr().err

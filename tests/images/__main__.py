@@ -46,9 +46,9 @@ class Builder:
         self._engine = engine
 
     def build_all(self) -> None:
+        self.build_base()
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            self._base(folder)
             self._postgres(folder / "postgres")
             entry = '["/nats-server"]'
             self._program(folder / "nats", NATS_IMAGE, _program(NatsPart), "scratch", "/nats-server", entry)
@@ -56,15 +56,16 @@ class Builder:
             self._program(folder / "valkey", VALKEY_IMAGE, _program(ValkeyPart), BASE, "/usr/local/bin/valkey-server",
                           '["valkey-server", "--bind", "0.0.0.0", "--protected-mode", "no"]')
 
-    def _base(self, folder: Path) -> None:
+    def build_base(self) -> None:
         """A minimal Debian of this machine's own release."""
-        archive = folder / "base.tar"
         release = _release()
         print(f"base system ({release}) ...", flush=True)
-        _run("mmdebstrap", "--quiet", "--variant=minbase", "--dpkgopt=path-exclude=/usr/share/doc/*",
-             "--dpkgopt=path-exclude=/usr/share/locale/*", release, str(archive))
-        path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        _run(self._engine, "import", "--change", f"ENV PATH={path}", str(archive), BASE)
+        with tempfile.TemporaryDirectory() as folder:
+            archive = f"{folder}/base.tar"
+            _run("mmdebstrap", "--quiet", "--variant=minbase", "--dpkgopt=path-exclude=/usr/share/doc/*",
+                 "--dpkgopt=path-exclude=/usr/share/locale/*", release, archive)
+            path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+            _run(self._engine, "import", "--change", f"ENV PATH={path}", archive, BASE)
 
     def _postgres(self, folder: Path) -> None:
         shutil.copytree(HERE / "postgres", folder)

@@ -32,6 +32,8 @@ class ModelHub:
     refusals: list[Refusal] = field(default_factory=list)
     for_ever: bool = True
     refused_path: str = ""
+    # Weights arrive with one bit turned.
+    damaged: bool = False
 
     def refusal(self, path: str) -> Refusal | None:
         self.asked.append(path)
@@ -43,6 +45,21 @@ class ModelHub:
         return [{"type": "file", "path": path.name, "size": path.stat().st_size,
                  "oid": hashlib.sha1(path.read_bytes()).hexdigest()}  # noqa: S324
                 for path in sorted(self.folder.iterdir())]
+
+    def siblings(self) -> list[dict[str, Any]]:
+        """With what the hub states of each: git's hash, and the SHA-256 of weights."""
+        return [{"rfilename": path.name, "size": path.stat().st_size, "blobId": git_blob(path)}
+                | ({"lfs": large_file(path)} if path.suffix == ".safetensors" else {})
+                for path in sorted(self.folder.iterdir())]
+
+
+def git_blob(path: Path) -> str:
+    content = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()  # noqa: S324
+
+
+def large_file(path: Path) -> dict[str, Any]:
+    return {"size": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "pointerSize": 134}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -66,6 +83,8 @@ class Handler(BaseHTTPRequestHandler):
         if not file.is_file():
             return self.refuse(Refusal(404, {"X-Error-Code": "EntryNotFound"}))
         content = file.read_bytes()
+        if self.hub.damaged and file.suffix == ".safetensors":
+            content = content[:-1] + bytes([content[-1] ^ 1])
         self.send(200, content, {"ETag": f'"{hashlib.sha1(content).hexdigest()}"', "X-Repo-Commit": COMMIT})  # noqa: S324
 
     def answer_api(self, path: str) -> None:
@@ -75,8 +94,7 @@ class Handler(BaseHTTPRequestHandler):
         revision = rest.removeprefix("/revision/")
         if revision not in ("", "main", "v1", COMMIT):
             return self.refuse(Refusal(404, {"X-Error-Code": "RevisionNotFound"}))
-        self.send_json({"id": REPOSITORY, "sha": COMMIT, "siblings": [
-            {"rfilename": item["path"]} for item in self.hub.tree()]})
+        self.send_json({"id": REPOSITORY, "sha": COMMIT, "siblings": self.hub.siblings()})
 
     def send_json(self, content: Any) -> None:
         self.send(200, json.dumps(content).encode(), {"Content-Type": "application/json"})

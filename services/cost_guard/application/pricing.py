@@ -61,7 +61,7 @@ async def quote(
     prices = {price.pricing_tier: price for price in offered}
     table = with_offered_prices(configured, request.gpu_type, prices.values())
     rate = rate_of(table, request.gpu_type, request.pricing_tier)
-    work = workload_of(request.hyperparameters, request.conversations, request.tokens)
+    work = workload_of(request.hyperparameters, request.conversations, request.tokens, request.done_epochs)
     key = experience_key(request.gpu_type, request.base_model)
     priced = price(request.gpu_type, work, await jobs.throughput_log_errors(connection, key))
     return Quote(request, table, prices, rate, priced, _range(rate, priced), key)

@@ -3,7 +3,9 @@
 from typing import Any, Literal
 from uuid import UUID
 
+from contracts.gpus import GpuType
 from contracts.job_status import JobAction, JobStatus, allowed_actions
+from contracts.model_memory import Fit
 from contracts.rpc.costs import ReserveReply
 from services.job_api.errors import DomainError
 
@@ -71,6 +73,14 @@ class TooManyStreams(DomainError):
     def __init__(self, whose: Literal["caller", "workspace", "server"], limit: int) -> None:
         super().__init__(f"{limit} event streams for each {whose}")
         self.whose, self.limit = whose, limit
+
+
+class DoesNotFit(DomainError):
+    """The run needs more memory than its machine has."""
+
+    def __init__(self, gpu_type: GpuType, lora_rank: int, fit: Fit) -> None:
+        super().__init__(f"{fit.need.total} bytes needed, {fit.available} available")
+        self.gpu_type, self.lora_rank, self.fit = gpu_type, lora_rank, fit
 
 
 class BudgetExceeded(DomainError):

@@ -9,6 +9,7 @@ from sqlalchemy.engine import RowMapping
 from contracts.error_catalogue import SuggestedEdit
 from contracts.error_taxonomy import TrainingErrorType
 from contracts.job_status import JobStatus, allowed_actions
+from contracts.model_memory import GIB, Fit
 from services.job_api.amounts import dollars
 from services.job_api.base_models import shown_base_model, with_shown_base_models
 from services.job_api.jobs.domain.configuration import differences_from_preset
@@ -99,6 +100,21 @@ def error(found: Failure) -> dict[str, Any]:
         "what_to_do": entry.what_to_do, "retryable": entry.retryable, "docs_url": entry.docs_url,
         "suggested_edits": [edit(item) for item in found.edits],
     }
+
+
+def memory(found: Fit | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    need = found.need
+    return {
+        "needed_gib": gib(need.total), "available_gib": gib(found.available), "base_model_gib": gib(need.base_model),
+        "adapter_gib": gib(need.adapter), "activations_gib": gib(need.activations), "workspace_gib": gib(need.fixed),
+        "longest_conversation_tokens": need.tokens, "tokens_at_once": found.tokens_at_once,
+    }
+
+
+def gib(size: int) -> float:
+    return round(size / GIB, 2)
 
 
 def edit(item: SuggestedEdit) -> dict[str, Any]:

@@ -28,7 +28,7 @@ async def on_pod_event(event: Event[Any], tx: Tx) -> None:
 
 @training(filter=about(
     published.TrainingStarted, published.TrainingStageChanged, published.TrainingResumed, published.TrainingProgressed,
-    published.TrainingWarning, published.TrainingFailed, published.CheckpointSaved))
+    published.TrainingWarning, published.TrainingFailed, published.TrainingPaused, published.CheckpointSaved))
 async def on_training_event(event: Event[Any], tx: Tx) -> None:
     await record_event(tx, event)
 

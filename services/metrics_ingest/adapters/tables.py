@@ -100,3 +100,28 @@ segments = Table(
     Column("times", LargeBinary, nullable=False),
     Column("vals", LargeBinary, nullable=False),
 )
+
+# Which lines of an attempt's output are kept, and how much they weigh.
+log_attempts = Table(
+    "log_attempts",
+    metadata,
+    Column("job_no", Integer, primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("first_line", Integer, nullable=False),
+    Column("last_line", Integer, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("last_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Index("log_attempts_last_at", "last_at"),
+)
+
+# Lines as they came, a report in a row: a fiftieth of the rows, and PostgreSQL compresses them. `lines` is JSON.
+log_batches = Table(
+    "log_batches",
+    metadata,
+    Column("job_no", Integer, primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("first_line", Integer, primary_key=True),
+    Column("last_line", Integer, nullable=False),
+    Column("bytes", Integer, nullable=False),
+    Column("lines", Text, nullable=False),
+)

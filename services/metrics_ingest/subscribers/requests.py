@@ -4,6 +4,7 @@ from typing import Annotated
 
 from chassis.messaging.context import FromContext, WithDatabase
 from chassis.messaging.requests import RequestRouter
+from contracts.rpc.logs import LOG_LINES, LogLinesPage, LogLinesQuery
 from contracts.rpc.metrics import (
     EXPORT,
     LATEST,
@@ -15,7 +16,7 @@ from contracts.rpc.metrics import (
     RangeQuery,
     RangeReply,
 )
-from services.metrics_ingest.application.queries import export, latest
+from services.metrics_ingest.application.queries import export, latest, log_lines
 from services.metrics_ingest.application.queries.charts import Charts
 from services.metrics_ingest.ports import HotWindow
 
@@ -38,3 +39,8 @@ async def on_range(request: RangeQuery, charts: WithCharts) -> RangeReply:
 @requests.rpc(EXPORT)
 async def on_export(request: ExportQuery, database: WithDatabase) -> ExportPage:
     return await export.page(database, request)
+
+
+@requests.rpc(LOG_LINES)
+async def on_log_lines(request: LogLinesQuery, database: WithDatabase) -> LogLinesPage:
+    return await log_lines.page(database, request)

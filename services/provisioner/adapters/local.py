@@ -25,7 +25,8 @@ _KEEP_ENDED_S = 14 * 24 * 3600
 # What a trainer takes over from this machine. Everything else (database, keys) stays with the services.
 _PASSED_ON = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "SSL_CERT_FILE",
               "OMP_NUM_THREADS", "MKL_NUM_THREADS", "TOKENIZERS_PARALLELISM", "http_proxy", "https_proxy", "no_proxy",
-              "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "BASE_MODEL", "BRIGHTRUN_BASE_MODEL_DIR", "PYTHONUNBUFFERED")
+              "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "BASE_MODEL", "BRIGHTRUN_BASE_MODEL_DIR", "PYTHONUNBUFFERED",
+              "CONTAINERS_CONF", "DOCKER_HOST")
 _PASSED_ON_PREFIXES = ("HF_", "CUDA_", "NVIDIA_", "BRIGHTRUN_TRAINER_", "TORCH_")
 
 

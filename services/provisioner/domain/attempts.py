@@ -8,7 +8,7 @@ from typing import Any
 from contracts.error_catalogue import CATALOGUE, ErrorCode, entry_of
 from contracts.error_taxonomy import TrainingErrorType
 from contracts.gpus import PricingTier
-from services.provisioner.domain.model import LIVE, Job, Pod
+from services.provisioner.domain.model import LIVE, Job, Pod, PodStatus
 from services.provisioner.domain.policy import RetryPolicy, delay
 from services.provisioner.domain.retry_counters import Cause, RetryCounters
 
@@ -23,9 +23,14 @@ def superseded(job: Job | None, pod: Pod | None) -> str | None:
         return f"attempt {job.attempt} has taken over"
     if pod.status not in LIVE:
         return pod.reason or "the pod is being terminated"
-    if not job.active and pod.result is None:
+    if not job.active and pod.result is None and not pod.draining:
         return f"the job is {job.state.value}"
     return None
+
+
+def can_save(pod: Pod) -> bool:
+    """Whether asking this attempt for a checkpoint can lead to one: its trainer has spoken, and works."""
+    return pod.status is PodStatus.RUNNING and pod.last_heartbeat_at is not None and pod.result is None
 
 
 @dataclass(frozen=True)
@@ -97,7 +102,8 @@ def timed_out(max_duration_s: int) -> GiveUp:
 
 
 def deadline(job: Job) -> datetime | None:
-    """When the whole job has run long enough, over all attempts; None until its first machine ran."""
+    """When the whole job has run long enough, over all attempts; None until its first machine ran. A pause does not
+    count: its end moves `first_running_at` on by its length."""
     if job.first_running_at is None or job.spec is None:
         return None
     return job.first_running_at + timedelta(seconds=job.spec.max_duration_s)

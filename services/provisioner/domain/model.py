@@ -15,6 +15,7 @@ class JobState(StrEnum):
     """Whether this job is to have a pod. Not the job's status: that belongs to job_api."""
 
     ACTIVE = "active"
+    PAUSED = "paused"
     FINISHED = "finished"
     CANCELLED = "cancelled"
 
@@ -35,11 +36,15 @@ class Result(StrEnum):
 
     COMPLETED = "completed"
     FAILED = "failed"
+    PAUSED = "paused"
 
 
 @dataclass(frozen=True)
 class Job:
-    """`spec` is None when the job ended before its start was heard of. `best_step`: the newest saved checkpoint."""
+    """`spec` is None when the job ended before its start was heard of. `best_step`: the newest saved checkpoint.
+
+    `run` is the newest start that was heard of, `paused_run` the newest that was paused: they come in any order.
+    """
 
     job_id: UUID
     workspace_id: UUID
@@ -51,6 +56,9 @@ class Job:
     best_step: int | None
     counters: RetryCounters
     traceparent: str | None
+    run: int = 1
+    paused_run: int = -1
+    paused_at: datetime | None = None
 
     @property
     def active(self) -> bool:
@@ -87,3 +95,9 @@ class Pod:
     closed_at: datetime | None
     failed_offers: int = 0
     price: MachinePrice = UNPRICED
+    # Asked to save a checkpoint and end; stopped anyway at this moment.
+    drain_by: datetime | None = None
+
+    @property
+    def draining(self) -> bool:
+        return self.drain_by is not None and self.status in LIVE

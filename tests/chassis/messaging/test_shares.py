@@ -34,7 +34,7 @@ async def js(nats: NatsPart) -> AsyncIterator[JetStreamContext]:
     await js._nc.close()
 
 
-@pytest.mark.parametrize("name", ["PODS", "TRAINING", "EVALUATIONS", "METRICS"])
+@pytest.mark.parametrize("name", ["PODS", "TRAINING", "EVALUATIONS", "METRICS", "LOGS"])
 async def test_a_flood_of_one_job_removes_nothing_of_another(js: JetStreamContext, name: str) -> None:
     spec = scaled(next(spec for spec in STREAMS if spec.name == name))
     await topology.apply(js, [spec], [])

@@ -12,6 +12,7 @@ from chassis.database.engine import Database
 from contracts.gpus import GpuType, PricingTier
 from contracts.hyperparameters import HyperparameterOverrides
 from services.job_api.jobs.repository.job_rows import Row
+from services.job_api.machines import Machines
 from services.job_api.ports import RpcClient
 
 ResultT = TypeVar("ResultT")
@@ -59,3 +60,4 @@ class JobContext:
     estimates: RpcClient
     clock: Clock
     defaults: Defaults
+    machines: Machines = field(default_factory=Machines)

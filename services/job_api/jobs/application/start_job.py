@@ -14,26 +14,29 @@ from services.job_api.jobs.application.commands import Finish, JobContext, Resul
 from services.job_api.jobs.application.estimates import estimate_columns, estimate_request
 from services.job_api.jobs.application.history import apply_decision
 from services.job_api.jobs.application.locking import locked
+from services.job_api.jobs.application.memory import require_fit
 from services.job_api.jobs.application.reservations import open_intent, reserved, use_up
 from services.job_api.jobs.application.usable_files import usable_file
 from services.job_api.jobs.domain.job import Job, Reservation, check, start
+from services.job_api.machines import Machines
 
 
 async def start_job(context: JobContext, caller: Caller, job_id: UUID, finish: Finish[ResultT]) -> ResultT:
-    """Raises JobNotFound, MoveRefused, StartInProgress, BudgetExceeded, and ServiceUnavailable when nobody knows the
-    budget."""
+    """Raises JobNotFound, MoveRefused, DoesNotFit, StartInProgress, BudgetExceeded, and ServiceUnavailable when nobody
+    knows the budget."""
     async with context.database.transaction() as tx:
-        request = await _open(tx, caller, job_id)
+        request = await _open(tx, caller, job_id, context.machines)
     async with reserved(context, request) as reply, context.database.transaction() as tx:
         job = await locked(tx, caller.workspace_id, job_id)
         row = await enqueue(tx, job, request, reply, at=context.clock.now())
         return await finish(tx, row)
 
 
-async def _open(tx: AsyncConnection, caller: Caller, job_id: UUID) -> ReserveRequest:
+async def _open(tx: AsyncConnection, caller: Caller, job_id: UUID, machines: Machines) -> ReserveRequest:
     job = await locked(tx, caller.workspace_id, job_id)
     check(job, JobAction.START)
     file = references.reference(await usable_file(tx, caller.workspace_id, job.training_file_id))
+    require_fit(machines, job.configuration, file)
     return ReserveRequest(
         job_id=job.id, job_name=job.name, requested_by=caller.subject,
         estimate=estimate_request(caller.workspace_id, job.configuration, file),

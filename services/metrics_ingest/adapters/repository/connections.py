@@ -6,6 +6,7 @@ from typing import Any
 
 import asyncpg
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chassis.database.engine import Database, DatabaseUnavailable
 
@@ -14,8 +15,13 @@ from chassis.database.engine import Database, DatabaseUnavailable
 async def writing(database: Database) -> AsyncIterator[Any]:
     """An asyncpg connection in a transaction that commits at the end of the block."""
     async with _translated(), database.transaction() as tx:
-        await tx.execute(text("SELECT"))  # the transaction begins with SQLAlchemy's first statement
-        yield (await tx.get_raw_connection()).driver_connection
+        yield await driver_connection(tx)
+
+
+async def driver_connection(tx: AsyncConnection) -> Any:
+    """The asyncpg connection of an open transaction."""
+    await tx.execute(text("SELECT"))  # the transaction begins with SQLAlchemy's first statement
+    return (await tx.get_raw_connection()).driver_connection
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ _DELETED = "SELECT job_no, job_id FROM jobs WHERE deleted_at IS NOT NULL AND pur
 _BITE_OFF = """
 DELETE FROM metric_points WHERE job_no = $1 AND ctid = ANY (ARRAY(
     SELECT ctid FROM metric_points WHERE job_no = $1 LIMIT $2 FOR UPDATE SKIP LOCKED))"""
-_REST = ("segments", "blocks", "attempts", "job_metrics")
+_REST = ("segments", "blocks", "attempts", "job_metrics", "log_batches", "log_attempts")
 _LEFT = "SELECT EXISTS (SELECT FROM metric_points WHERE job_no = $1)"
 _PURGED = "UPDATE jobs SET purged_at = now() WHERE job_no = $1"
 _DEAD_PARTITIONS = """

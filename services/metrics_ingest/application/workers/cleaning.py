@@ -4,26 +4,32 @@ import structlog
 from asyncpg.exceptions import LockNotAvailableError
 
 from chassis.database.engine import Database
-from services.metrics_ingest.adapters.repository import purging
+from services.metrics_ingest.adapters.repository import logs, purging
 from services.metrics_ingest.adapters.repository.connections import writing
 from services.metrics_ingest.adapters.repository.partitions import partition_name, prepare_partitions
 from services.metrics_ingest.ports import HotWindow
 
 _log = structlog.get_logger(__name__)
 _BITE = 20_000
+_LOGS_AT_ONCE = 20
 
 
 class Cleaner:
     """Any number of replicas may clean; what one does not finish, the next round does."""
 
-    def __init__(self, database: Database, hot: HotWindow, retention_days: int, bite: int = _BITE) -> None:
-        self._database, self._hot, self._retention_days, self._bite = database, hot, retention_days, bite
+    def __init__(
+        self, database: Database, hot: HotWindow, retention_days: int, log_retention_days: int = 0, bite: int = _BITE
+    ) -> None:
+        self._database, self._hot, self._bite = database, hot, bite
+        self._retention_days, self._log_retention_days = retention_days, log_retention_days
 
     async def clean(self) -> None:
         """Expire, drop, purge, and make the next partition before it is needed."""
         if self._retention_days:
             async with writing(self._database) as connection:
                 await purging.expire_jobs(connection, self._retention_days)
+        if self._log_retention_days:
+            await self._expire_logs(self._log_retention_days)
         await self._drop_partitions()
         async with writing(self._database) as connection:
             due = await purging.jobs_to_purge(connection)
@@ -33,6 +39,12 @@ class Cleaner:
         async with writing(self._database) as connection:
             await purging.forget_tombstones(connection)
             await prepare_partitions(connection)
+
+    async def _expire_logs(self, days: int) -> None:
+        removed = _LOGS_AT_ONCE
+        while removed == _LOGS_AT_ONCE:
+            async with writing(self._database) as connection:
+                removed = await logs.expire(connection, days, _LOGS_AT_ONCE)
 
     async def _purge(self, job_no: int) -> None:
         removed = self._bite

@@ -74,6 +74,12 @@ async def silent(
     return [(row.job_id, row.attempt) for row in rows]
 
 
+async def drained_out(tx: AsyncConnection, now: datetime) -> list[tuple[UUID, int]]:
+    """(job, attempt) of pods that should have saved their checkpoint and ended by now."""
+    late = (pods.c.drain_by <= now) & pods.c.status.in_(LIVE)
+    return [(row.job_id, row.attempt) for row in await tx.execute(select(pods.c.job_id, pods.c.attempt).where(late))]
+
+
 async def record_heartbeat(
     tx: AsyncConnection, job_id: UUID, attempt: int, now: datetime, step: int | None, stage: str
 ) -> None:
@@ -108,4 +114,5 @@ def as_pod(row: Row[Any]) -> Pod:
         terminated_at=row.terminated_at, create_asked_at=row.create_asked_at, came_up_at=row.came_up_at,
         missing_since=row.missing_since, closed_at=row.closed_at, failed_offers=row.failed_offers,
         price=MachinePrice(row.gpu_model, row.rate_micro_usd_per_hour, row.on_demand_micro_usd_per_hour),
+        drain_by=row.drain_by,
     )

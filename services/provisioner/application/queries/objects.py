@@ -28,4 +28,5 @@ def _address(job: Job, attempt: int, item: ObjectRequest) -> ObjectAddress:
     assert job.spec is not None
     file = job.spec.training_file
     return address(item, workspace_id=job.workspace_id, job_id=job.job_id, attempt=attempt,
+                   continues=job.spec.continues,
                    training_file=ObjectAddress(file.bucket, file.key))

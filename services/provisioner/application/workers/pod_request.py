@@ -29,7 +29,7 @@ def pod_spec(job: Job, pod: Pod, defaults: PodDefaults, now: datetime) -> PodSpe
         training_file_sha256=job.spec.training_file.sha256, max_duration_s=remaining_s(job, now),
         heartbeat_interval_s=defaults.heartbeat_interval_s, checkpoint_every_steps=defaults.checkpoint_every_steps,
         checkpoint_every_s=defaults.checkpoint_every_s, checkpoints_kept=defaults.checkpoints_kept,
-        traceparent=job.traceparent,
+        traceparent=job.traceparent, continues=job.spec.continues,
     )
 
 

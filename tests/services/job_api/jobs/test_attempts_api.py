@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from contracts import events
 from contracts.identifiers import uuid7
 from contracts.rpc.costs import MachineCost
+from services.job_api.edge.auth import Role
 from services.job_api.jobs.schemas.attempts import AttemptList
 from tests.services.job_api.jobs.test_log import progress, settled
 
@@ -102,7 +103,7 @@ async def test_a_job_that_never_ran_has_no_attempts(api):
 
 async def test_another_workspaces_job_is_not_found(api):
     job = await api.new_job()
-    stranger = await api.member(Role.VIEWER, workspace_id=uuid7())
+    stranger = await api.member(Role.ANALYST, workspace_id=uuid7())
     assert (await stranger.get(f"/jobs/{job['id']}/attempts")).status_code == 404
 
 

@@ -13,6 +13,7 @@ from chassis.problems import MEDIA_TYPE, ProblemError
 from contracts.envelope import new_event
 from contracts.events import JobDeleted
 from contracts.identifiers import uuid7
+from contracts.rpc.logs import LOG_LINES
 from contracts.rpc.metrics import EXPORT, LATEST, RANGE, ExportQuery, RangeQuery, RangeReply
 from services.metrics_ingest.subscribers.events import events
 from services.metrics_ingest.subscribers.requests import requests
@@ -23,7 +24,7 @@ async def broker(*middlewares: Any, **context: Any) -> AsyncIterator[NatsBroker]
     made = NatsBroker(serializer=None, logger=None)
     made.include_router(events.copy())
     made.include_router(requests.copy(), middlewares=middlewares)
-    for name, value in {"database": None, "hot": None, "charts": None, **context}.items():
+    for name, value in {"database": None, "hot": None, "charts": None, "store_lines": None, **context}.items():
         made.context.set_global(name, value)
     async with TestNatsBroker(made):
         yield made
@@ -61,7 +62,7 @@ async def test_a_question_reaches_its_query() -> None:
     assert RangeReply.model_validate_json(reply.body) == RangeReply(series=(), boundaries=())
 
 
-@pytest.mark.parametrize("rpc", [LATEST, RANGE, EXPORT], ids=lambda rpc: rpc.subject)
+@pytest.mark.parametrize("rpc", [LATEST, RANGE, EXPORT, LOG_LINES], ids=lambda rpc: rpc.subject)
 async def test_a_question_that_is_none_is_refused(rpc: Any) -> None:
     async with broker() as nats:
         with pytest.raises(BadRequestBody):

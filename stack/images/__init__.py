@@ -1,0 +1,1 @@
+"""Container images of this checkout: built, tried, and run."""
