@@ -53,6 +53,7 @@ class Lifetime:
 
     began_at: datetime
     ended_at: datetime | None = None
+    price: MachinePrice = UNPRICED
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,10 @@ class ComputeProvider(Protocol):
 
         Raises ProviderError.
         """
+        ...
+
+    def take_losses(self) -> Sequence[int]:
+        """What machines have cost that had a name twice, in micro-dollars, since this was asked last."""
         ...
 
     async def read_log(self, name: str, offset: int, max_bytes: int) -> tuple[bytes, bool]:

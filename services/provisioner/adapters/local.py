@@ -78,6 +78,9 @@ class LocalProvider:
     async def prices(self, gpu_type: GpuType) -> Sequence[Price]:
         return ()  # this machine sends no bill: the configured rate counts
 
+    def take_losses(self) -> Sequence[int]:
+        return ()
+
     async def read_log(self, name: str, offset: int, max_bytes: int) -> tuple[bytes, bool]:
         return await asyncio.to_thread(self._read_log, name, offset, max_bytes)
 

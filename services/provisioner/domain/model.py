@@ -59,6 +59,7 @@ class Job:
     run: int = 1
     paused_run: int = -1
     paused_at: datetime | None = None
+    ended_at: datetime | None = None
 
     @property
     def active(self) -> bool:

@@ -43,6 +43,7 @@ class FakeProvider:
         # What its machines are and cost, and its price list.
         self.price = UNPRICED
         self.price_list: list[Price] = []
+        self.losses: list[int] = []
         # How far the provider's clock is ahead of ours.
         self.clock_ahead_s = 0.0
         self._clock, self._changed = now, asyncio.Queue[str]()
@@ -59,7 +60,7 @@ class FakeProvider:
             state = MachineState.STARTING if self.starting else MachineState.RUNNING
             now = self._now()
             since = None if self.starting else now
-            self.lifetimes[request.name] = Lifetime(now)
+            self.lifetimes[request.name] = Lifetime(now, price=self.price)
             self._set(Machine(request.name, f"id-{request.name}", state, now, since, price=self.price))
         _raise_next(self.faults.after_create)
         return self.machines[request.name]
@@ -84,6 +85,10 @@ class FakeProvider:
 
     async def prices(self, gpu_type: GpuType) -> Sequence[Price]:
         return self.price_list
+
+    def take_losses(self) -> Sequence[int]:
+        taken, self.losses = self.losses, []
+        return taken
 
     async def read_log(self, name: str, offset: int, max_bytes: int) -> tuple[bytes, bool]:
         log = self.logs.get(name, b"")

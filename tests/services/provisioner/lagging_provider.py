@@ -49,6 +49,9 @@ class LaggingProvider:
     async def prices(self, gpu_type: GpuType) -> Sequence[Price]:
         return await self._provider.prices(gpu_type)
 
+    def take_losses(self) -> Sequence[int]:
+        return self._provider.take_losses()
+
     async def read_log(self, name: str, offset: int, max_bytes: int) -> tuple[bytes, bool]:
         return await self._provider.read_log(name, offset, max_bytes)
 

@@ -14,6 +14,7 @@ import structlog
 from services.provisioner.adapters.runpod.client import RunPodClient
 from services.provisioner.adapters.runpod.configuration import Configuration
 from services.provisioner.adapters.runpod.documents import Pod
+from services.provisioner.domain.prices import MachinePrice, cost_micro_usd, micro_usd_per_hour
 from services.provisioner.ports import AskLater, Lifetime, ProviderError
 
 _log = structlog.get_logger(__name__)
@@ -33,6 +34,7 @@ class Remembered:
     ended_at: datetime | None = None
     exited_at: datetime | None = None
     usd_per_hour: float | None = None
+    card: str = ""
     seen: bool = False
     asked_at: float = float("-inf")
     answer: Pod | None = None
@@ -49,6 +51,7 @@ class Inventory:
         self._listed: dict[str, Pod] = {}
         self._listed_at = float("-inf")
         self._listing = asyncio.Lock()
+        self._losses: list[int] = []
 
     async def pods(self, *, fresh: bool = False) -> dict[str, Pod]:
         """This installation's pods by name, one for each. Asked once for everybody who waits."""
@@ -88,7 +91,13 @@ class Inventory:
             return None
         ends = [life.exited_at or life.ended_at for life in lives]
         ended_at = None if None in ends else max(end for end in ends if end is not None)
-        return Lifetime(min(life.began_at for life in lives), ended_at)
+        first = min(lives, key=lambda life: life.began_at)
+        return Lifetime(first.began_at, ended_at, MachinePrice(first.card, micro_usd_per_hour(first.usd_per_hour)))
+
+    def take_losses(self) -> list[int]:
+        """What second pods of a name have cost, since this was asked last."""
+        taken, self._losses = self._losses, []
+        return taken
 
     def usd_per_hour(self, pod_id: str) -> float | None:
         """What the pod costs, or cost until its end; None: that was never seen."""
@@ -140,8 +149,14 @@ class Inventory:
         _log.warning("runpod_second_pod_removed", pod=name, provider_pod_id=pod.id)
         try:
             self._end(pod.id, await self._client.delete_pod(pod.id))
+            self._losses.append(self._cost(pod.id))
         except ProviderError as error:
             _log.warning("runpod_second_pod_not_removed", provider_pod_id=pod.id, error=str(error))
+
+    def _cost(self, pod_id: str) -> int:
+        known = self._remembered[pod_id]
+        seconds = ((known.exited_at or known.ended_at or known.began_at) - known.began_at).total_seconds()
+        return cost_micro_usd(micro_usd_per_hour(known.usd_per_hour) or 0, seconds)
 
     async def _by_id(self, pod_id: str, *, fresh: bool) -> Pod | None:
         known = self._remembered[pod_id]
@@ -166,6 +181,7 @@ class Inventory:
         known = self._remembered.setdefault(pod.id, Remembered(name, pod.created_at))
         known.began_at, known.seen = pod.created_at, True
         known.usd_per_hour = pod.cost or known.usd_per_hour
+        known.card = pod.gpu.id if pod.gpu else known.card
         if pod.status in EXITED:
             known.exited_at = known.exited_at or max(pod.shown_at or pod.created_at, pod.created_at)
 

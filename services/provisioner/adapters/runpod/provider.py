@@ -119,6 +119,9 @@ class RunPodProvider:
         listed = Price(pricing_tier=PricingTier.ON_DEMAND, gpu_model=offer.gpu_id, micro_usd_per_hour=on_demand)
         return (listed, *await self._spot_price(gpu_type))
 
+    def take_losses(self) -> Sequence[int]:
+        return self._inventory.take_losses()
+
     async def read_log(self, name: str, offset: int, max_bytes: int) -> tuple[bytes, bool]:
         pod = await self._inventory.find(name)
         if pod is None:
