@@ -10,6 +10,7 @@ from brightrun.commands import (
     estimates,
     files,
     jobs,
+    logs,
     models,
     training,
     validation,
@@ -27,6 +28,7 @@ app.command("estimate")(estimates.estimate)
 app.command("train")(training.train)
 app.command("attempts")(attempts.attempts)
 app.command("download")(downloads.download)
+app.command("logs")(logs.logs)
 app.add_typer(files.app, name="files")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")

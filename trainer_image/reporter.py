@@ -24,6 +24,7 @@ from trainer_image.broker import Broker, NoAnswer, Refused
 from trainer_image.errors import NetworkLost
 from trainer_image.fitting import fitting
 from trainer_image.journal import Journal
+from trainer_image.lease import Lease
 from trainer_image.publisher import NotConfirmed, Publisher
 
 _log = logging.getLogger(__name__)
@@ -35,10 +36,11 @@ Reply = TypeVar("Reply", bound=BaseModel)
 
 
 class Reporter:
-    """`publish` from any thread. `stage` and `step` are what the heartbeat tells."""
+    """`publish` from any thread. `stage` and `step` are what the heartbeat tells; its answers renew `lease`."""
 
     def __init__(self, spec: PodSpec, credentials: str, work_dir: Path, *, on_stop: Callable[[str], None]) -> None:
         self.spec, self._on_stop = spec, on_stop
+        self.lease = Lease(spec.lease_s)
         self.stage, self.step = "", 0
         self._journal = Journal(work_dir / "events.journal")
         self._publisher = Publisher(self._journal)
@@ -159,6 +161,7 @@ class Reporter:
                 reply = await self._broker.ask(HEARTBEAT, beat, self.spec.heartbeat_interval_s)
                 if reply.directive == "stop":
                     self._on_stop(reply.reason)
+                self.lease.renew(reply.lease_s)
             except (NoAnswer, Refused) as error:
                 _log.debug("heartbeat unanswered: %s", error)
             await asyncio.sleep(self.spec.heartbeat_interval_s)

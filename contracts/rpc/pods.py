@@ -23,10 +23,13 @@ class Heartbeat(Model):
 
 class HeartbeatReply(Model):
     """`stop` tells a pod whose attempt no longer counts to end at once, without a word. `pause` asks it to save a
-    checkpoint and end (`training.paused`); a trainer of an older release does not know this answer and goes on."""
+    checkpoint and end (`training.paused`); a trainer of an older release does not know this answer and goes on.
+    Any other answer is a lease: the pod may go on for `lease_s` without another (null: for as long as its order says).
+    """
 
     directive: Literal["continue", "stop", "pause"]
     reason: str = ""
+    lease_s: float | None = Field(default=None, gt=0)
 
 
 class ObjectRequest(Model):

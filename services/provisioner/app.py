@@ -103,7 +103,7 @@ def pod_defaults(settings: Settings) -> PodDefaults:
     return PodDefaults(
         nats_url=settings.pod_nats_url or settings.nats_url, heartbeat_interval_s=settings.heartbeat_interval_s,
         checkpoint_every_steps=settings.checkpoint_every_steps, checkpoint_every_s=settings.checkpoint_every_s,
-        checkpoints_kept=settings.checkpoints_kept,
+        checkpoints_kept=settings.checkpoints_kept, lease_s=settings.pod_lease_s,
     )
 
 

@@ -94,6 +94,9 @@ class Settings(RunPodSettings):
     # What pods are told. Empty: the same addresses that this service uses.
     pod_nats_url: str = ""
     heartbeat_interval_s: float = Field(default=3.0, gt=0)
+    # A pod whose heartbeats nobody has answered for so long ends itself: nobody else may be left to do it. Longer than
+    # any outage that running jobs are to survive.
+    pod_lease_s: float = Field(default=2700.0, gt=0)
     checkpoint_every_steps: int = Field(default=100, ge=1)
     checkpoint_every_s: float = Field(default=60.0, gt=0)
     checkpoints_kept: int = Field(default=3, ge=1)

@@ -95,6 +95,8 @@ pods = Table(
     _time("ended_at"),
     Column("exit_code", Integer),
     _time("interrupted_at"),
+    # One that told of its own interruption may save until then, though the next attempt has begun.
+    _time("last_words_until"),
     _word("reason"),
     _time("terminated_at"),
     _time("create_asked_at"),

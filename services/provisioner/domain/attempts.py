@@ -13,6 +13,9 @@ from services.provisioner.domain.policy import RetryPolicy, delay
 from services.provisioner.domain.retry_counters import Cause, RetryCounters
 
 SIGKILL_EXIT, SIGTERM_EXIT = 137, 143
+# The trainer ended itself because nobody answered its heartbeats (`trainer_image/exit_codes.py`).
+ABANDONED_EXIT = 75
+_NOT_ITS_FAULT = (None, SIGKILL_EXIT, SIGTERM_EXIT, ABANDONED_EXIT)
 
 
 def superseded(job: Job | None, pod: Pod | None) -> str | None:
@@ -26,6 +29,12 @@ def superseded(job: Job | None, pod: Pod | None) -> str | None:
     if not job.active and pod.result is None and not pod.draining:
         return f"the job is {job.state.value}"
     return None
+
+
+def has_last_words(job: Job | None, pod: Pod | None, now: datetime) -> bool:
+    """An attempt that told of its own interruption may save what fits before it is killed, though another goes on."""
+    until = pod.last_words_until if pod is not None else None
+    return job is not None and job.active and until is not None and now < until
 
 
 def can_save(pod: Pod) -> bool:
@@ -57,8 +66,9 @@ class GiveUp:
 
 
 def cause_of_exit(exit_code: int | None) -> Cause:
-    """A process that was killed was interrupted, one that ended by itself crashed. None: the machine is gone."""
-    return Cause.INTERRUPTED if exit_code in (None, SIGKILL_EXIT, SIGTERM_EXIT) else Cause.CRASHED
+    """A process that was killed, or left alone, was interrupted; one that ended by itself crashed. None: the machine
+    is gone."""
+    return Cause.INTERRUPTED if exit_code in _NOT_ITS_FAULT else Cause.CRASHED
 
 
 def next_attempt(

@@ -95,6 +95,7 @@ class Pod:
     missing_since: datetime | None
     closed_at: datetime | None
     failed_offers: int = 0
+    last_words_until: datetime | None = None
     price: MachinePrice = UNPRICED
     # Asked to save a checkpoint and end; stopped anyway at this moment.
     drain_by: datetime | None = None

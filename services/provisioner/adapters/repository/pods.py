@@ -114,5 +114,5 @@ def as_pod(row: Row[Any]) -> Pod:
         terminated_at=row.terminated_at, create_asked_at=row.create_asked_at, came_up_at=row.came_up_at,
         missing_since=row.missing_since, closed_at=row.closed_at, failed_offers=row.failed_offers,
         price=MachinePrice(row.gpu_model, row.rate_micro_usd_per_hour, row.on_demand_micro_usd_per_hour),
-        drain_by=row.drain_by,
+        last_words_until=row.last_words_until, drain_by=row.drain_by,
     )

@@ -116,8 +116,9 @@ async def stop_pod(
     tx: AsyncConnection, pod: Pod, reason: str, now: datetime, *, grace_s: float = 0.0,
     interrupted_at: datetime | None = None,
 ) -> None:
-    await pods.change(tx, pod.pod_name, status=PodStatus.TERMINATING, reason=reason[:500],
-                      due_at=now + timedelta(seconds=grace_s), interrupted_at=interrupted_at)
+    end = now + timedelta(seconds=grace_s)
+    await pods.change(tx, pod.pod_name, status=PodStatus.TERMINATING, reason=reason[:500], due_at=end,
+                      interrupted_at=interrupted_at, last_words_until=end if interrupted_at and grace_s else None)
     await leases.notify(tx)
 
 

@@ -52,9 +52,13 @@ class Reaper:
             self._context.metrics.leaked.inc()  # its dollars are counted with its bill
         else:
             self._unknown.meet(machine, now)
-        async with asyncio.timeout(self._context.call_timeout_s):
-            await self._context.provider.terminate(machine.name)
-        self._unknown.told_to_end(machine)
+        try:
+            async with asyncio.timeout(self._context.call_timeout_s):
+                await self._context.provider.terminate(machine.name)
+            self._unknown.told_to_end(machine)
+        except Exception as error:  # the next look tries again; the others do not wait for it
+            self._context.metrics.provider_errors.labels("terminate").inc()
+            _log.warning("leaked_pod_not_terminated", pod=machine.name, error=repr(error)[:300])
 
     async def _look_at_missing(self, listed: set[str]) -> None:
         lag = timedelta(seconds=self._context.policy.timeouts.list_lag_s)
