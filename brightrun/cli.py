@@ -3,12 +3,14 @@
 import typer
 
 from brightrun.commands import (
+    attempts,
     dead_letters,
     doctor,
     downloads,
     estimates,
     files,
     jobs,
+    logs,
     models,
     steering,
     training,
@@ -25,7 +27,9 @@ app.command("doctor")(doctor.doctor)
 app.command("validate")(validation.validate)
 app.command("estimate")(estimates.estimate)
 app.command("train")(training.train)
+app.command("attempts")(attempts.attempts)
 app.command("download")(downloads.download)
+app.command("logs")(logs.logs)
 app.add_typer(files.app, name="files")
 jobs.app.registered_commands += steering.app.registered_commands
 app.add_typer(jobs.app, name="jobs")
