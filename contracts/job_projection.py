@@ -291,21 +291,3 @@ def _failed(state: JobState, failure: events.PodFailed | events.TrainingFailed, 
         completed_at=at,
         eta_s=None,
     )
-
-
-def in_line(state: JobState) -> JobState:
-    """The user started the job and the budget allowed it; it runs when it is its turn."""
-    return moved(state, JobStatus.QUEUED, StatusReason(WAITING_FOR_TURN, "Accepted; waiting for its turn."))
-
-
-def queued(state: JobState) -> JobState:
-    """It is the job's turn; a machine is asked for."""
-    return moved(state, JobStatus.QUEUED, StatusReason("queued", "Accepted; waiting for a machine."))
-
-
-def cancelled(state: JobState, by: str, at: datetime) -> JobState:
-    """A user ended the job; one that has ended stays as it is."""
-    if not may_move(state.status, JobStatus.CANCELLED):
-        return state
-    result = moved(state, JobStatus.CANCELLED, StatusReason("cancelled", f"Cancelled by {by}."))
-    return replace(result, completed_at=at, eta_s=None)

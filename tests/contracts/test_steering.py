@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.envelope import EventData
-from contracts.job_moves import moved_to_tier, paused
+from contracts.job_moves import moved_to_tier, paused, queued
 from contracts.job_progress import progress_percentage
-from contracts.job_projection import JobState, project, queued
+from contracts.job_projection import JobState, project
 from contracts.job_status import ACTIVE, STAGES, TERMINAL, JobAction, JobStatus, allowed_actions
 from tests.contracts.test_job_projection import (
     ANYTHING,
