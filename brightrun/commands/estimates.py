@@ -36,6 +36,11 @@ def show_estimate(found: dict[str, Any]) -> None:
             f"{money(cost['high_micro_usd'])}), {tier['gpu_pricing_tier']} at "
             f"{money(tier['rate_micro_usd_per_hour'])}/h"
         )
+    if memory := found.get("memory"):
+        out.say(
+            f"Memory    {memory['needed_gib']:.1f} of {memory['available_gib']:.1f} GiB for the longest conversation "
+            f"({memory['longest_conversation_tokens']:,} tokens); room for {memory['tokens_at_once']:,} at once"
+        )
     left, limit = money(budget["available_micro_usd"]), money(budget["limit_micro_usd"])
     out.say(f"Budget    {left} of {limit} left in {budget['month']}")
     out.say(found["explanation"])

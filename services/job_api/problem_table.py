@@ -40,6 +40,7 @@ PROBLEMS: Mapping[type[DomainError], Callable[[Any], ProblemError]] = {
     jobs.StartOvertaken: of_jobs.start_overtaken,
     jobs.TooManyStreams: of_jobs.too_many_streams,
     jobs.BudgetExceeded: of_jobs.budget_exceeded,
+    jobs.DoesNotFit: of_jobs.does_not_fit,
     files.TrainingFileNotFound: of_files.file_not_found,
     files.TrainingFileInUse: of_files.file_in_use,
     files.NothingToPreview: of_files.nothing_to_show,

@@ -14,6 +14,7 @@ from services.job_api.edge.auth import Admin, BudgetHolder, Reader
 from services.job_api.edge.direct_route import DirectRoute
 from services.job_api.edge.responses import NOT_MODIFIED, FixedDocument, JsonResponse, page
 from services.job_api.jobs.application.commands import NewJob
+from services.job_api.jobs.presenter import memory
 from services.job_api.paths import PREFIX
 
 router = APIRouter(prefix=PREFIX, tags=["costs"], route_class=DirectRoute)
@@ -27,13 +28,15 @@ async def list_presets(request: Request, principal: Reader) -> Response:
     return _PRESETS.answer(request)
 
 
-@router.get("/cost-estimate", response_model=schemas.EstimateView)
+@router.get("/cost-estimate", response_model=schemas.EstimateView, responses={
+    422: {"description": "A wrong value, or a run that no memory suffices for (`does_not_fit`)"}})
 async def estimate_cost(
     query: Annotated[schemas.EstimateQuery, Query()], principal: Reader, deps: WithDependencies
 ) -> JsonResponse:
-    """Cost and duration of a configuration with an 80 % interval, for each tier, beside what the budget allows."""
-    configuration, found = await estimate(deps.jobs, principal.workspace_id, _wanted(query))
-    return JsonResponse(presenter.estimate(query.training_file_id, configuration, found))
+    """Cost and duration of a configuration with an 80 % interval, for each tier, beside budget and memory."""
+    found = await estimate(deps.jobs, principal.workspace_id, _wanted(query))
+    return JsonResponse(presenter.estimate(query.training_file_id, found.configuration, found.cost) | {
+        "memory": memory(found.memory)})
 
 
 @router.get("/budget", response_model=schemas.BudgetView)

@@ -56,6 +56,19 @@ class BudgetView(View):
     available_micro_usd: int
 
 
+class MemoryView(View):
+    """GiB at the largest moment, with one longest conversation at once: fewer the trainer cannot compute."""
+
+    needed_gib: float
+    available_gib: float
+    base_model_gib: float
+    adapter_gib: float = Field(description="With gradient and optimizer")
+    activations_gib: float
+    workspace_gib: float
+    longest_conversation_tokens: int
+    tokens_at_once: int = Field(description="How many the memory allows to be computed together")
+
+
 class EstimateView(View):
     object: Literal["cost_estimate"]
     training_file_id: UUID
@@ -76,6 +89,7 @@ class EstimateView(View):
     tiers: list[TierView]
     budget: BudgetView
     allowed_to_proceed: bool
+    memory: MemoryView | None = Field(description="null where the base model or the machine is not known")
 
 
 class SetBudget(Body):

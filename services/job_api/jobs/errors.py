@@ -1,9 +1,12 @@
 """What is refused about jobs."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 from uuid import UUID
 
-from contracts.job_status import JobAction, JobStatus, allowed_actions
+from contracts.gpus import GpuType
+from contracts.job_status import JobAction, JobStatus
+from contracts.model_memory import Fit
 from contracts.rpc.costs import ReserveReply
 from services.job_api.errors import DomainError
 
@@ -19,10 +22,9 @@ class JobNotFound(DomainError):
 class MoveRefused(DomainError):
     """The job's status does not allow this action."""
 
-    def __init__(self, job_id: UUID, action: JobAction, status: JobStatus) -> None:
+    def __init__(self, job_id: UUID, action: JobAction, status: JobStatus, allowed: Sequence[JobAction]) -> None:
         super().__init__(f"a {status.value} job does not allow {action.value}")
-        self.job_id, self.action, self.status = job_id, action, status
-        self.allowed = allowed_actions(status)
+        self.job_id, self.action, self.status, self.allowed = job_id, action, status, allowed
 
 
 class UnknownTrainingFile(DomainError):
@@ -71,6 +73,14 @@ class TooManyStreams(DomainError):
     def __init__(self, whose: Literal["caller", "workspace", "server"], limit: int) -> None:
         super().__init__(f"{limit} event streams for each {whose}")
         self.whose, self.limit = whose, limit
+
+
+class DoesNotFit(DomainError):
+    """The run needs more memory than its machine has."""
+
+    def __init__(self, gpu_type: GpuType, lora_rank: int, fit: Fit) -> None:
+        super().__init__(f"{fit.need.total} bytes needed, {fit.available} available")
+        self.gpu_type, self.lora_rank, self.fit = gpu_type, lora_rank, fit
 
 
 class BudgetExceeded(DomainError):

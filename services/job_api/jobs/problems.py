@@ -8,6 +8,7 @@ from contracts.job_status import JobAction, JobStatus
 from contracts.money import format_usd, usd
 from services.job_api.jobs.errors import (
     BudgetExceeded,
+    DoesNotFit,
     InvalidValues,
     JobNotFound,
     MoveRefused,
@@ -17,6 +18,7 @@ from services.job_api.jobs.errors import (
     TrainingFileBlocked,
     UnknownTrainingFile,
 )
+from services.job_api.jobs.presenter import gib, memory
 
 
 def job_not_found(error: JobNotFound) -> NotFound:
@@ -93,17 +95,34 @@ def budget_exceeded(error: BudgetExceeded) -> ProblemError:
         "preset or a cheaper tier, then start again.", job_id=str(error.job_id), budget=figures)
 
 
+def does_not_fit(error: DoesNotFit) -> ProblemError:
+    """422 with the figures and each single change after which the run fits."""
+    needed, available = error.fit.need, error.fit.available
+    ways = [{"field": way.field, "value": way.value, "needed_gib": gib(way.needed)} for way in error.fit.alternatives]
+    detail = (
+        f"This run needs {gib(needed.total):.1f} GiB for its longest conversation ({needed.tokens:,} tokens) at rank "
+        f"{error.lora_rank}; {gib(available):.1f} GiB can be used on {error.gpu_type.value}.")
+    fix = " or ".join(f"{way['field']} {way['value']} ({way['needed_gib']:.1f} GiB)" for way in ways)
+    return ProblemError(
+        "does_not_fit", "The run does not fit the machine's memory", 422, detail,
+        f"This would fit: {fix}." if ways else "Choose a smaller base model or a card with more memory.",
+        memory=memory(error.fit), would_fit=ways)
+
+
 def invalid_values(error: InvalidValues) -> ProblemError:
     return validation_problem([item | {"loc": ("body", *error.place, *item["loc"])} for item in error.errors])
 
 
 def _verb(action: JobAction) -> str:
-    return {"start": "starting", "cancel": "cancelling", "retry": "retrying", "delete": "deleting"}.get(action, action)
+    return {"start": "starting", "cancel": "cancelling", "retry": "retrying", "delete": "deleting",
+            "promote": "promoting"}.get(action, action)
 
 
 def _way_out(refusal: MoveRefused) -> str:
     if refusal.action is JobAction.START and refusal.status is not JobStatus.PENDING:
         return "A job starts once. Use retry to run the same configuration again as a new job."
+    if refusal.action is JobAction.PROMOTE:
+        return "Only a job that waits for its turn can be promoted; GET /api/training/queue lists those that do."
     if refusal.action is JobAction.DELETE:
         return "Only a job that was never started can be deleted; its history is kept. Cancel it if it still runs."
     if refusal.action is JobAction.RETRY:

@@ -17,6 +17,8 @@ from services.job_api.files.repository import references
 from services.job_api.jobs.application.commands import Defaults, Finish, JobContext, NewJob, ResultT
 from services.job_api.jobs.application.estimates import estimate_columns, estimate_or_none, estimate_request
 from services.job_api.jobs.application.history import JobLog
+from services.job_api.jobs.application.memory import require_fit
+from services.job_api.jobs.application.queue import lock_queue
 from services.job_api.jobs.application.reservations import open_intent, reserved
 from services.job_api.jobs.application.start_job import enqueue
 from services.job_api.jobs.application.usable_files import usable_file
@@ -45,7 +47,7 @@ async def create_job(
 ) -> ResultT:
     """With `start` the job is created and queued, or - when the budget refuses - neither.
 
-    Raises InvalidValues, UnknownTrainingFile, TrainingFileBlocked, and what a start raises.
+    Raises InvalidValues, UnknownTrainingFile, TrainingFileBlocked, DoesNotFit, and what a start raises.
     """
     prepared = await prepare_job(context, caller, wanted, configure(wanted, context.defaults))
     return await write_job(context, prepared, finish, start=start)
@@ -62,9 +64,10 @@ def configure(wanted: NewJob, defaults: Defaults) -> Configuration:
 async def prepare_job(
     context: JobContext, caller: Caller, wanted: NewJob, configuration: Configuration
 ) -> PreparedJob:
-    """The new job, with an estimate where cost_guard answers. Nothing is written yet."""
+    """The new job, with an estimate where cost_guard answers. Nothing is written yet. Raises DoesNotFit."""
     async with context.database.read() as tx:
         file = await usable_file(tx, caller.workspace_id, wanted.training_file_id)
+    require_fit(context.machines, configuration, references.reference(file))
     request = estimate_request(caller.workspace_id, configuration, references.reference(file))
     estimate = await estimate_or_none(context.estimates, request)
     name = wanted.name or f"{file['name']} - {configuration.preset} {context.clock.now():%Y-%m-%d %H:%M}"
@@ -84,8 +87,9 @@ async def _write_queued(context: JobContext, prepared: PreparedJob, finish: Fini
         name = await open_intent(tx, prepared.row["workspace_id"], prepared.row["id"])
     request = prepared.reserve_request(name)
     async with reserved(context, request) as reply, context.database.transaction() as tx:
+        queue = await lock_queue(tx, prepared.row["workspace_id"], context.queue_limits)
         job = job_of(await _insert(tx, prepared.row))
-        return await finish(tx, await enqueue(tx, job, request, reply, at=context.clock.now()))
+        return await finish(tx, await enqueue(queue, job, request, reply))
 
 
 async def _insert(tx: AsyncConnection, row: dict[str, Any]) -> Row:
