@@ -38,12 +38,8 @@ RUN UV_COMPILE_BYTECODE=1 /opt/uv/bin/uv pip sync --require-hashes /tmp/requirem
         /tmp/requirements/client.lock /tmp/requirements/trainer.txt /tmp/requirements/torch-cpu.lock
 
 FROM ${BASE} AS runtime
-ARG VERSION=unknown
-ARG REVISION=unknown
 LABEL org.opencontainers.image.title="Bright Run services" \
-      org.opencontainers.image.description="From a conversation dataset to a LoRA adapter with proof: all services and the CLI" \
-      org.opencontainers.image.version=${VERSION} \
-      org.opencontainers.image.revision=${REVISION}
+      org.opencontainers.image.description="From a conversation dataset to a LoRA adapter with proof: all services and the CLI"
 # /tmp is the only folder that is written to: the root file system can be read-only.
 ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     MALLOC_ARENA_MAX=2 OPENBLAS_NUM_THREADS=1 \

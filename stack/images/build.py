@@ -28,11 +28,16 @@ class Build:
 
 def build(engine: Engine, wanted: Build) -> None:
     """Raises StackError."""
-    arguments = {"VERSION": _version(), "REVISION": _revision(), **wanted.arguments}
-    arguments |= {"BASE": wanted.base} if wanted.base else {}
+    arguments = wanted.arguments | ({"BASE": wanted.base} if wanted.base else {})
+    # Not in the Dockerfile: they would undo its cache with every commit, and buildah 1.28 takes old ones from it.
+    labels = {"version": _version(), "revision": _revision()}
     target = ["--target", wanted.target] if wanted.target else []
     engine.run("build", "--network", "host", "--file", str(wanted.dockerfile), "--tag", wanted.tag, *target,
-               *_build_arguments(arguments), *_places(engine), str(ROOT))
+               *_labels(labels), *_build_arguments(arguments), *_places(engine), str(ROOT))
+
+
+def _labels(values: dict[str, str]) -> list[str]:
+    return [word for name, value in values.items() for word in ("--label", f"org.opencontainers.image.{name}={value}")]
 
 
 def _build_arguments(values: dict[str, str]) -> list[str]:

@@ -20,8 +20,8 @@ def try_trainer(engine: Engine, tag: str) -> list[str]:
     Raises StackError with what does not.
     """
     without_order = engine.output(*LOCKED, tag)
-    if without_order.returncode != _NO_ORDER or "BRIGHTRUN_POD_SPEC" not in without_order.stderr:
-        said = without_order.stderr[-2000:]
+    said = (without_order.stdout + without_order.stderr)[-2000:]
+    if without_order.returncode != _NO_ORDER or "BRIGHTRUN_POD_SPEC" not in said:
         raise StackError(f"{tag} without an order ended with {without_order.returncode}:\n{said}")
     return ["without an order it says what is missing (exit 78)", engine.python(tag, _MODULES)]
 
