@@ -3,6 +3,7 @@
 import typer
 
 from brightrun.commands import (
+    attempts,
     dead_letters,
     doctor,
     downloads,
@@ -11,6 +12,7 @@ from brightrun.commands import (
     jobs,
     logs,
     models,
+    steering,
     training,
     validation,
 )
@@ -25,9 +27,11 @@ app.command("doctor")(doctor.doctor)
 app.command("validate")(validation.validate)
 app.command("estimate")(estimates.estimate)
 app.command("train")(training.train)
+app.command("attempts")(attempts.attempts)
 app.command("download")(downloads.download)
 app.command("logs")(logs.logs)
 app.add_typer(files.app, name="files")
+jobs.app.registered_commands += steering.app.registered_commands
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")
 app.add_typer(dead_letters.app, name="dlq")

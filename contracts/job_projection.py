@@ -19,7 +19,8 @@ from contracts import events
 from contracts.envelope import EventData
 from contracts.error_catalogue import entry_of, kept_facts
 from contracts.error_taxonomy import ERROR_CLASSES, TrainingErrorType
-from contracts.job_status import TERMINAL, JobStatus, may_move
+from contracts.job_course import NOTHING_DONE, Course, follow, new_attempt, time_left_s
+from contracts.job_status import STAGES, TERMINAL, JobStatus, may_move
 
 WAITING_FOR_TURN = "waiting_for_turn"
 
@@ -60,6 +61,7 @@ class JobState:
     perplexity: float | None = None
     eta_s: float | None = None
     last_checkpoint_step: int | None = None
+    course: Course = NOTHING_DONE
 
     @property
     def recoveries(self) -> int:
@@ -99,7 +101,20 @@ def _apply(data: EventData, state: JobState, at: datetime) -> JobState:
 
 def project(state: JobState, data: EventData, at: datetime) -> JobState:
     """The state after this event. `at` is the event's own time; the same events give the same state."""
-    return _apply(data, _fenced(state, getattr(data, "attempt", 0)), at)
+    after = _apply(data, _fenced(state, getattr(data, "attempt", 0)), at)
+    changed = after != state or isinstance(data, events.CheckpointSaved)
+    if not changed or after.status is JobStatus.PENDING or after.status in TERMINAL:
+        return after
+    before = state.course if after.attempt == state.attempt else new_attempt(state.course)
+    course = follow(before, data, attempt=after.attempt, step=after.step, at=at)
+    return _with_time_left(replace(after, course=course), at)
+
+
+def _with_time_left(state: JobState, at: datetime) -> JobState:
+    """Until an attempt steps, nobody tells how long the job will take: the restart counts too."""
+    restarts = state.status in (JobStatus.RECOVERING, JobStatus.PROVISIONING, *STAGES) and (
+        not state.course.stepped or state.interrupted_attempt >= state.attempt)
+    return replace(state, eta_s=time_left_s(state.course, state.total_steps, at)) if restarts else state
 
 
 def _fenced(state: JobState, attempt: int) -> JobState:
@@ -143,11 +158,14 @@ def _(data: events.PodInterrupted, state: JobState, at: datetime) -> JobState:
 
 @_apply.register
 def _(data: events.PodTerminated, state: JobState, at: datetime) -> JobState:
-    if state.status is not JobStatus.PAUSED or data.attempt < state.attempt:
-        return state
+    paused = state.status is JobStatus.PAUSED and data.attempt >= state.attempt
+    return replace(state, reason=_idle(state)) if paused else state
+
+
+def _idle(state: JobState) -> StatusReason:
     kept = state.last_checkpoint_step
     progress = f"it goes on from step {kept}" if kept is not None else "it begins anew, no checkpoint was saved yet"
-    return replace(state, reason=StatusReason("paused", f"Paused; {progress}. No machine runs, nothing is billed."))
+    return StatusReason("paused", f"Paused; {progress}. No machine runs, nothing is billed.")
 
 
 @_apply.register
@@ -218,8 +236,11 @@ def _(data: events.TrainingProgressed, state: JobState, at: datetime) -> JobStat
 @_apply.register
 def _(data: events.CheckpointSaved, state: JobState, at: datetime) -> JobState:
     # A checkpoint of an older attempt is as good as any other.
-    newest = max(data.step, state.last_checkpoint_step or 0)
-    return state if state.status in TERMINAL else replace(state, last_checkpoint_step=newest)
+    if state.status in TERMINAL:
+        return state
+    saved = replace(state, last_checkpoint_step=max(data.step, state.last_checkpoint_step or 0))
+    idle = state.status is JobStatus.PAUSED and state.reason is not None and state.reason.code == "paused"
+    return replace(saved, reason=_idle(saved)) if idle else saved
 
 
 @_apply.register
@@ -270,21 +291,3 @@ def _failed(state: JobState, failure: events.PodFailed | events.TrainingFailed, 
         completed_at=at,
         eta_s=None,
     )
-
-
-def in_line(state: JobState) -> JobState:
-    """The user started the job and the budget allowed it; it runs when it is its turn."""
-    return moved(state, JobStatus.QUEUED, StatusReason(WAITING_FOR_TURN, "Accepted; waiting for its turn."))
-
-
-def queued(state: JobState) -> JobState:
-    """It is the job's turn; a machine is asked for."""
-    return moved(state, JobStatus.QUEUED, StatusReason("queued", "Accepted; waiting for a machine."))
-
-
-def cancelled(state: JobState, by: str, at: datetime) -> JobState:
-    """A user ended the job; one that has ended stays as it is."""
-    if not may_move(state.status, JobStatus.CANCELLED):
-        return state
-    result = moved(state, JobStatus.CANCELLED, StatusReason("cancelled", f"Cancelled by {by}."))
-    return replace(result, completed_at=at, eta_s=None)

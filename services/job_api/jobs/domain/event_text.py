@@ -98,12 +98,15 @@ def _(data: events.JobFailed) -> Line:
 @describe.register
 def _(data: events.PodRequested) -> Line:
     tier = data.pricing_tier.value
-    return Line(f"Machine {data.pod_name} requested from {data.provider} as {tier} (attempt {data.attempt}).")
+    why = f": {data.reason}" if data.reason else ""
+    return Line(f"Machine {data.pod_name} requested from {data.provider} as {tier} (attempt {data.attempt}){why}.")
 
 
 @describe.register
 def _(data: events.PodRunning) -> Line:
-    return Line(f"Machine {data.pod_name} runs (attempt {data.attempt}).")
+    at = f" at {format_usd(data.rate_micro_usd_per_hour)}/h" if data.rate_micro_usd_per_hour is not None else ""
+    what = f", {data.gpu_model} as {data.pricing_tier.value}{at}" if data.gpu_model else ""
+    return Line(f"Machine {data.pod_name} runs (attempt {data.attempt}){what}.")
 
 
 @describe.register
@@ -150,7 +153,7 @@ def _(data: events.TrainingWarning) -> Line:
 
 @describe.register
 def _(data: events.TrainingPaused) -> Line:
-    kept = "no checkpoint was saved yet" if data.checkpoint_step is None else f"saved at step {data.checkpoint_step}"
+    kept = "nothing more was saved" if data.checkpoint_step is None else f"saved at step {data.checkpoint_step}"
     return Line(f"Stopped at step {data.step} (attempt {data.attempt}): {kept}.")
 
 
@@ -168,6 +171,11 @@ def _(data: events.TrainingFailed) -> Line:
 @describe.register
 def _(data: events.CheckpointSaved) -> Line:
     return Line(f"Checkpoint of step {data.step} saved ({data.size_bytes:,} bytes).")
+
+
+@describe.register
+def _(data: events.CheckpointExpired) -> Line:
+    return Line("The checkpoints are deleted; no job can go on from them any more.")
 
 
 @describe.register

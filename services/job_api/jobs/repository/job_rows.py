@@ -9,6 +9,7 @@ from sqlalchemy.engine import RowMapping
 from contracts.error_taxonomy import TrainingErrorType
 from contracts.gpus import GpuType, PricingTier
 from contracts.hyperparameters import Hyperparameters
+from contracts.job_course import Course
 from contracts.job_progress import progress_percentage
 from contracts.job_projection import JobState, StatusReason
 from contracts.job_status import JobStatus
@@ -29,7 +30,8 @@ def job_of(row: Row) -> Job:
         cost_micro_usd=row["actual_cost_micro_usd"], cost_final=row["cost_final"],
         estimated_cost_micro_usd=row["cost_estimate_micro_usd"], estimated_duration_s=row["estimated_duration_s"],
         reserved_micro_usd=row["reserved_micro_usd"], waiting_since=row["waiting_since"],
-        start_requested_by=row["start_requested_by"],
+        start_requested_by=row["start_requested_by"], run=row["run"], continues=row["continues"],
+        done_epochs=row["done_epochs"], checkpoints_expired=row["checkpoints_expired"],
     )
 
 
@@ -55,7 +57,8 @@ def state_of(row: Row) -> JobState:
         step=row["current_step"], total_steps=row["total_steps"], epoch=row["current_epoch"],
         loss=row["latest_loss"], validation_loss=row["latest_validation_loss"],
         learning_rate=row["latest_learning_rate"], perplexity=row["latest_perplexity"], eta_s=row["eta_s"],
-        last_checkpoint_step=row["last_checkpoint_step"],
+        last_checkpoint_step=row["last_checkpoint_step"], set_aside=tuple(row["set_aside"]),
+        course=Course.model_validate(row["course"]),
     )
 
 
@@ -66,6 +69,7 @@ def state_columns(state: JobState) -> dict[str, Any]:
     left = {} if state.status is JobStatus.QUEUED else {"waiting_since": None}
     return left | {
         "status": state.status.value, "attempt": state.attempt, "interrupted_attempt": state.interrupted_attempt,
+        "set_aside": list(state.set_aside),
         "current_stage": state.current_stage.value if state.current_stage else None,
         "status_reason": asdict(state.reason) if state.reason else None,
         "error_type": state.error_type.value if state.error_type else None, "error_code": state.error_code,
@@ -75,6 +79,7 @@ def state_columns(state: JobState) -> dict[str, Any]:
         "total_steps": state.total_steps, "current_epoch": state.epoch, "latest_loss": finite(state.loss),
         "latest_validation_loss": finite(state.validation_loss),
         "latest_learning_rate": finite(state.learning_rate), "latest_perplexity": finite(state.perplexity),
+        "course": state.course.model_dump(mode="json", exclude_defaults=True),
         "eta_s": finite(state.eta_s), "last_checkpoint_step": state.last_checkpoint_step,
         "checkpoint_recovery_count": state.recoveries, "progress_percentage": progress_percentage(state),
     }
