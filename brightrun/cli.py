@@ -2,7 +2,19 @@
 
 import typer
 
-from brightrun.commands import dead_letters, doctor, downloads, estimates, files, jobs, models, training, validation
+from brightrun.commands import (
+    dead_letters,
+    doctor,
+    downloads,
+    errors,
+    estimates,
+    files,
+    jobs,
+    models,
+    retries,
+    training,
+    validation,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -15,7 +27,10 @@ app.command("validate")(validation.validate)
 app.command("estimate")(estimates.estimate)
 app.command("train")(training.train)
 app.command("download")(downloads.download)
+app.command("retry")(retries.retry)
+app.command("error-log")(errors.error_log)
 app.add_typer(files.app, name="files")
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(errors.app, name="errors")
 app.add_typer(models.app, name="models")
 app.add_typer(dead_letters.app, name="dlq")
