@@ -16,8 +16,8 @@ from typing import Any
 
 NAMES = ("job_api", "hot_reads", "import_file", "durables", "metrics_ingest", "metrics_chart", "local_run",
          "trainer_overhead")
-# Only when named: they install other people's programs for a while.
-ON_REQUEST = ("peers",)
+# Only when named: `peers` installs other people's programs for a while, `fleet` takes a quarter of an hour.
+ON_REQUEST = ("peers", "fleet")
 # What is promised: name of the figure, the most (or least) it may be, and its unit.
 TARGETS: dict[str, tuple[str, float, str]] = {
     "create_job_p99_ms": ("<=", 100.0, "ms, job creation, p99 at 50 requests/s"),
@@ -33,6 +33,11 @@ TARGETS: dict[str, tuple[str, float, str]] = {
     "start_to_trainer_s": ("<=", 3.0, "s, start accepted to trainer process running"),
     "kill_to_training_s": ("<=", 20.0, "s, kill -9 of the trainer to training again"),
     "trainer_overhead_percent": ("<=", 5.0, "% over a bare TRL script on the same data"),
+    "fleet_completed_percent": (">=", 99.0, "% of the fleet's jobs that complete"),
+    "fleet_recovery_p95_min": ("<=", 10.0, "simulated minutes from a lost machine to the next step, p95"),
+    "fleet_steps_wrong": ("<=", 0.0, "steps of the fleet lost or doubled"),
+    "fleet_pods_leaked": ("<=", 0.0, "machines of the fleet left over"),
+    "fleet_event_lag_p99_s": ("<=", 2.0, "s, event to its effect in job_api with 100 jobs at a time, p99"),
     "services_memory_mb": ("<=", 1200.0, "MB, memory of all services, idle"),
 }
 

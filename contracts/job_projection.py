@@ -2,7 +2,9 @@
 
 Rules, each held by a property test:
 - an event of an older attempt changes nothing;
-- after an attempt was interrupted, only its completion still counts, and only until a newer attempt exists;
+- after an attempt was interrupted or set aside by its user, only its completion still counts, and only until a newer
+  attempt exists;
+- a paused job is moved by its user, by its end, and by nothing else;
 - a terminal status never changes;
 - within an attempt a job moves forwards over the stages, never backwards.
 """
@@ -18,6 +20,8 @@ from contracts.envelope import EventData
 from contracts.error_catalogue import entry_of, kept_facts
 from contracts.error_taxonomy import ERROR_CLASSES, TrainingErrorType
 from contracts.job_status import TERMINAL, JobStatus, may_move
+
+WAITING_FOR_TURN = "waiting_for_turn"
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,8 @@ class JobState:
     attempt: int = 0
     # Attempts up to this one were interrupted.
     interrupted_attempt: int = 0
+    # Attempts that their user ended, by a pause or another tier: what follows them is no recovery.
+    set_aside: tuple[int, ...] = ()
     current_stage: JobStatus | None = None
     reason: StatusReason | None = None
     error_type: TrainingErrorType | None = None
@@ -57,10 +63,11 @@ class JobState:
 
     @property
     def recoveries(self) -> int:
-        return max(0, self.attempt - 1)
+        """Attempts that replaced one which was lost."""
+        return max(0, self.attempt - 1 - sum(number < self.attempt for number in self.set_aside))
 
 
-def _moved(state: JobState, target: JobStatus, reason: StatusReason | None = None) -> JobState:
+def moved(state: JobState, target: JobStatus, reason: StatusReason | None = None) -> JobState:
     if state.status is target:
         return replace(state, reason=reason or state.reason)
     if not may_move(state.status, target):
@@ -81,8 +88,8 @@ def _in_attempt(state: JobState, attempt: int) -> JobState | None:
     if state.attempt == 0:
         return fresh
     # Its step is unknown until it speaks: steps beyond the checkpoint were lost, and must not hide its own.
-    fresh = replace(fresh, step=None)
-    return replace(fresh, status=JobStatus.RECOVERING, interrupted_attempt=max(state.interrupted_attempt, attempt - 1))
+    fresh = replace(fresh, step=None, interrupted_attempt=max(state.interrupted_attempt, attempt - 1))
+    return fresh if state.status is JobStatus.QUEUED else replace(fresh, status=JobStatus.RECOVERING)
 
 
 @singledispatch
@@ -92,7 +99,15 @@ def _apply(data: EventData, state: JobState, at: datetime) -> JobState:
 
 def project(state: JobState, data: EventData, at: datetime) -> JobState:
     """The state after this event. `at` is the event's own time; the same events give the same state."""
-    return _apply(data, state, at)
+    return _apply(data, _fenced(state, getattr(data, "attempt", 0)), at)
+
+
+def _fenced(state: JobState, attempt: int) -> JobState:
+    """A paused job has no attempt that counts, also when one was begun before the pause was heard of."""
+    if state.status is not JobStatus.PAUSED or attempt <= state.attempt:
+        return state
+    others = tuple(number for number in state.set_aside if number != state.attempt)
+    return replace(state, attempt=attempt, interrupted_attempt=attempt, set_aside=(*others, attempt))
 
 
 @_apply.register
@@ -102,7 +117,7 @@ def _(data: events.PodRequested, state: JobState, at: datetime) -> JobState:
         return state
     code = "provisioning" if data.attempt == 1 else "reprovisioning"
     message = f"Asking {data.provider} for a {data.gpu_type.value} machine (attempt {data.attempt})."
-    return _moved(current, JobStatus.PROVISIONING, StatusReason(code, message))
+    return moved(current, JobStatus.PROVISIONING, StatusReason(code, message))
 
 
 @_apply.register
@@ -111,7 +126,7 @@ def _(data: events.PodRunning, state: JobState, at: datetime) -> JobState:
     if current is None:
         return state
     reason = StatusReason("pod_running", f"Machine {data.pod_name} runs; the trainer is starting.")
-    return replace(_moved(current, JobStatus.PROVISIONING, reason), started_at=state.started_at or data.running_since)
+    return replace(moved(current, JobStatus.PROVISIONING, reason), started_at=state.started_at or data.running_since)
 
 
 @_apply.register
@@ -122,8 +137,25 @@ def _(data: events.PodInterrupted, state: JobState, at: datetime) -> JobState:
     kept = state.last_checkpoint_step
     progress = f"resuming from step {kept}" if kept is not None else "starting again, no checkpoint was saved yet"
     reason = StatusReason("interrupted", f"The machine was interrupted ({data.detected_by.value}); {progress}.")
-    moved = _moved(current, JobStatus.RECOVERING, reason)
-    return replace(moved, interrupted_attempt=data.attempt, eta_s=None)
+    result = moved(current, JobStatus.RECOVERING, reason)
+    return replace(result, interrupted_attempt=data.attempt, eta_s=None)
+
+
+@_apply.register
+def _(data: events.PodTerminated, state: JobState, at: datetime) -> JobState:
+    if state.status is not JobStatus.PAUSED or data.attempt < state.attempt:
+        return state
+    kept = state.last_checkpoint_step
+    progress = f"it goes on from step {kept}" if kept is not None else "it begins anew, no checkpoint was saved yet"
+    return replace(state, reason=StatusReason("paused", f"Paused; {progress}. No machine runs, nothing is billed."))
+
+
+@_apply.register
+def _(data: events.TrainingPaused, state: JobState, at: datetime) -> JobState:
+    pausing = state.status is JobStatus.PAUSED and state.reason is not None and state.reason.code == "pausing"
+    if not pausing or data.attempt < state.attempt:
+        return state
+    return replace(state, reason=StatusReason("pausing", f"Paused at step {data.step}; its machine is being ended."))
 
 
 @_apply.register
@@ -139,7 +171,7 @@ def _(data: events.TrainingStarted, state: JobState, at: datetime) -> JobState:
     if current is None:
         return state
     started = replace(current, started_at=state.started_at or data.started_at)
-    return _moved(started, JobStatus.PREPROCESSING) if started.current_stage is None else started
+    return moved(started, JobStatus.PREPROCESSING) if started.current_stage is None else started
 
 
 @_apply.register
@@ -148,8 +180,8 @@ def _(data: events.TrainingStageChanged, state: JobState, at: datetime) -> JobSt
     if current is None:
         return state
     reason = StatusReason(data.stage.value, data.message) if data.message else None
-    moved = _moved(current, data.stage, reason)
-    return replace(moved, current_stage=data.stage) if moved.status is data.stage else moved
+    result = moved(current, data.stage, reason)
+    return replace(result, current_stage=data.stage) if result.status is data.stage else result
 
 
 @_apply.register
@@ -169,9 +201,9 @@ def _(data: events.TrainingProgressed, state: JobState, at: datetime) -> JobStat
         return state
     if current.step is not None and data.step < current.step:
         return current
-    moved = _moved(current, JobStatus.TRAINING)
+    result = moved(current, JobStatus.TRAINING)
     return replace(
-        moved,
+        result,
         step=data.step,
         total_steps=data.total_steps,
         epoch=data.epoch,
@@ -209,7 +241,7 @@ def _(data: events.TrainingCompleted, state: JobState, at: datetime) -> JobState
         error_facts={},
     )
     reason = StatusReason("completed", "The adapter is trained, uploaded and verified.")
-    return _moved(done, JobStatus.COMPLETED, reason)
+    return moved(done, JobStatus.COMPLETED, reason)
 
 
 @_apply.register
@@ -219,19 +251,19 @@ def _(data: events.TrainingFailed, state: JobState, at: datetime) -> JobState:
         return state
     if data.retryable:
         reason = StatusReason("attempt_failed", data.message, data.suggested_fix)
-        return replace(_moved(current, JobStatus.RECOVERING, reason), interrupted_attempt=data.attempt, eta_s=None)
+        return replace(moved(current, JobStatus.RECOVERING, reason), interrupted_attempt=data.attempt, eta_s=None)
     return _failed(current, data, at)
 
 
 def _failed(state: JobState, failure: events.PodFailed | events.TrainingFailed, at: datetime) -> JobState:
     error_type, fix = failure.error_type, failure.suggested_fix
     reason = StatusReason(error_type.value, failure.message, fix or ERROR_CLASSES[error_type].suggested_fix)
-    moved = _moved(state, JobStatus.FAILED, reason)
-    if moved.status is not JobStatus.FAILED:
+    result = moved(state, JobStatus.FAILED, reason)
+    if result.status is not JobStatus.FAILED:
         return state
     code = entry_of(error_type, failure.error_code, failure.message).code.value
     return replace(
-        moved,
+        result,
         error_type=error_type,
         error_code=code,
         error_facts=kept_facts(failure.context),
@@ -240,39 +272,19 @@ def _failed(state: JobState, failure: events.PodFailed | events.TrainingFailed, 
     )
 
 
+def in_line(state: JobState) -> JobState:
+    """The user started the job and the budget allowed it; it runs when it is its turn."""
+    return moved(state, JobStatus.QUEUED, StatusReason(WAITING_FOR_TURN, "Accepted; waiting for its turn."))
+
+
 def queued(state: JobState) -> JobState:
-    """The user started the job and the budget allowed it."""
-    return _moved(state, JobStatus.QUEUED, StatusReason("queued", "Accepted; waiting for a machine."))
+    """It is the job's turn; a machine is asked for."""
+    return moved(state, JobStatus.QUEUED, StatusReason("queued", "Accepted; waiting for a machine."))
 
 
 def cancelled(state: JobState, by: str, at: datetime) -> JobState:
     """A user ended the job; one that has ended stays as it is."""
     if not may_move(state.status, JobStatus.CANCELLED):
         return state
-    moved = _moved(state, JobStatus.CANCELLED, StatusReason("cancelled", f"Cancelled by {by}."))
-    return replace(moved, completed_at=at, eta_s=None)
-
-
-# Shares of a run's progress bar; training takes nearly all of the time.
-_PROGRESS_AT = {
-    JobStatus.PENDING: 0.0,
-    JobStatus.QUEUED: 0.0,
-    JobStatus.PROVISIONING: 1.0,
-    JobStatus.PREPROCESSING: 2.0,
-    JobStatus.MODEL_LOADING: 4.0,
-    JobStatus.TRAINING: 6.0,
-    JobStatus.FINALIZATION: 96.0,
-    JobStatus.COMPLETED: 100.0,
-}
-
-
-def progress_percentage(state: JobState) -> float:
-    """0 to 100. While training the share of steps done decides; in recovery the progress kept so far."""
-    begin, end = _PROGRESS_AT[JobStatus.TRAINING], _PROGRESS_AT[JobStatus.FINALIZATION]
-    step = state.step if state.step is not None else state.last_checkpoint_step or 0
-    done = step / state.total_steps if state.total_steps else 0.0
-    if state.status in (JobStatus.TRAINING, JobStatus.RECOVERING, JobStatus.FAILED, JobStatus.CANCELLED):
-        # Before the first step only the stage itself says how far it is; a run that ended before had no progress.
-        without_steps = begin if state.status is JobStatus.TRAINING else 0.0
-        return round(begin + (end - begin) * min(1.0, done), 2) if state.total_steps else without_steps
-    return _PROGRESS_AT[state.status]
+    result = moved(state, JobStatus.CANCELLED, StatusReason("cancelled", f"Cancelled by {by}."))
+    return replace(result, completed_at=at, eta_s=None)

@@ -37,6 +37,9 @@ class PodSpec(BaseModel):
     training_file_sha256: str
     max_duration_s: int
     heartbeat_interval_s: float = 5.0
+    # Nobody has answered a heartbeat for so long: the attempt saves what it can and ends itself. Each answer begins it
+    # anew. Longer than any outage of the broker that is to be survived.
+    lease_s: float = Field(default=2700.0, gt=0)
     checkpoint_every_steps: int = 100
     checkpoint_every_s: float = 60.0
     checkpoints_kept: int = 3
@@ -46,4 +49,6 @@ class PodSpec(BaseModel):
     # the checkpoints are the same whatever it is.
     tokens_at_once: int = Field(ge=1, default=TOKENS_AT_ONCE)
     traceparent: str | None = None
+    # The job whose newest checkpoint the first attempt goes on from.
+    continues: UUID | None = None
     extra: dict[str, Any] = Field(default_factory=dict)

@@ -29,7 +29,11 @@ _PROVISIONER, _TRAINER, _COST, _JOBS = ("provisioner",), ("trainer",), ("cost_gu
 
 EVENTS: tuple[EventSpec, ...] = (
     EventSpec(events.JobCreated, "JOBS", _JOBS, ()),
+    EventSpec(events.JobQueued, "JOBS", _JOBS, ()),
+    EventSpec(events.JobPromoted, "JOBS", _JOBS, ()),
     EventSpec(events.JobStartRequested, "JOBS", _JOBS, ("provisioner", "cost_guard")),
+    EventSpec(events.JobPauseRequested, "JOBS", _JOBS, ("provisioner", "cost_guard")),
+    EventSpec(events.JobTierChangeRequested, "JOBS", _JOBS, ()),
     EventSpec(events.JobCancelRequested, "JOBS", _JOBS, ("provisioner",)),
     EventSpec(events.JobStatusChanged, "JOBS", _JOBS, ()),
     EventSpec(events.JobCompleted, "JOBS", _JOBS, ("cost_guard", "notifier", "provisioner")),
@@ -48,6 +52,7 @@ EVENTS: tuple[EventSpec, ...] = (
     EventSpec(events.TrainingResumed, "TRAINING", _TRAINER, ("job_api",)),
     EventSpec(events.TrainingProgressed, "TRAINING", _TRAINER, ("job_api",)),
     EventSpec(events.TrainingWarning, "TRAINING", _TRAINER, ("job_api",)),
+    EventSpec(events.TrainingPaused, "TRAINING", _TRAINER, ("job_api", "provisioner")),
     # The provisioner repeats a result that it finds in the object store when a pod ended and the event is missing.
     EventSpec(events.TrainingCompleted, "TRAINING", ("trainer", "provisioner"), ("job_api", "provisioner")),
     EventSpec(events.TrainingFailed, "TRAINING", ("trainer", "provisioner"), ("job_api", "provisioner")),

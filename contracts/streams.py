@@ -70,7 +70,7 @@ STREAMS: tuple[StreamSpec, ...] = (
     ),
     StreamSpec(
         "TRAINING", ("training.>", "checkpoint.>"), "What trainers report",
-        max_msg_size=64 * 1024, max_msgs_per_subject=512, refuse_new=False,
+        max_msg_size=64 * 1024, max_msgs_per_subject=448, refuse_new=False,
     ),
     StreamSpec(
         "EVALUATIONS", ("evaluation.>",), "What base and trained model make of the hold-out",

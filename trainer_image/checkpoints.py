@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
+_SECONDS_TO_TELL = 30.0
 
 
 def checkpoint_prefix(attempt: int, step: int) -> str:
@@ -148,6 +149,9 @@ class Checkpoints:
     def _upload(self, snapshot: Snapshot) -> dict[str, Any]:
         prefix = checkpoint_prefix(self._spec.attempt, snapshot.step)
         stored = upload(self._objects, prefix, snapshot.folder, self._spec.checkpoint_part_bytes)
+        # Whoever goes on from here does not compute these steps again: their metrics must not go with this machine.
+        if not self._reporter.tell_all(_SECONDS_TO_TELL):
+            _log.warning("the broker has not confirmed all that was measured before step %d", snapshot.step)
         now = datetime.now(UTC)
         content = CheckpointManifest(
             job_id=str(self._spec.job_id), attempt=self._spec.attempt, step=snapshot.step, files=stored.files,

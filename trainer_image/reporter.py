@@ -24,6 +24,7 @@ from trainer_image.broker import Broker, NoAnswer, Refused
 from trainer_image.errors import NetworkLost
 from trainer_image.fitting import fitting
 from trainer_image.journal import Journal
+from trainer_image.lease import Lease
 from trainer_image.publisher import NotConfirmed, Publisher
 
 _log = logging.getLogger(__name__)
@@ -35,10 +36,11 @@ Reply = TypeVar("Reply", bound=BaseModel)
 
 
 class Reporter:
-    """`publish` from any thread. `stage` and `step` are what the heartbeat tells."""
+    """`publish` from any thread. `stage` and `step` are what the heartbeat tells; its answers renew `lease`."""
 
     def __init__(self, spec: PodSpec, credentials: str, work_dir: Path, *, on_stop: Callable[[str], None]) -> None:
         self.spec, self._on_stop = spec, on_stop
+        self.lease = Lease(spec.lease_s)
         self.stage, self.step = "", 0
         self._journal = Journal(work_dir / "events.journal")
         self._publisher = Publisher(self._journal)
@@ -53,7 +55,7 @@ class Reporter:
         threading.Thread(target=self._run, name="reporter", daemon=True).start()
 
     def every_second(self, function: Callable[[], None]) -> None:
-        """Run `function` on the reporter's thread about once a second; it must be quick."""
+        """Run `function` on the reporter's thread about once a second, and in `tell_all`; it must be quick."""
         self._ticks.append(function)
 
     def prepare(self, model: type[AttemptEventData], **fields: Any) -> Event[Any]:
@@ -117,6 +119,12 @@ class Reporter:
             time.sleep(0.01)
         return True
 
+    def tell_all(self, timeout_s: float) -> bool:
+        """What is still being collected too, and wait for its confirmation; False when the time is over."""
+        for function in self._ticks:
+            function()
+        return self.drain(timeout_s)
+
     def _call_soon(self, function: Callable[[], Any]) -> None:
         self._loop.call_soon_threadsafe(function)
 
@@ -153,6 +161,7 @@ class Reporter:
                 reply = await self._broker.ask(HEARTBEAT, beat, self.spec.heartbeat_interval_s)
                 if reply.directive == "stop":
                     self._on_stop(reply.reason)
+                self.lease.renew(reply.lease_s)
             except (NoAnswer, Refused) as error:
                 _log.debug("heartbeat unanswered: %s", error)
             await asyncio.sleep(self.spec.heartbeat_interval_s)

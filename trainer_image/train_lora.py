@@ -32,6 +32,7 @@ from trainer_image.errors import TimeLimitExceeded, classify
 from trainer_image.exit_codes import ExitCode
 from trainer_image.libraries import prepare_libraries
 from trainer_image.machine import GpuReadings
+from trainer_image.own_machine import delete_own_machine
 from trainer_image.reporter import Reporter
 from trainer_image.versions import library_versions
 
@@ -39,6 +40,8 @@ _log = logging.getLogger(__name__)
 # RunPod kills five seconds after SIGTERM.
 _SECONDS_TO_FINISH_CHECKPOINT, _SECONDS_TO_FLUSH = 3.5, 1.0
 _SECONDS_TO_DRAIN = 60.0
+# Nobody kills an attempt that was left alone: it has more time to save.
+_SECONDS_TO_SAVE_ALONE = 30.0
 
 
 def main() -> None:
@@ -81,6 +84,7 @@ class Attempt:
         watchdog = threading.Timer(self.spec.max_duration_s, self.out_of_time)
         watchdog.daemon = True
         watchdog.start()
+        self.reporter.lease.watch(self.abandoned)
         try:
             self.train()
         except BaseException as error:
@@ -114,6 +118,7 @@ class Attempt:
         data = prepare(conversations, tokenizer.backend_tokenizer, hyperparameters, max_length)
         self.situation.update(
             per_device_train_batch_size=hyperparameters.per_device_train_batch_size, max_seq_length=max_length,
+            tokens_at_once=spec.tokens_at_once,
             longest_conversation_tokens=len(data.longest.input_ids), longest_conversation=data.longest.name)
         warn_about_data(reporter, data, max_length)
 
@@ -135,7 +140,8 @@ class Attempt:
         trainer = LoraTrainer(
             loaded.model, tokenizer, data, hyperparameters, self.folder, metrics=self.metrics,
             checkpoints=self.checkpoints, recipe=this_recipe, evaluate_first=checkpoint is None,
-            tokens_at_once=spec.tokens_at_once)
+            tokens_at_once=spec.tokens_at_once,
+            on_less_at_once=lambda old, new: self.less_at_once(old, new, trainer.state.global_step))
         verify_loss_mask(trainer, data)
         verify_adapter_size(trainer.model, hyperparameters.lora_rank)
         trainer.add_callback(
@@ -154,6 +160,14 @@ class Attempt:
         # 4. Measure, write, verify, upload, tell.
         reporter.enter(JobStatus.FINALIZATION)
         self.finalize(Finished(trainer, tokenizer, data, base, loaded.quantization, self.metrics), objects)
+
+    def less_at_once(self, old: int, new: int, step: int) -> None:
+        """Memory did not hold `old` tokens at once: the training goes on in this process, with `new`."""
+        self.situation.update(tokens_at_once=new)
+        self.reporter.warn(
+            "out_of_memory_recovered", f"The memory does not hold {old:,} tokens at once. The training goes on from "
+            f"the end of step {step} and computes at most {new:,} at once: the same conversations in every step, and "
+            "nothing that was learnt is lost.", step)
 
     def finalize(self, finished: Any, objects: Any) -> None:
         from trainer_image.finalization import deliver
@@ -199,28 +213,42 @@ class Attempt:
 
     def out_of_time(self) -> None:
         """The dead man's switch of the pod itself: it holds where nobody outside is left to stop the machine."""
-        leave(self.failed(TimeLimitExceeded(
+        code = self.failed(TimeLimitExceeded(
             f"The training was stopped after its time limit of {self.spec.max_duration_s / 3600:.1f} h, at step "
-            f"{self.reporter.step}.", max_duration_s=self.spec.max_duration_s)))
+            f"{self.reporter.step}.", max_duration_s=self.spec.max_duration_s))
+        delete_own_machine()
+        leave(code)
+
+    def abandoned(self) -> None:
+        """The other one: nobody has answered for so long that nobody may be left who pays for this machine, or ends it.
+        """
+        _log.error("nobody has answered a heartbeat for %.0f s", self.spec.lease_s)
+        self.save_what_fits(f"no heartbeat was answered for {self.spec.lease_s:.0f} s", InterruptionSource.HEARTBEAT,
+                            min(_SECONDS_TO_SAVE_ALONE, self.spec.lease_s))
+        delete_own_machine()
+        leave(ExitCode.ABANDONED)
 
     def interrupted(self, reason: str) -> None:
-        """First the event, then whatever still fits before SIGKILL: metrics, a checkpoint, the spool.
+        self.save_what_fits(reason, InterruptionSource.SIGTERM, _SECONDS_TO_FINISH_CHECKPOINT)
+        leave(ExitCode.INTERRUPTED)
+
+    def save_what_fits(self, reason: str, detected_by: InterruptionSource, seconds: float) -> None:
+        """First the event, then whatever still fits: metrics, a checkpoint, the spool.
 
         A run that has published its end was not interrupted: it is told to end, as it would have.
         """
         if self._ends_with is not None:
-            self.reporter.drain(_SECONDS_TO_FINISH_CHECKPOINT)
+            self.reporter.drain(seconds)
             leave(self._ends_with)
         self.reporter.publish_at_once(
-            PodInterrupted, pod_name=self.spec.pod_name, detected_by=InterruptionSource.SIGTERM, reason=reason,
+            PodInterrupted, pod_name=self.spec.pod_name, detected_by=detected_by, reason=reason,
             last_step=self.reporter.step, interrupted_at=datetime.now(UTC))
         if self.metrics is not None:
             self.metrics.flush()
         if self.checkpoints is not None and self.reporter.stage == JobStatus.TRAINING:
             self.checkpoints.want_one_now()
-            self.checkpoints.wait_for_wanted(_SECONDS_TO_FINISH_CHECKPOINT)
+            self.checkpoints.wait_for_wanted(seconds)
         self.reporter.drain(_SECONDS_TO_FLUSH)
-        leave(ExitCode.INTERRUPTED)
 
 
 def names(samples: Any) -> str:

@@ -20,6 +20,8 @@ class CostUpdated(JobEventData):
     billed_seconds: float = Field(ge=0)
     running: bool
     final: bool = False
+    # How the job ended (completed, failed, cancelled), once it has.
+    outcome: str | None = None
     as_of: datetime
 
 

@@ -45,8 +45,30 @@ class JobCreated(JobEvent):
     configuration: dict[str, Any] = Field(default_factory=dict)
 
 
+class JobQueued(JobEvent):
+    """A start was accepted and its cost reserved, and other jobs come first: `job.start_requested` follows when it is
+    the job's turn."""
+
+    event: ClassVar[str] = "queued"
+
+    requested_by: str
+
+
+class JobPromoted(JobEvent):
+    """A job that waits for its turn was put in front of all others of its workspace."""
+
+    event: ClassVar[str] = "promoted"
+
+    promoted_by: str
+
+
 class JobStartRequested(JobEvent):
-    """Start (or start again) this job. Everything a pod needs is in here; a second start has the same job_id."""
+    """Start (or start again) this job. Everything a pod needs is in here; a second start has the same job_id.
+
+    `run` counts the starts: what a later one says (a pause was ended, another tier was chosen) replaces what the ones
+    before said, and the next attempt goes on from the newest checkpoint. `continues` is the job whose checkpoints a
+    first attempt may read and go on from.
+    """
 
     event: ClassVar[str] = "start_requested"
 
@@ -61,8 +83,35 @@ class JobStartRequested(JobEvent):
     reservation_id: UUID
     estimated_cost_micro_usd: int = Field(ge=0)
     estimated_duration_s: float = Field(ge=0)
+    run: int = Field(ge=1, default=1)
+    continues: UUID | None = None
     # What was reserved for it: a dearer machine is not taken beyond it. Null: nobody said.
     cost_ceiling_micro_usd: int | None = Field(default=None, ge=0)
+
+
+class JobPauseRequested(JobEvent):
+    """A user paused the job: its trainer saves a checkpoint, its machine goes, its money is free.
+
+    `run` is the start that is paused (0: none yet); a later start ends the pause.
+    """
+
+    event: ClassVar[str] = "pause_requested"
+
+    run: int = Field(ge=0)
+    requested_by: str
+    reason: str = ""
+
+
+class JobTierChangeRequested(JobEvent):
+    """A user chose another tier for a running job; the start of the same `run` carries it out."""
+
+    event: ClassVar[str] = "tier_change_requested"
+
+    run: int = Field(ge=1)
+    from_tier: PricingTier
+    to_tier: PricingTier
+    requested_by: str
+    reason: str = ""
 
 
 class JobCancelRequested(JobEvent):

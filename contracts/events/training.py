@@ -87,6 +87,17 @@ class TrainingWarning(TrainingEvent):
     step: int | None = None
 
 
+class TrainingPaused(TrainingEvent):
+    """The trainer ended because it was asked to. `checkpoint_step`: what the next attempt goes on from; null when
+    nothing was saved yet."""
+
+    event: ClassVar[str] = "paused"
+
+    step: int = Field(ge=0)
+    checkpoint_step: int | None = None
+    paused_at: datetime
+
+
 class TrainingCompleted(TrainingEvent):
     """The adapter is uploaded and verified. Said last; the same text lies as `result.json` beside the artifacts."""
 

@@ -27,6 +27,7 @@ _OF_JOB_API: tuple[Rpc[Any, Any], ...] = (
     metrics.EXPORT,
     logs.LOG_LINES,
     validation.EVALUATION,
+    pods.JOB_CHECKPOINTS,
     pods.JOB_PODS,
     pods.POD_LOG,
 )

@@ -32,6 +32,8 @@ class EstimateRequest(Model):
     conversations: int = Field(ge=0)
     tokens: int = Field(ge=0)
     base_model: str = ""
+    # What a checkpoint has behind it already, in epochs: only the rest is priced.
+    done_epochs: float = Field(ge=0, default=0.0)
 
 
 class Range(Model):
@@ -86,7 +88,8 @@ class ReserveRequest(Model):
     """Reserve the upper end of the estimate before a start.
 
     `reservation_id` is the caller's name for this try: asked again it is the same reservation, another id for a job
-    that does not run yet replaces it, and only who knows the id can release it.
+    that does not run yet replaces it, and only who knows the id can release it. `resumes`: the job has run before; the
+    money is for what remains of it, beside what it holds while it runs.
     """
 
     job_id: UUID
@@ -94,6 +97,7 @@ class ReserveRequest(Model):
     requested_by: str
     estimate: EstimateRequest
     reservation_id: UUID | None = None
+    resumes: bool = False
 
 
 class ReserveReply(Model):

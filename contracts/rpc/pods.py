@@ -22,10 +22,14 @@ class Heartbeat(Model):
 
 
 class HeartbeatReply(Model):
-    """`stop` tells a pod whose attempt no longer counts to end at once, without a word."""
+    """`stop` tells a pod whose attempt no longer counts to end at once, without a word. `pause` asks it to save a
+    checkpoint and end (`training.paused`); a trainer of an older release does not know this answer and goes on.
+    Any other answer is a lease: the pod may go on for `lease_s` without another (null: for as long as its order says).
+    """
 
-    directive: Literal["continue", "stop"]
+    directive: Literal["continue", "stop", "pause"]
     reason: str = ""
+    lease_s: float | None = Field(default=None, gt=0)
 
 
 class ObjectRequest(Model):
@@ -34,6 +38,8 @@ class ObjectRequest(Model):
     method: Literal["GET", "PUT"]
     area: Literal["training_file", "checkpoints", "artifacts"]
     key: str = Field(max_length=512)
+    # Checkpoints of the job that this one continues, to be read only. Null: its own.
+    job_id: UUID | None = None
 
 
 class SignUrls(Model):
@@ -61,12 +67,14 @@ class ListCheckpoints(Model):
 
 
 class CheckpointOffer(Model):
-    """A complete checkpoint, newest first. `manifest_key` is relative to the area `checkpoints`."""
+    """A complete checkpoint, newest first. `manifest_key` is relative to the area `checkpoints`. `job_id`: the job
+    whose it is, where that is not the one that asks but the one that it continues."""
 
     attempt: int
     step: int
     manifest_key: str
     manifest_sha256: str
+    job_id: UUID | None = None
 
 
 class ListCheckpointsReply(Model):
@@ -168,6 +176,24 @@ class Machines(Model):
     next_after: str | None = None
 
 
+class JobCheckpointsQuery(Model):
+    job_id: UUID
+    workspace_id: UUID
+
+
+class CheckpointView(Model):
+    attempt: int
+    step: int
+    size_bytes: int
+    saved_at: datetime
+
+
+class JobCheckpoints(Model):
+    """What can be gone on from, the furthest step first; empty when nothing was saved or all was deleted."""
+
+    checkpoints: tuple[CheckpointView, ...]
+
+
 class PricesQuery(Model):
     """What a machine of this type would cost now, in each tier."""
 
@@ -189,6 +215,7 @@ class Prices(Model):
     prices: tuple[Price, ...] = ()
 
 
+JOB_CHECKPOINTS = Rpc("provisioner", "job_checkpoints", JobCheckpointsQuery, JobCheckpoints)
 JOB_PODS = Rpc("provisioner", "job_pods", JobPodsQuery, JobPods)
 POD_LOG = Rpc("provisioner", "pod_log", LogQuery, LogPage)
 MACHINES = Rpc("provisioner", "machines", MachinesQuery, Machines)

@@ -71,6 +71,7 @@ def _add_periodic_workers(runtime: ServiceRuntime, settings: Settings, context: 
     every_s = settings.sweep_interval_s
     runtime.periodic("silent_pods", every_s, silent.interrupt)
     runtime.periodic("overdue_jobs", every_s, lambda: deadlines.end_overdue_jobs(context))
+    runtime.periodic("overdue_drains", every_s, lambda: deadlines.end_overdue_drains(context))
     runtime.periodic("pod_figures", every_s, lambda: deadlines.show_pods(context))
     runtime.periodic("reaper", settings.reap_interval_s, Reaper(context).reap)
     runtime.periodic("checkpoint_cleaner", _CLEAN_INTERVAL_S, cleaner.clean)
@@ -102,7 +103,7 @@ def pod_defaults(settings: Settings) -> PodDefaults:
     return PodDefaults(
         nats_url=settings.pod_nats_url or settings.nats_url, heartbeat_interval_s=settings.heartbeat_interval_s,
         checkpoint_every_steps=settings.checkpoint_every_steps, checkpoint_every_s=settings.checkpoint_every_s,
-        checkpoints_kept=settings.checkpoints_kept,
+        checkpoints_kept=settings.checkpoints_kept, lease_s=settings.pod_lease_s,
     )
 
 

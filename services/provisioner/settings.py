@@ -94,6 +94,9 @@ class Settings(RunPodSettings):
     # What pods are told. Empty: the same addresses that this service uses.
     pod_nats_url: str = ""
     heartbeat_interval_s: float = Field(default=3.0, gt=0)
+    # A pod whose heartbeats nobody has answered for so long ends itself: nobody else may be left to do it. Longer than
+    # any outage that running jobs are to survive.
+    pod_lease_s: float = Field(default=2700.0, gt=0)
     checkpoint_every_steps: int = Field(default=100, ge=1)
     checkpoint_every_s: float = Field(default=60.0, gt=0)
     checkpoints_kept: int = Field(default=3, ge=1)
@@ -120,6 +123,8 @@ class Settings(RunPodSettings):
     max_interruptions: int = Field(default=10, ge=0)
     max_faults: int = Field(default=3, ge=1)
     finish_grace_s: float = Field(default=10.0, ge=0)
+    # A pause or another tier: how long a trainer may take for its checkpoint before its machine is stopped.
+    drain_s: float = Field(default=120.0, gt=0)
     poll_s: float = Field(default=5.0, gt=0)
     terminate_poll_s: float = Field(default=0.5, gt=0)
     # How far the provider's list may lag, and after which time its "no such machine" is asked for again.
@@ -165,6 +170,6 @@ class Settings(RunPodSettings):
             provisioning_s=self.provisioning_timeout_s, heartbeat_s=self.heartbeat_timeout_s,
             first_heartbeat_s=self.first_heartbeat_timeout_s, finish_grace_s=self.finish_grace_s,
             stop_grace_s=self.heartbeat_interval_s + 1.0, poll_s=self.poll_s, terminate_poll_s=self.terminate_poll_s,
-            list_lag_s=self.list_lag_s, gone_after_s=self.gone_after_s,
+            list_lag_s=self.list_lag_s, gone_after_s=self.gone_after_s, drain_s=self.drain_s,
         )
         return Policy(retry, timeouts)

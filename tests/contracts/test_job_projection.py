@@ -12,7 +12,13 @@ from contracts import events
 from contracts.envelope import EventData
 from contracts.error_taxonomy import TrainingErrorType
 from contracts.gpus import GpuType, PricingTier
-from contracts.job_projection import JobState, cancelled, progress_percentage, project, queued
+from contracts.job_progress import progress_percentage
+from contracts.job_projection import (
+    JobState,
+    cancelled,
+    project,
+    queued,
+)
 from contracts.job_status import ACTIVE, STAGES, TERMINAL, TRANSITIONS, JobStatus, allowed_actions, may_move
 
 JOB, WORKSPACE = UUID(int=1), UUID(int=2)
@@ -82,11 +88,15 @@ def terminated(attempt: int) -> EventData:
     return events.PodTerminated(**pod(attempt), **MACHINE, terminated_at=T0)
 
 
+def pausing(attempt: int, step: int) -> EventData:
+    return events.TrainingPaused(**about(attempt), step=step, checkpoint_step=step, paused_at=T0)
+
+
 HARMLESS = st.one_of(
     st.builds(requested, ATTEMPTS), st.builds(running, ATTEMPTS), st.builds(started, ATTEMPTS),
     st.builds(interrupted, ATTEMPTS), st.builds(stage, ATTEMPTS, st.sampled_from(STAGES)),
     st.builds(progressed, ATTEMPTS, STEPS), st.builds(resumed, ATTEMPTS, STEPS),
-    st.builds(checkpoint, ATTEMPTS, STEPS), st.builds(terminated, ATTEMPTS),
+    st.builds(checkpoint, ATTEMPTS, STEPS), st.builds(terminated, ATTEMPTS), st.builds(pausing, ATTEMPTS, STEPS),
     st.builds(failed, ATTEMPTS, retryable=st.just(True)))
 ENDINGS = st.one_of(st.builds(completed, ATTEMPTS), st.builds(failed, ATTEMPTS, retryable=st.just(False)),
                     st.builds(given_up, ATTEMPTS))
@@ -228,7 +238,7 @@ def test_an_ended_job_has_an_end_and_a_reason(history):
         assert state.error_type is None
 
 
-@pytest.mark.parametrize("status", sorted(ACTIVE | {JobStatus.PENDING}))
+@pytest.mark.parametrize("status", sorted(ACTIVE | {JobStatus.PENDING, JobStatus.PAUSED}))
 def test_a_user_can_cancel_whatever_has_not_ended(status):
     state = cancelled(JobState(status=status), "ada", T0)
     assert (state.status, state.completed_at) == (JobStatus.CANCELLED, T0)

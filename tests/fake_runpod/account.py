@@ -116,7 +116,8 @@ class Account:
         folder.mkdir(parents=True)
         pod = FakePod(pod_id, order, price, place, self.now(), self.options.new_container(folder), spot,
                       dead=self.faults.next_is_dead())
-        pod.env = {**order.get("env", {}), "RUNPOD_POD_ID": pod_id, "RUNPOD_DC_ID": place}
+        pod.env = {**order.get("env", {}), "RUNPOD_POD_ID": pod_id, "RUNPOD_DC_ID": place,
+                   "RUNPOD_API_KEY": pod.api_key}
         self.pods[pod_id] = pod
         self._spawn(self._live(pod))
         if self.faults.reclaim:

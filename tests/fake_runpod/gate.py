@@ -49,8 +49,7 @@ class Gate:
 
     def _refusal(self, scope: Scope) -> Response | None:
         account = self._account
-        headers = dict(scope["headers"])
-        if headers.get(b"authorization") != f"Bearer {account.options.api_key}".encode():
+        if not self._may(scope):
             return problem(401, "missing or invalid bearer token")
         if (status := account.faults.next_status()) is not None:
             return problem(status, "upstream failure")
@@ -61,6 +60,12 @@ class Gate:
         self._minute = minute
         over = self._used > account.options.requests_per_minute
         return _too_many(60 - int(account.now().timestamp()) % 60) if over else None
+
+    def _may(self, scope: Scope) -> bool:
+        """The account's key may everything, a pod's key look at and end that pod."""
+        key = dict(scope["headers"]).get(b"authorization", b"").decode().removeprefix("Bearer ")
+        pod = self._account.pods.get(scope["path"].removeprefix("/v2/pods/"))
+        return key == self._account.options.api_key or (pod is not None and key == pod.api_key)
 
     def _quota(self) -> list[tuple[bytes, bytes]]:
         quota = self._account.options.requests_per_minute

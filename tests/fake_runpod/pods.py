@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 from tests.fake_runpod.process import Container
 
@@ -32,6 +33,8 @@ class FakePod:
     ended_at: datetime | None = None
     deleted_at: datetime | None = None
     env: dict[str, str] = field(default_factory=dict)
+    # What it is given in `RUNPOD_API_KEY`: good for itself only.
+    api_key: str = field(default_factory=lambda: f"rpa_{uuid4().hex}")
 
     @property
     def name(self) -> str:

@@ -22,6 +22,7 @@ from tests.trainer_image.test_reporter import end
 from trainer_image.checkpoints import Checkpoints
 from trainer_image.errors import StorageFailed
 from trainer_image.journal import Journal
+from trainer_image.metric_series import MetricSeries
 from trainer_image.objects import Objects, is_final
 from trainer_image.reporter import Reporter
 from trainer_image.resume import newest_usable_checkpoint
@@ -94,6 +95,19 @@ async def new_place(topology: NatsPart, s3: S3Part, tmp_path: Path) -> AsyncIter
 async def place(new_place: Any) -> Place:
     built: Place = await new_place()
     return built
+
+
+async def test_a_checkpoint_counts_only_once_the_steps_before_it_are_told(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever goes on from there does not compute them again: a machine that vanishes would take them along."""
+    monkeypatch.setattr("trainer_image.reporter.TICK_S", 3600.0)
+    metrics = MetricSeries(place.reporter)
+    place.reporter.every_second(metrics.flush)
+    metrics.add(7, loss=0.5)
+    await place.save(place.snapshot(7))
+    told = [entry.subject.rpartition(".")[0] for entry in Journal(place.folder / "events.journal").read(0, 10)]
+    assert told == ["metrics.reported", "checkpoint.saved"]
 
 
 async def test_large_files_go_in_parts_and_come_back_whole(place: Place) -> None:

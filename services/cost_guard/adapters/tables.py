@@ -26,8 +26,11 @@ budgets = Table(
     Column("changed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
 
-# What the guard knows of a job. A reservation is the upper end of the estimate, held until `ended_at`. The newest try
-# to start is the one that counts; `closed_reservations` are those before it and those that were released.
+# What the guard knows of a job. A reservation is the upper end of the estimate, held until `ended_at` or a pause. The
+# newest try to start is the one that counts; `closed_reservations` are those before it and those that were released.
+# `next_*`: a job that has run asks for more (a resume, another tier); until its start is heard of the larger of both is
+# reserved, and `kept_micro_usd` is what a release goes back to. Starts are numbered (`run`); a pause names the one it
+# ends (`paused_run`).
 jobs = Table(
     "jobs",
     metadata,
@@ -35,6 +38,11 @@ jobs = Table(
     Column("workspace_id", UUID(as_uuid=True), nullable=False),
     Column("reservation_id", UUID(as_uuid=True)),
     Column("reserved_micro_usd", BigInteger, nullable=False, server_default="0"),
+    Column("next_reservation_id", UUID(as_uuid=True)),
+    Column("next_reserved_micro_usd", BigInteger, nullable=False, server_default="0"),
+    Column("kept_micro_usd", BigInteger, nullable=False, server_default="0"),
+    Column("run", Integer, nullable=False, server_default="0"),
+    Column("paused_run", Integer, nullable=False, server_default="-1"),
     Column("closed_reservations", ARRAY(UUID(as_uuid=True)), nullable=False, server_default=text("'{}'")),
     Column("estimate_micro_usd", BigInteger),
     Column("estimate", JSONB),

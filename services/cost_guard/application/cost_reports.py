@@ -47,6 +47,7 @@ async def _publish(
         billed_seconds=report.billed_seconds,
         running=report.running,
         final=report.final,
+        outcome=account.outcome,
         as_of=now,
     )
     await emit(tx, new_event(updated, source=SOURCE))

@@ -29,7 +29,7 @@ async def quote(connection: AsyncConnection, request: EstimateRequest, now: date
     """Raises RateUnknown."""
     table = {pair: rate.micro_usd_per_hour for pair, rate in (await rates.valid_at(connection, now)).items()}
     rate = rate_of(table, request.gpu_type, request.pricing_tier)
-    work = workload_of(request.hyperparameters, request.conversations, request.tokens)
+    work = workload_of(request.hyperparameters, request.conversations, request.tokens, request.done_epochs)
     key = experience_key(request.gpu_type, request.base_model)
     priced = price(request.gpu_type, work, await jobs.throughput_log_errors(connection, key))
     return Quote(request, table, rate, priced, _range(rate, priced), key)

@@ -12,7 +12,8 @@ DELETED = "deleted"
 
 @dataclass(frozen=True)
 class JobAccount:
-    """One row. `estimate` is the answer that was reserved for; `outcome` names the event that ended the job."""
+    """One row. `estimate` is the answer that was reserved for; `outcome` names the event that ended the job. `next_*`:
+    money for a start that is not heard of yet, beside what the job holds (`kept_micro_usd`)."""
 
     job_id: UUID
     workspace_id: UUID
@@ -28,6 +29,16 @@ class JobAccount:
     overrun_published: bool = False
     settled_micro_usd: int | None = None
     published: Published | None = None
+    next_reservation_id: UUID | None = None
+    next_reserved_micro_usd: int = 0
+    kept_micro_usd: int = 0
+    run: int = 0
+    paused_run: int = -1
+
+    @property
+    def held_micro_usd(self) -> int:
+        """What the job holds by its newest start, whatever it asks for beside it."""
+        return self.kept_micro_usd if self.next_reservation_id is not None else self.reserved_micro_usd
 
     @property
     def is_pending(self) -> bool:

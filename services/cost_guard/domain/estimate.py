@@ -37,16 +37,21 @@ class Priced:
     source: str
 
 
-def workload(parameters: Hyperparameters, conversations: int, tokens: int) -> Workload:
-    """Counts of a run. The hold-out is evaluated at the start, after each epoch, and by both models at the end."""
+def workload(
+    parameters: Hyperparameters, conversations: int, tokens: int, done_epochs: float = 0.0
+) -> Workload:
+    """Counts of a run, or of what remains of it. The hold-out is evaluated at the start, after each epoch, and by both
+    models at the end."""
+    epochs = max(0.0, parameters.num_epochs - done_epochs)
+    evaluations = math.ceil(epochs) + (3 if done_epochs == 0 else 2)
     held_out = max(1, round(conversations * parameters.validation_fraction)) if conversations > 1 else 0
     share = held_out / conversations if conversations else 0.0
     per_step = parameters.per_device_train_batch_size * parameters.gradient_accumulation_steps
     steps_per_epoch = math.ceil((conversations - held_out) / per_step)
     return Workload(
-        training_tokens=round(tokens * (1 - share)) * parameters.num_epochs,
-        evaluation_tokens=round(tokens * share) * (parameters.num_epochs + 3),
-        steps=steps_per_epoch * parameters.num_epochs,
+        training_tokens=round(round(tokens * (1 - share)) * epochs),
+        evaluation_tokens=round(tokens * share) * evaluations,
+        steps=math.ceil(steps_per_epoch * epochs),
     )
 
 

@@ -10,6 +10,7 @@ from contracts.events import (
     JobCompleted,
     JobDeleted,
     JobFailed,
+    JobPauseRequested,
     JobStartRequested,
     PodFailed,
     PodInterrupted,
@@ -29,6 +30,11 @@ pod_events = events.durable(consumer("cost_guard_pods"))
 @job_events(filter=about(JobStartRequested))
 async def on_job_start_requested(event: Event[Any], tx: Tx, settings: WithSettings) -> None:
     await jobs.start_job(tx, event, settings)
+
+
+@job_events(filter=about(JobPauseRequested))
+async def on_job_pause_requested(event: Event[Any], tx: Tx) -> None:
+    await jobs.pause_job(tx, event)
 
 
 @job_events(filter=about(JobCompleted, JobFailed, JobCancelled))

@@ -52,6 +52,10 @@ jobs = Table(
     _count("not_started"),
     Column("strikes_at_step", Integer, nullable=False, server_default=text("-1")),
     Column("traceparent", Text),
+    # Starts are numbered; a pause names the one it ends. `paused_at` while the job is paused.
+    Column("run", Integer, nullable=False, server_default=text("1")),
+    Column("paused_run", Integer, nullable=False, server_default=text("-1")),
+    _time("paused_at"),
 )
 
 # One per attempt, saved before the provider is asked. `sequence` counts the events said about it.
@@ -83,9 +87,12 @@ pods = Table(
     _word("stage"),
     Column("result", Text),
     _time("stop_by"),
+    _time("drain_by"),
     _time("ended_at"),
     Column("exit_code", Integer),
     _time("interrupted_at"),
+    # One that told of its own interruption may save until then, though the next attempt has begun.
+    _time("last_words_until"),
     _word("reason"),
     _time("terminated_at"),
     _time("create_asked_at"),
@@ -96,6 +103,7 @@ pods = Table(
     Column("lock_token", UUID(as_uuid=True)),
     _time("locked_until"),
     UniqueConstraint("job_id", "attempt", name="pods_one_per_attempt"),
+    Index("pods_draining", "drain_by", postgresql_where=text("drain_by IS NOT NULL AND status <> 'terminated'")),
     Index("pods_due", "due_at", postgresql_where=text("status <> 'terminated'")),
 )
 

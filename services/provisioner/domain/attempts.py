@@ -8,11 +8,14 @@ from typing import Any
 from contracts.error_catalogue import CATALOGUE, ErrorCode, entry_of
 from contracts.error_taxonomy import TrainingErrorType
 from contracts.gpus import PricingTier
-from services.provisioner.domain.model import LIVE, Job, Pod
+from services.provisioner.domain.model import LIVE, Job, Pod, PodStatus
 from services.provisioner.domain.policy import RetryPolicy, delay
 from services.provisioner.domain.retry_counters import Cause, RetryCounters
 
 SIGKILL_EXIT, SIGTERM_EXIT = 137, 143
+# The trainer ended itself because nobody answered its heartbeats (`trainer_image/exit_codes.py`).
+ABANDONED_EXIT = 75
+_NOT_ITS_FAULT = (None, SIGKILL_EXIT, SIGTERM_EXIT, ABANDONED_EXIT)
 
 
 def superseded(job: Job | None, pod: Pod | None) -> str | None:
@@ -23,9 +26,20 @@ def superseded(job: Job | None, pod: Pod | None) -> str | None:
         return f"attempt {job.attempt} has taken over"
     if pod.status not in LIVE:
         return pod.reason or "the pod is being terminated"
-    if not job.active and pod.result is None:
+    if not job.active and pod.result is None and not pod.draining:
         return f"the job is {job.state.value}"
     return None
+
+
+def has_last_words(job: Job | None, pod: Pod | None, now: datetime) -> bool:
+    """An attempt that told of its own interruption may save what fits before it is killed, though another goes on."""
+    until = pod.last_words_until if pod is not None else None
+    return job is not None and job.active and until is not None and now < until
+
+
+def can_save(pod: Pod) -> bool:
+    """Whether asking this attempt for a checkpoint can lead to one: its trainer has spoken, and works."""
+    return pod.status is PodStatus.RUNNING and pod.last_heartbeat_at is not None and pod.result is None
 
 
 @dataclass(frozen=True)
@@ -52,8 +66,9 @@ class GiveUp:
 
 
 def cause_of_exit(exit_code: int | None) -> Cause:
-    """A process that was killed was interrupted, one that ended by itself crashed. None: the machine is gone."""
-    return Cause.INTERRUPTED if exit_code in (None, SIGKILL_EXIT, SIGTERM_EXIT) else Cause.CRASHED
+    """A process that was killed, or left alone, was interrupted; one that ended by itself crashed. None: the machine
+    is gone."""
+    return Cause.INTERRUPTED if exit_code in _NOT_ITS_FAULT else Cause.CRASHED
 
 
 def next_attempt(
@@ -97,7 +112,8 @@ def timed_out(max_duration_s: int) -> GiveUp:
 
 
 def deadline(job: Job) -> datetime | None:
-    """When the whole job has run long enough, over all attempts; None until its first machine ran."""
+    """When the whole job has run long enough, over all attempts; None until its first machine ran. A pause does not
+    count: its end moves `first_running_at` on by its length."""
     if job.first_running_at is None or job.spec is None:
         return None
     return job.first_running_at + timedelta(seconds=job.spec.max_duration_s)

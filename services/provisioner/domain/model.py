@@ -14,6 +14,7 @@ class JobState(StrEnum):
     """Whether this job is to have a pod. Not the job's status: that belongs to job_api."""
 
     ACTIVE = "active"
+    PAUSED = "paused"
     FINISHED = "finished"
     CANCELLED = "cancelled"
 
@@ -34,11 +35,15 @@ class Result(StrEnum):
 
     COMPLETED = "completed"
     FAILED = "failed"
+    PAUSED = "paused"
 
 
 @dataclass(frozen=True)
 class Job:
-    """`spec` is None when the job ended before its start was heard of. `best_step`: the newest saved checkpoint."""
+    """`spec` is None when the job ended before its start was heard of. `best_step`: the newest saved checkpoint.
+
+    `run` is the newest start that was heard of, `paused_run` the newest that was paused: they come in any order.
+    """
 
     job_id: UUID
     workspace_id: UUID
@@ -50,6 +55,9 @@ class Job:
     best_step: int | None
     counters: RetryCounters
     traceparent: str | None
+    run: int = 1
+    paused_run: int = -1
+    paused_at: datetime | None = None
 
     @property
     def active(self) -> bool:
@@ -85,3 +93,10 @@ class Pod:
     missing_since: datetime | None
     closed_at: datetime | None
     failed_offers: int = 0
+    last_words_until: datetime | None = None
+    # Asked to save a checkpoint and end; stopped anyway at this moment.
+    drain_by: datetime | None = None
+
+    @property
+    def draining(self) -> bool:
+        return self.drain_by is not None and self.status in LIVE

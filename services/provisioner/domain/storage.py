@@ -32,11 +32,13 @@ def result_key(workspace_id: UUID, job_id: UUID, attempt: int) -> str:
 
 
 def address(
-    wanted: ObjectRequest, *, workspace_id: UUID, job_id: UUID, attempt: int, training_file: ObjectAddress
+    wanted: ObjectRequest, *, workspace_id: UUID, job_id: UUID, attempt: int, training_file: ObjectAddress,
+    continues: UUID | None = None,
 ) -> ObjectAddress:
     """The object behind a request of this attempt. Raises KeyRefused.
 
-    Reading is allowed anywhere below the job's prefix, writing only below the attempt's own `a<attempt>/`.
+    Reading is allowed anywhere below the job's prefix, and of the checkpoints of the job that it `continues`; writing
+    only below the attempt's own `a<attempt>/`.
     """
     if wanted.area == "training_file":
         if wanted.method != "GET":
@@ -49,7 +51,19 @@ def address(
         raise KeyRefused(f"'{wanted.key}' does not begin with an attempt such as 'a1/'")
     if wanted.method == "PUT" and _attempt_of(segments) != attempt:
         raise KeyRefused(f"attempt {attempt} may write below 'a{attempt}/' only, not '{wanted.key}'")
-    return ObjectAddress(_BUCKETS[wanted.area], job_prefix(workspace_id, job_id) + wanted.key)
+    owner = _owner(wanted, job_id, continues)
+    return ObjectAddress(_BUCKETS[wanted.area], job_prefix(workspace_id, owner) + wanted.key)
+
+
+def _owner(wanted: ObjectRequest, job_id: UUID, continues: UUID | None) -> UUID:
+    """Whose object is wanted. Raises KeyRefused."""
+    if wanted.job_id in (None, job_id):
+        return job_id
+    if continues is None or wanted.job_id != continues:
+        raise KeyRefused("the objects of another job can only be read by a job that continues it")
+    if wanted.method != "GET" or wanted.area != "checkpoints":
+        raise KeyRefused("of the job that this one continues only checkpoints can be read")
+    return continues
 
 
 def _attempt_of(segments: list[str]) -> int | None:

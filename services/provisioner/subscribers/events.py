@@ -20,8 +20,16 @@ training = events.durable(consumer("provisioner_training"))
 
 
 @jobs(filter=about(facts.JobStartRequested))
-async def on_job_start_requested(event: Event[Any], tx: Tx, clock: WithDatabaseClock, provider: ProviderName) -> None:
-    await commands.start_job(tx, event.data, provider=provider, now=await clock.now(tx), traceparent=event.traceparent)
+async def on_job_start_requested(
+    event: Event[Any], tx: Tx, clock: WithDatabaseClock, provider: ProviderName, policy: WithPolicy
+) -> None:
+    await commands.start_job(tx, event.data, provider=provider, policy=policy, now=await clock.now(tx),
+                             traceparent=event.traceparent)
+
+
+@jobs(filter=about(facts.JobPauseRequested))
+async def on_job_pause_requested(event: Event[Any], tx: Tx, clock: WithDatabaseClock, policy: WithPolicy) -> None:
+    await commands.pause_job(tx, event.data, policy=policy, now=await clock.now(tx))
 
 
 @jobs(filter=about(facts.JobCancelRequested, facts.JobCancelled))
@@ -61,6 +69,11 @@ async def on_training_completed(event: Event[Any], tx: Tx, clock: WithDatabaseCl
 @training(filter=about(facts.TrainingFailed))
 async def on_training_failed(event: Event[Any], tx: Tx, clock: WithDatabaseClock, policy: WithPolicy) -> None:
     await reports.fail_training(tx, event.data, policy=policy, now=await clock.now(tx))
+
+
+@training(filter=about(facts.TrainingPaused))
+async def on_training_paused(event: Event[Any], tx: Tx, clock: WithDatabaseClock, policy: WithPolicy) -> None:
+    await reports.pause_training(tx, event.data, policy=policy, now=await clock.now(tx))
 
 
 @training(filter=about(facts.CheckpointSaved))

@@ -22,7 +22,7 @@ from contracts.rpc.pods import (
 )
 from services.provisioner.application.commands import checkpoints, heartbeats
 from services.provisioner.application.queries import objects as object_queries
-from services.provisioner.subscribers.context import UrlLifetime, WithDatabaseClock, WithObjects, WithRates
+from services.provisioner.subscribers.context import PodLease, UrlLifetime, WithDatabaseClock, WithObjects, WithRates
 from services.provisioner.subscribers.problems import job_uuid, refusals_as_problems
 
 requests = RequestRouter()
@@ -32,24 +32,24 @@ requests = RequestRouter()
 @requests.pod_rpc(HEARTBEAT)
 async def heartbeat(
     request: Heartbeat, job_id: PodJob, database: WithDatabase, database_clock: WithDatabaseClock, clock: WithClock,
-    rates: WithRates,
+    rates: WithRates, lease_s: PodLease,
 ) -> HeartbeatReply:
     with refusals_as_problems():
         rates.spend(HEARTBEAT.method, job_id, 1, clock.monotonic())
         async with database.transaction() as tx:
             return await heartbeats.record_heartbeat(
-                tx, job_uuid(job_id), request, await database_clock.now(tx))
+                tx, job_uuid(job_id), request, await database_clock.now(tx), lease_s=lease_s)
 
 
 @requests.pod_rpc(SIGN_URLS)
 async def sign_urls(
     request: SignUrls, job_id: PodJob, database: WithDatabase, objects: WithObjects, clock: WithClock,
-    lifetime_s: UrlLifetime, rates: WithRates,
+    lifetime_s: UrlLifetime, rates: WithRates, database_clock: WithDatabaseClock,
 ) -> SignUrlsReply:
     with refusals_as_problems():
         rates.spend(SIGN_URLS.method, job_id, len(request.objects), clock.monotonic())
         return await object_queries.sign_urls(database, objects, job_uuid(job_id), request, lifetime_s=lifetime_s,
-                                              now=clock.now())
+                                              now=clock.now(), database_clock=database_clock)
 
 
 @requests.pod_rpc(LIST_CHECKPOINTS)

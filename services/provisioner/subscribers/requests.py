@@ -4,9 +4,12 @@
 from chassis.messaging.context import WithDatabase
 from chassis.messaging.requests import RequestRouter
 from contracts.rpc.pods import (
+    JOB_CHECKPOINTS,
     JOB_PODS,
     MACHINES,
     POD_LOG,
+    JobCheckpoints,
+    JobCheckpointsQuery,
     JobPods,
     JobPodsQuery,
     LogPage,
@@ -14,6 +17,7 @@ from contracts.rpc.pods import (
     Machines,
     MachinesQuery,
 )
+from services.provisioner.application.queries import checkpoints as checkpoint_queries
 from services.provisioner.application.queries import machines as machine_queries
 from services.provisioner.application.queries import pods
 from services.provisioner.subscribers.context import WithProvider
@@ -26,6 +30,11 @@ requests = RequestRouter()
 @requests.rpc(JOB_PODS)
 async def job_pods(request: JobPodsQuery, database: WithDatabase) -> JobPods:
     return await pods.job_pods(database, request)
+
+
+@requests.rpc(JOB_CHECKPOINTS)
+async def job_checkpoints(request: JobCheckpointsQuery, database: WithDatabase) -> JobCheckpoints:
+    return await checkpoint_queries.job_checkpoints(database, request)
 
 
 @requests.rpc(POD_LOG)

@@ -215,7 +215,8 @@ async def alone(fresh_database, settings_for, topology, jetstream, tmp_path: Pat
     """job_api while no other service runs."""
     database = await fresh_database("services.job_api")
     usual = {"webhook_secret": WEBHOOK_SECRET, "stream_heartbeat_s": 0.3, "max_streams": 4,
-             "max_streams_per_workspace": 3, "max_streams_per_caller": 2}
+             "max_streams_per_workspace": 3, "max_streams_per_caller": 2,
+             "max_active_jobs_per_user": 0, "max_active_jobs_per_workspace": 0}
     settings = Settings(**settings_for("job_api", **({"database_url": database.url} | usual | told)))
     jwt = JwtSettings(issuer="https://issuer.test", secret=JWT_SECRET)
     async with served(settings, jwt) as app:

@@ -92,7 +92,7 @@ def test_every_request_has_an_answer() -> None:
 
 
 async def test_a_start_that_is_known_already_asks_for_nothing() -> None:
-    assert (await delivered(start_request())).kinds == ["insert"]
+    assert (await delivered(start_request())).kinds == ["insert", "select"]
 
 
 async def test_our_own_word_about_an_interruption_is_ignored() -> None:

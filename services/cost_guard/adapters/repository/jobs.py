@@ -84,6 +84,11 @@ def _account(row: Row[Any]) -> JobAccount:
         overrun_published=row.overrun_said,
         settled_micro_usd=row.settled_micro_usd,
         published=_published(row),
+        next_reservation_id=row.next_reservation_id,
+        next_reserved_micro_usd=row.next_reserved_micro_usd,
+        kept_micro_usd=row.kept_micro_usd,
+        run=row.run,
+        paused_run=row.paused_run,
     )
 
 

@@ -8,11 +8,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from chassis.database.engine import Database
 from contracts.identifiers import uuid7
 from contracts.rpc.costs import Estimate, ReleaseRequest, ReserveReply, ReserveRequest
-from services.cost_guard.adapters.repository import budgets, jobs
+from services.cost_guard.adapters.repository import budgets, intervals, jobs
 from services.cost_guard.application.pricing import Quote, estimate_of, quote
 from services.cost_guard.domain.account import JobAccount
+from services.cost_guard.domain.billing import total_cost
 from services.cost_guard.domain.budget import refusal
-from services.cost_guard.domain.reservation import closed, is_asked_again, is_releasable, no_start
+from services.cost_guard.domain.reservation import (
+    closed,
+    is_asked_again,
+    is_next,
+    is_releasable,
+    next_given_up,
+    next_held,
+    no_start,
+)
 from services.cost_guard.settings import Settings
 
 
@@ -31,11 +40,13 @@ async def reserve(database: Database, request: ReserveRequest, settings: Setting
         estimate = estimate_of(quoted, state)
         if is_asked_again(account, workspace_id, request.reservation_id):
             return _as_before(account, estimate)
-        if reason := no_start(account, workspace_id, request.reservation_id):
+        if reason := no_start(account, workspace_id, request.reservation_id, resumes=request.resumes):
             return ReserveReply(accepted=False, estimate=estimate, refusal=reason)
         if reason := refusal(state, quoted.cost.high):
             await _withdraw(tx, account)
             return ReserveReply(accepted=False, estimate=estimate, refusal=reason)
+        if request.resumes and request.reservation_id is not None:
+            return await _hold_next(tx, account, request.reservation_id, quoted, estimate, now)
         return await _hold(tx, account, request.reservation_id or uuid7(), quoted, estimate)
 
 
@@ -49,7 +60,10 @@ async def release(database: Database, request: ReleaseRequest) -> bool:
         if is_releasable(account, request.workspace_id, request.reservation_id):
             await _withdraw(tx, account)
             return True
-        if account.is_pending and account.workspace_id == request.workspace_id:
+        if is_next(account, request.workspace_id, request.reservation_id):
+            await jobs.change(tx, account.job_id, **next_given_up(account))
+            return True
+        if _may_be_late(account, request) and account.workspace_id == request.workspace_id:
             tries = closed(account, request.reservation_id)
             await jobs.change(tx, account.job_id, closed_reservations=tries)
         return False
@@ -74,7 +88,29 @@ async def _hold(
     )
 
 
+async def _hold_next(
+    tx: AsyncConnection, account: JobAccount, reservation_id: UUID, quoted: Quote, estimate: Estimate, now: datetime
+) -> ReserveReply:
+    """For what remains, beside what was spent: a job's reservation always counts from its beginning."""
+    if not is_next(account, account.workspace_id, reservation_id):
+        spent = total_cost(await intervals.of_job(tx, account.job_id), now)
+        await jobs.change(tx, account.job_id, **next_held(account, reservation_id, spent + quoted.cost.high))
+    return ReserveReply(
+        accepted=True, reservation_id=reservation_id, reserved_micro_usd=quoted.cost.high, estimate=estimate
+    )
+
+
+def _may_be_late(account: JobAccount, request: ReleaseRequest) -> bool:
+    """Whether the request that this one gives up may come after it."""
+    started = account.started_at is not None and request.reservation_id not in (None, account.reservation_id)
+    return account.is_pending or (started and account.ended_at is None)
+
+
 async def _withdraw(tx: AsyncConnection, account: JobAccount) -> None:
+    """The try before; of a job that has run only what it asked for beside what it holds."""
+    if account.started_at is not None:
+        await jobs.change(tx, account.job_id, **next_given_up(account))
+        return
     tries = closed(account, account.reservation_id)
     await jobs.change(tx, account.job_id, reservation_id=None, reserved_micro_usd=0, closed_reservations=tries)
 

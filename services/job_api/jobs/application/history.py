@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chassis.messaging.outbox import emit
 from contracts.envelope import Event, EventData, new_event
-from contracts.events import TrainingProgressed
+from contracts.events import PodInterrupted, TrainingProgressed
 from services.job_api.jobs.domain.job import Decision, Job
 from services.job_api.jobs.domain.snapshots import Keep, is_snapshot, keep
 from services.job_api.jobs.repository import events, jobs, snapshots
@@ -27,6 +27,8 @@ class JobLog:
 
     async def take(self, event: Event[Any], *, ended: bool) -> Keep:
         """Log an event from outside, or keep it as the newest snapshot. DROP: it is known or older than what is."""
+        if isinstance(event.data, PodInterrupted) and await self._knows_interruption(event.data.attempt):
+            return Keep.DROP
         if not is_snapshot(event.data):
             return Keep.LOG if await self._append(event) else Keep.DROP
         before = await snapshots.find(self._tx, self._job_id, event.data.subject_prefix())
@@ -50,6 +52,10 @@ class JobLog:
         if row is not None and await events.append_snapshot(self._tx, row, self.last_seq + 1):
             self.last_seq += 1
             await snapshots.mark_logged(self._tx, self._job_id, _PROGRESS)
+
+    async def _knows_interruption(self, attempt: int) -> bool:
+        """The trainer, the provisioner's clock and the provider may all tell of the same end: it is one."""
+        return await events.tells_of_interruption(self._tx, self._job_id, attempt)
 
     async def _append(self, event: Event[Any]) -> bool:
         written = await events.append(self._tx, event, self.last_seq + 1)

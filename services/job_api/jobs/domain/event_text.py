@@ -40,8 +40,33 @@ def _(data: events.JobCreated) -> Line:
 
 
 @describe.register
+def _(data: events.JobQueued) -> Line:
+    return Line(f"Start requested by {data.requested_by}: the cost is reserved, other jobs come first.")
+
+
+@describe.register
+def _(data: events.JobPromoted) -> Line:
+    return Line(f"Put in front of the queue by {data.promoted_by}.")
+
+
+@describe.register
 def _(data: events.JobStartRequested) -> Line:
-    return Line(f"Start requested by {data.requested_by}; {format_usd(data.estimated_cost_micro_usd)} expected.")
+    words, rest = ("Start", "") if data.run == 1 else ("Next machine", " for what remains")
+    cost = format_usd(data.estimated_cost_micro_usd)
+    return Line(f"{words} requested by {data.requested_by}; {cost} expected{rest}.")
+
+
+@describe.register
+def _(data: events.JobPauseRequested) -> Line:
+    return Line(f"Paused by {data.requested_by}." + (f" {data.reason}" if data.reason else ""), "warning")
+
+
+@describe.register
+def _(data: events.JobTierChangeRequested) -> Line:
+    why = f" {data.reason}" if data.reason else ""
+    tiers = f"from {data.from_tier.value} to {data.to_tier.value}"
+    return Line(f"{data.requested_by} changed the tier {tiers}; the machine saves a checkpoint and the next one goes "
+                f"on from there.{why}")
 
 
 @describe.register
@@ -124,6 +149,12 @@ def _(data: events.TrainingWarning) -> Line:
 
 
 @describe.register
+def _(data: events.TrainingPaused) -> Line:
+    kept = "no checkpoint was saved yet" if data.checkpoint_step is None else f"saved at step {data.checkpoint_step}"
+    return Line(f"Stopped at step {data.step} (attempt {data.attempt}): {kept}.")
+
+
+@describe.register
 def _(data: events.TrainingCompleted) -> Line:
     return Line(f"Training completed after {data.total_steps} steps in {data.training_seconds:.0f} s.")
 
@@ -146,8 +177,10 @@ def _(data: events.EvaluationGenerated) -> Line:
 
 @describe.register
 def _(data: events.CostUpdated) -> Line:
-    return Line(f"Cost so far {format_usd(data.cost_micro_usd)}." if not data.final
-                else f"Final cost {format_usd(data.cost_micro_usd)}.")
+    amount = format_usd(data.cost_micro_usd)
+    if not data.final:
+        return Line(f"Cost so far {amount}.")
+    return Line(f"{data.outcome.capitalize()}; final cost {amount}." if data.outcome else f"Final cost {amount}.")
 
 
 @describe.register

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chassis.observability.propagation import current_traceparent
 from contracts.envelope import Event
+from contracts.events import PodInterrupted
 from services.job_api.jobs.domain.event_text import describe, payload, short_type
 from services.job_api.jobs.tables import job_events, training_jobs
 
@@ -23,6 +24,7 @@ class EventFilter:
     text: str = ""
 
 
+_INTERRUPTED = PodInterrupted.subject_prefix()
 _APPEND = insert(job_events).on_conflict_do_nothing(index_elements=["event_id"])
 _SNAPSHOT = (
     "job_id", "event_id", "type", "source", "level", "message", "attempt", "payload", "occurred_at", "received_at",
@@ -32,6 +34,13 @@ _SNAPSHOT = (
 async def append(tx: AsyncConnection, event: Event[Any], seq: int) -> bool:
     """Write the event as number `seq` of its job; the job's row must be locked. False: it is there already."""
     return (await tx.execute(_APPEND, entry(event) | {"seq": seq})).rowcount == 1
+
+
+async def tells_of_interruption(tx: AsyncConnection, job_id: UUID, attempt: int) -> bool:
+    """Whether the log has the end of this attempt's machine already, whoever told it."""
+    columns = job_events.c
+    same = (columns.job_id == job_id) & (columns.type == _INTERRUPTED) & (columns.attempt == attempt)
+    return (await tx.execute(select(columns.seq).where(same).limit(1))).first() is not None
 
 
 async def append_snapshot(tx: AsyncConnection, snapshot: RowMapping, seq: int) -> bool:

@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, Text, exists, select, update
+from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -41,8 +42,13 @@ async def mark_deleted(tx: AsyncConnection, job_id: UUID, now: datetime, *, atte
 
 
 async def mark_of_ended_jobs(tx: AsyncConnection, now: datetime, *, ended_before: datetime) -> None:
-    """Offer no checkpoint of a job that ended that long ago; its adapter lies with the artifacts."""
-    ended = select(jobs.c.job_id).where(jobs.c.ended_at < ended_before).scalar_subquery()
+    """Offer no checkpoint of a job that ended that long ago; its adapter lies with the artifacts. One that another job
+    is about to go on from is kept until that has saved its own."""
+    heirs = jobs.alias("heirs")
+    awaited = exists().where(
+        heirs.c.spec["continues"].as_string() == sql_cast(jobs.c.job_id, Text), heirs.c.ended_at.is_(None),
+        heirs.c.best_step.is_(None))
+    ended = select(jobs.c.job_id).where(jobs.c.ended_at < ended_before, ~awaited).scalar_subquery()
     old = checkpoints.c.deleted_at.is_(None) & checkpoints.c.job_id.in_(ended)
     await tx.execute(update(checkpoints).where(old).values(deleted_at=now))
 

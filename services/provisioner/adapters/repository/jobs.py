@@ -1,5 +1,6 @@
 """Rows of `jobs`. The row lock of a job is what serialises every decision about its attempts."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -8,7 +9,7 @@ from sqlalchemy import Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.events import JobStartRequested
+from contracts.events import JobPauseRequested, JobStartRequested
 from services.provisioner.adapters.tables import jobs
 from services.provisioner.domain.model import Job, JobState
 from services.provisioner.domain.retry_counters import RetryCounters
@@ -17,7 +18,30 @@ from services.provisioner.domain.retry_counters import RetryCounters
 async def insert_started(tx: AsyncConnection, start: JobStartRequested, now: datetime, traceparent: str | None) -> bool:
     """False: this job is known already, be it running, ended, or ended before its start was heard of."""
     return await _insert(tx, job_id=start.job_id, workspace_id=start.workspace_id, state=JobState.ACTIVE,
-                         spec=start.model_dump(mode="json"), accepted_at=now, traceparent=traceparent)
+                         spec=start.model_dump(mode="json"), accepted_at=now, traceparent=traceparent, run=start.run)
+
+
+async def insert_paused(tx: AsyncConnection, pause: JobPauseRequested, now: datetime) -> bool:
+    """Remember the pause of a job whose start has not arrived."""
+    return await _insert(tx, job_id=pause.job_id, workspace_id=pause.workspace_id, state=JobState.PAUSED,
+                         accepted_at=now, run=0, paused_run=pause.run, paused_at=now)
+
+
+async def pause(tx: AsyncConnection, job: Job, run: int, now: datetime) -> None:
+    await tx.execute(update(jobs).where(jobs.c.job_id == job.job_id).values(
+        state=JobState.PAUSED, paused_run=run, paused_at=job.paused_at or now))
+
+
+async def start_again(tx: AsyncConnection, job: Job, start: JobStartRequested, now: datetime) -> Job:
+    """The job with what this later start says; paused still when the pause of this very start was heard of first."""
+    paused = start.run <= job.paused_run
+    values: dict[str, Any] = {"spec": start.model_dump(mode="json"), "run": start.run}
+    if not paused:
+        values |= {"state": JobState.ACTIVE, "paused_at": None}
+        if job.paused_at is not None and job.first_running_at is not None:
+            values |= {"first_running_at": job.first_running_at + (now - job.paused_at)}
+    await tx.execute(update(jobs).where(jobs.c.job_id == job.job_id).values(**values))
+    return replace(job, **(values | {"spec": start}))
 
 
 async def insert_ended(
@@ -55,7 +79,7 @@ async def save_counters(tx: AsyncConnection, job_id: UUID, counters: RetryCounte
 
 
 async def end_job(tx: AsyncConnection, job_id: UUID, state: JobState, reason: str, now: datetime) -> None:
-    active = (jobs.c.job_id == job_id) & (jobs.c.state == JobState.ACTIVE)
+    active = (jobs.c.job_id == job_id) & jobs.c.state.in_((JobState.ACTIVE, JobState.PAUSED))
     await tx.execute(update(jobs).where(active).values(state=state, end_reason=reason[:500], ended_at=now))
 
 
@@ -83,5 +107,5 @@ def _job(row: Row[Any]) -> Job:
         spec=JobStartRequested.model_validate(row.spec) if row.spec else None, attempt=row.attempt,
         accepted_at=row.accepted_at, first_running_at=row.first_running_at, best_step=row.best_step,
         counters=RetryCounters(row.interruptions, row.faults, row.not_started, row.strikes_at_step),
-        traceparent=row.traceparent,
+        traceparent=row.traceparent, run=row.run, paused_run=row.paused_run, paused_at=row.paused_at,
     )

@@ -73,6 +73,12 @@ async def silent(
     return [(row.job_id, row.attempt) for row in rows]
 
 
+async def drained_out(tx: AsyncConnection, now: datetime) -> list[tuple[UUID, int]]:
+    """(job, attempt) of pods that should have saved their checkpoint and ended by now."""
+    late = (pods.c.drain_by <= now) & pods.c.status.in_(LIVE)
+    return [(row.job_id, row.attempt) for row in await tx.execute(select(pods.c.job_id, pods.c.attempt).where(late))]
+
+
 async def record_heartbeat(
     tx: AsyncConnection, job_id: UUID, attempt: int, now: datetime, step: int | None, stage: str
 ) -> None:
@@ -106,4 +112,5 @@ def as_pod(row: Row[Any]) -> Pod:
         exit_code=row.exit_code, interrupted_at=row.interrupted_at, reason=row.reason,
         terminated_at=row.terminated_at, create_asked_at=row.create_asked_at, came_up_at=row.came_up_at,
         missing_since=row.missing_since, closed_at=row.closed_at, failed_offers=row.failed_offers,
+        last_words_until=row.last_words_until, drain_by=row.drain_by,
     )

@@ -60,4 +60,5 @@ class Configuration:
             max_usd_per_hour=settings.runpod_max_usd_per_hour, spot=settings.runpod_spot,
             bid_margin=settings.runpod_bid_margin, timeout_s=settings.runpod_timeout_s,
             list_lag_s=settings.list_lag_s, look_every_s=settings.runpod_look_every_s,
+            list_max_age_s=min(cls.list_max_age_s, settings.runpod_look_every_s),
         )

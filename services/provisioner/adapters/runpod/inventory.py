@@ -14,6 +14,7 @@ import structlog
 from services.provisioner.adapters.runpod.client import RunPodClient
 from services.provisioner.adapters.runpod.configuration import Configuration
 from services.provisioner.adapters.runpod.documents import Pod
+from services.provisioner.domain.names import parse_pod_name
 from services.provisioner.ports import AskLater, Lifetime, ProviderError
 
 _log = structlog.get_logger(__name__)
@@ -114,11 +115,13 @@ class Inventory:
         self.no_doubt(name)
 
     async def _one_each(self, pods: Iterable[Pod]) -> dict[str, Pod]:
-        """The oldest of each name; the others are removed. Everybody who looks chooses the same one."""
+        """The oldest of each name; the others are removed. Everybody who looks chooses the same one. What is not named
+        after a job is another installation's (`brightrun-staging`), or a person's."""
         named: dict[str, list[Pod]] = defaultdict(list)
         for pod in sorted(pods, key=lambda pod: (pod.created_at, pod.id)):
-            if pod.name.startswith(self._configuration.prefix) and pod.status != "TERMINATED":
-                named[pod.name.removeprefix(self._configuration.prefix)].append(pod)
+            name = pod.name.removeprefix(self._configuration.prefix)
+            if name != pod.name and parse_pod_name(name) and pod.status != "TERMINATED":
+                named[name].append(pod)
                 self._see(pod)
         for name, (_, *others) in named.items():
             for other in others:

@@ -182,7 +182,9 @@ class RunPodProvider:
         return found
 
     def _environment(self, request: PodRequest) -> dict[str, str]:
-        return {**self._configuration.environment, **request.environment}
+        """With `BRIGHTRUN_RUNPOD_URL` a pod that nobody answers any more can ask for its own end."""
+        return {"BRIGHTRUN_RUNPOD_URL": self._configuration.url, **self._configuration.environment,
+                **request.environment}
 
     def _provider_name(self, request: PodRequest) -> str:
         return f"{self._configuration.prefix}{request.name}"

@@ -9,7 +9,7 @@ from contracts.error_taxonomy import TrainingErrorType
 from contracts.events import InterruptionSource
 from services.provisioner.adapters.repository import jobs, leases, pods
 from services.provisioner.application import pod_events
-from services.provisioner.domain.attempts import GiveUp, next_attempt, tier_for
+from services.provisioner.domain.attempts import GiveUp, can_save, next_attempt, tier_for
 from services.provisioner.domain.model import LIVE, Job, JobState, Pod, PodStatus, Result
 from services.provisioner.domain.names import pod_name
 from services.provisioner.domain.policy import Policy
@@ -55,8 +55,12 @@ async def end_attempt(
 ) -> None:
     """Stop this pod and either begin the next attempt or give the job up.
 
-    Does nothing for an attempt that does not count any more: an old one, or one of a job that ended.
+    Does nothing for an attempt that does not count any more: an old one, or one of a job that ended. However one ends
+    that was asked to save and end, it costs no patience.
     """
+    if pod.draining and pod.attempt == job.attempt:
+        await end_drain(tx, job, pod, pod.reason, policy=policy, now=now)
+        return
     if not job.active or pod.attempt != job.attempt or pod.status is PodStatus.TERMINATING:
         return
     await stop_pod(tx, pod, ending.reason, now, grace_s=ending.grace_s, interrupted_at=now)
@@ -71,6 +75,24 @@ async def end_attempt(
     else:
         await request_attempt(tx, job, pod.attempt + 1, counters, provider=pod.provider, now=now,
                               delay_s=decision.delay_s)
+
+
+async def drain(tx: AsyncConnection, job: Job, pod: Pod, reason: str, *, policy: Policy, now: datetime) -> None:
+    """Have this attempt save a checkpoint and end; one that cannot, or has no work to save, ends at once."""
+    if pod.draining or pod.status not in LIVE or pod.result is not None:
+        return
+    if not can_save(pod):
+        await end_drain(tx, job, pod, reason, policy=policy, now=now)
+        return
+    await pods.change(tx, pod.pod_name, drain_by=now + timedelta(seconds=policy.timeouts.drain_s), reason=reason[:500])
+
+
+async def end_drain(tx: AsyncConnection, job: Job, pod: Pod, reason: str, *, policy: Policy, now: datetime) -> None:
+    """The attempt is over by its user's wish. The next one begins, unless the job is paused or has ended."""
+    grace_s = policy.timeouts.stop_grace_s if can_save(pod) else 0.0
+    await stop_pod(tx, pod, reason, now, grace_s=grace_s, interrupted_at=now)
+    if job.active:
+        await request_attempt(tx, job, pod.attempt + 1, job.counters, provider=pod.provider, now=now)
 
 
 async def give_up(
@@ -94,8 +116,9 @@ async def stop_pod(
     tx: AsyncConnection, pod: Pod, reason: str, now: datetime, *, grace_s: float = 0.0,
     interrupted_at: datetime | None = None,
 ) -> None:
-    await pods.change(tx, pod.pod_name, status=PodStatus.TERMINATING, reason=reason[:500],
-                      due_at=now + timedelta(seconds=grace_s), interrupted_at=interrupted_at)
+    end = now + timedelta(seconds=grace_s)
+    await pods.change(tx, pod.pod_name, status=PodStatus.TERMINATING, reason=reason[:500], due_at=end,
+                      interrupted_at=interrupted_at, last_words_until=end if interrupted_at and grace_s else None)
     await leases.notify(tx)
 
 

@@ -8,7 +8,7 @@ from chassis.database.engine import Database
 from chassis.objects.store import ObjectStore
 from contracts.rpc.pods import CheckpointOffer, DeleteCheckpoint, ListCheckpoints, ListCheckpointsReply
 from services.provisioner.adapters.database_clock import DatabaseClock
-from services.provisioner.adapters.repository import checkpoints
+from services.provisioner.adapters.repository import checkpoints, jobs
 from services.provisioner.application.commands.training import save_checkpoint
 from services.provisioner.application.queries.attempts import current_job
 from services.provisioner.application.queries.unreported_checkpoints import unreported_checkpoints
@@ -22,7 +22,8 @@ _OFFERED = 10
 async def offer_checkpoints(
     database: Database, objects: ObjectStore, job_id: UUID, asked: ListCheckpoints, clock: DatabaseClock
 ) -> ListCheckpointsReply:
-    """Newest first. Of a second attempt on, what was saved and never reported is found as well.
+    """Newest first. Of a second attempt on, what was saved and never reported is found as well. A job that continues
+    another one and has saved nothing itself is offered the other's.
 
     Raises AttemptSuperseded.
     """
@@ -30,8 +31,24 @@ async def offer_checkpoints(
     if asked.attempt > 1:
         await _save_unreported(database, objects, job, clock)
     async with database.read() as tx:
-        rows = await checkpoints.newest(tx, job.job_id, _OFFERED)
-    return ListCheckpointsReply(checkpoints=tuple(_offer(job, row) for row in rows))
+        own = await checkpoints.newest(tx, job.job_id, _OFFERED)
+    if own or job.spec is None or job.spec.continues is None:
+        return ListCheckpointsReply(checkpoints=tuple(_offer(job, row) for row in own))
+    return await _of_the_continued(database, objects, job, job.spec.continues, clock)
+
+
+async def _of_the_continued(
+    database: Database, objects: ObjectStore, job: Job, continued: UUID, clock: DatabaseClock
+) -> ListCheckpointsReply:
+    async with database.read() as tx:
+        before = await jobs.read_job(tx, continued)
+    if before is None or before.workspace_id != job.workspace_id:
+        return ListCheckpointsReply(checkpoints=())
+    await _save_unreported(database, objects, before, clock)
+    async with database.read() as tx:
+        rows = await checkpoints.newest(tx, before.job_id, _OFFERED)
+    return ListCheckpointsReply(checkpoints=tuple(
+        _offer(before, row).model_copy(update={"job_id": before.job_id}) for row in rows))
 
 
 async def give_up_checkpoint(database: Database, job_id: UUID, which: DeleteCheckpoint, clock: DatabaseClock) -> None:

@@ -5,9 +5,22 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chassis.messaging.retry import Permanent
-from contracts.events import CheckpointSaved, PodInterrupted, TrainingCompleted, TrainingFailed, TrainingStarted
+from contracts.events import (
+    CheckpointSaved,
+    PodInterrupted,
+    TrainingCompleted,
+    TrainingFailed,
+    TrainingPaused,
+    TrainingStarted,
+)
 from services.provisioner.adapters.repository import checkpoints, jobs, pods
-from services.provisioner.application.commands.attempts import Ending, end_attempt, let_finish, stop_pods
+from services.provisioner.application.commands.attempts import (
+    Ending,
+    end_attempt,
+    end_drain,
+    let_finish,
+    stop_pods,
+)
 from services.provisioner.domain.model import Job, JobState, Pod, Result
 from services.provisioner.domain.policy import Policy
 from services.provisioner.domain.retry_counters import Cause
@@ -17,8 +30,9 @@ from services.provisioner.domain.storage import owns
 _SIGTERM_GRACE_S = 5.0
 
 
-async def _lock_attempt(tx: AsyncConnection, data: TrainingCompleted | TrainingFailed | PodInterrupted
-                        ) -> tuple[Job, Pod] | None:
+async def _lock_attempt(
+    tx: AsyncConnection, data: TrainingCompleted | TrainingFailed | TrainingPaused | PodInterrupted
+) -> tuple[Job, Pod] | None:
     """Job and pod if the attempt still counts and has no result yet."""
     job = await jobs.lock_job(tx, data.job_id)
     pod = await pods.lock_pod(tx, data.job_id, data.attempt)
@@ -42,7 +56,7 @@ async def fail_training(tx: AsyncConnection, failure: TrainingFailed, *, policy:
     if found is None:
         return
     job, pod = found
-    if failure.retryable and job.active:
+    if pod.draining or (failure.retryable and job.active):
         ending = Ending(Cause.FAILED, failure.message, None, failure.error_type, failure.error_code,
                         policy.timeouts.finish_grace_s)
         await end_attempt(tx, job, pod, ending, policy=policy, now=now)
@@ -59,6 +73,17 @@ async def interrupt_attempt(tx: AsyncConnection, event: PodInterrupted, *, polic
     if found is not None:
         ending = Ending(Cause.INTERRUPTED, event.reason or "SIGTERM", None, grace_s=_SIGTERM_GRACE_S)
         await end_attempt(tx, *found, ending, policy=policy, now=now)
+
+
+async def pause_training(tx: AsyncConnection, said: TrainingPaused, *, policy: Policy, now: datetime) -> None:
+    """The trainer saved what it had and ended, as it was asked to."""
+    found = await _lock_attempt(tx, said)
+    if found is None:
+        return
+    job, pod = found
+    if pod.draining:
+        await end_drain(tx, job, pod, pod.reason, policy=policy, now=now)
+    await pods.change(tx, pod.pod_name, result=Result.PAUSED)
 
 
 async def note_training_started(tx: AsyncConnection, started: TrainingStarted, *, now: datetime) -> None:

@@ -6,16 +6,19 @@ from uuid import UUID
 from chassis.database.engine import Database
 from chassis.objects.store import ObjectStore
 from contracts.rpc.pods import ObjectRequest, SignedUrl, SignUrls, SignUrlsReply
+from services.provisioner.adapters.database_clock import DatabaseClock
 from services.provisioner.application.queries.attempts import current_job
 from services.provisioner.domain.model import Job
 from services.provisioner.domain.storage import ObjectAddress, address
 
 
 async def sign_urls(
-    database: Database, objects: ObjectStore, job_id: UUID, wanted: SignUrls, *, lifetime_s: int, now: datetime
+    database: Database, objects: ObjectStore, job_id: UUID, wanted: SignUrls, *, lifetime_s: int, now: datetime,
+    database_clock: DatabaseClock,
 ) -> SignUrlsReply:
     """One URL per object, all or none. Raises KeyRefused for another attempt's objects, AttemptSuperseded."""
-    job = await current_job(database, job_id, wanted.attempt)
+    saves = all(item.method == "PUT" and item.area == "checkpoints" for item in wanted.objects)
+    job = await current_job(database, job_id, wanted.attempt, last_words=database_clock if saves else None)
     expires_at = now + timedelta(seconds=lifetime_s)
     targets = [(item, _address(job, wanted.attempt, item)) for item in wanted.objects]
     return SignUrlsReply(urls=tuple([
@@ -28,4 +31,5 @@ def _address(job: Job, attempt: int, item: ObjectRequest) -> ObjectAddress:
     assert job.spec is not None
     file = job.spec.training_file
     return address(item, workspace_id=job.workspace_id, job_id=job.job_id, attempt=attempt,
+                   continues=job.spec.continues,
                    training_file=ObjectAddress(file.bucket, file.key))

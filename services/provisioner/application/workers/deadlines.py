@@ -8,7 +8,7 @@ import structlog
 
 from contracts.events import InterruptionSource
 from services.provisioner.adapters.repository import jobs, pods
-from services.provisioner.application.commands.attempts import Ending, end_attempt
+from services.provisioner.application.commands.attempts import Ending, end_attempt, end_drain
 from services.provisioner.application.commands.jobs import end_overdue
 from services.provisioner.application.workers.context import WorkerContext
 from services.provisioner.domain.liveness import LivenessWindow, silent_since
@@ -43,7 +43,9 @@ class SilentPods:
         policy = self._context.policy
         async with self._context.database.transaction() as tx:
             job, pod = await jobs.lock_job(tx, job_id), await pods.lock_pod(tx, job_id, attempt)
-            if job is None or pod is None or pod.status is not PodStatus.RUNNING or not job.active:
+            if job is None or pod is None or pod.status is not PodStatus.RUNNING:
+                return
+            if not job.active and not pod.draining:
                 return
             now = await self._context.database_clock.now(tx)
             silent_s = (now - (pod.last_heartbeat_at or pod.came_up_at or pod.running_since or now)).total_seconds()
@@ -53,6 +55,19 @@ class SilentPods:
             self._context.metrics.interruptions.labels(Cause.INTERRUPTED.value).inc()
             ending = Ending(Cause.INTERRUPTED, f"no heartbeat for {int(silent_s)} s", InterruptionSource.HEARTBEAT)
             await end_attempt(tx, job, pod, ending, policy=policy, now=now)
+
+
+async def end_overdue_drains(context: WorkerContext) -> None:
+    """Whoever does not save and end in time is stopped; its newest checkpoint counts."""
+    async with context.database.read() as tx:
+        late = await pods.drained_out(tx, await context.database_clock.now(tx))
+    for job_id, attempt in late:
+        async with context.database.transaction() as tx:
+            job, pod = await jobs.lock_job(tx, job_id), await pods.lock_pod(tx, job_id, attempt)
+            if job is not None and pod is not None and pod.draining:
+                _log.warning("checkpoint_not_awaited", pod=pod.pod_name)
+                await end_drain(tx, job, pod, pod.reason, policy=context.policy,
+                                now=await context.database_clock.now(tx))
 
 
 async def end_overdue_jobs(context: WorkerContext) -> None:

@@ -18,10 +18,11 @@ class PodDefaults:
     checkpoint_every_steps: int
     checkpoint_every_s: float
     checkpoints_kept: int
+    lease_s: float = 2700.0
 
 
 def pod_spec(job: Job, pod: Pod, defaults: PodDefaults, now: datetime) -> PodSpec:
-    """`max_duration_s` is what is left of the job's time: the pod's own dead man's switch."""
+    """`max_duration_s` is what is left of the job's time: with `lease_s` the pod's own dead man's switches."""
     assert job.spec is not None
     return PodSpec(
         job_id=job.job_id, workspace_id=job.workspace_id, attempt=pod.attempt, pod_name=pod.pod_name,
@@ -29,7 +30,7 @@ def pod_spec(job: Job, pod: Pod, defaults: PodDefaults, now: datetime) -> PodSpe
         training_file_sha256=job.spec.training_file.sha256, max_duration_s=remaining_s(job, now),
         heartbeat_interval_s=defaults.heartbeat_interval_s, checkpoint_every_steps=defaults.checkpoint_every_steps,
         checkpoint_every_s=defaults.checkpoint_every_s, checkpoints_kept=defaults.checkpoints_kept,
-        traceparent=job.traceparent,
+        lease_s=defaults.lease_s, traceparent=job.traceparent, continues=job.spec.continues,
     )
 
 

@@ -19,7 +19,7 @@ from services.provisioner.application.queries.unreported_result import unreporte
 from services.provisioner.application.workers.context import LeasedPod, PodLease, WorkerContext, leased
 from services.provisioner.application.workers.machines import record_machine, still_missing
 from services.provisioner.application.workers.start_failure import why_not_started
-from services.provisioner.domain.attempts import cause_of_exit
+from services.provisioner.domain.attempts import ABANDONED_EXIT, cause_of_exit
 from services.provisioner.domain.model import Pod, PodStatus
 from services.provisioner.domain.retry_counters import Cause
 from services.provisioner.ports import Machine, MachineState
@@ -145,6 +145,8 @@ def _ending(pod: Pod, machine: Machine | None, start_failure: ErrorCode | None) 
     if machine is None or machine.exit_code is None:
         return Ending(Cause.INTERRUPTED, "the machine is gone" if machine is None else machine.reason)
     cause = cause_of_exit(machine.exit_code)
+    if machine.exit_code == ABANDONED_EXIT:
+        return Ending(cause, "the trainer ended itself: nobody had answered its heartbeats")
     if cause is Cause.INTERRUPTED:
         return Ending(cause, f"the trainer was killed (exit code {machine.exit_code})")
     how = "without leaving a result" if machine.exit_code == 0 else f"with exit code {machine.exit_code}"

@@ -39,8 +39,12 @@ class Reaper:
             return
         _log.warning("leaked_pod_terminated", pod=machine.name, orphan=orphan.value)
         self._context.metrics.leaked.inc()
-        async with asyncio.timeout(self._context.call_timeout_s):
-            await self._context.provider.terminate(machine.name)
+        try:
+            async with asyncio.timeout(self._context.call_timeout_s):
+                await self._context.provider.terminate(machine.name)
+        except Exception as error:  # the next look tries again; the others do not wait for it
+            self._context.metrics.provider_errors.labels("terminate").inc()
+            _log.warning("leaked_pod_not_terminated", pod=machine.name, error=repr(error)[:300])
 
     async def _look_at_missing(self, listed: set[str]) -> None:
         lag = timedelta(seconds=self._context.policy.timeouts.list_lag_s)

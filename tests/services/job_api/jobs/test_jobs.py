@@ -92,7 +92,7 @@ async def test_only_a_job_that_was_never_started_is_deleted(api):
     assert (await api.published("JOBS", f"job.deleted.{pending['id']}", 1))[0].data.deleted_by
     refused = await api.client.delete(f"/jobs/{started['id']}")
     assert (refused.status_code, refused.json()["code"]) == (409, "invalid_transition")
-    assert refused.json()["allowed_actions"] == ["cancel"]
+    assert refused.json()["allowed_actions"] == ["cancel", "pause"]
 
 
 async def test_the_same_idempotency_key_creates_one_job(api):

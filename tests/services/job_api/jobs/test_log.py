@@ -75,6 +75,18 @@ async def test_each_attempt_has_its_first_and_last_progress(api):
     assert kept == [(1, 1), (1, 40), (2, 35), (2, 60)]
 
 
+async def test_a_lost_machine_is_told_once_whoever_saw_it(api):
+    job = await api.running_job()
+    told = []
+    for attempt in (1, 2):
+        for source in ("sigterm", "heartbeat", "provider"):
+            lost = events.PodInterrupted(**api.pod(job, attempt=attempt), detected_by=source, interrupted_at=NOW)
+            told.append(await api.tell(lost))
+    await settled(api, *told)
+    kept = [(entry["attempt"], entry["detected_by"]) for entry in await logged(api, job, "pod.interrupted")]
+    assert kept == [(1, "sigterm"), (2, "sigterm")]
+
+
 async def test_the_cost_is_logged_where_something_changes(api):
     job = await api.running_job()
     told = [await api.tell(cost(api, job, amount)) for amount in (1, 500, 400, 900)]

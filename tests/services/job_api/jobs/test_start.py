@@ -19,7 +19,7 @@ async def test_a_start_reserves_the_money_and_asks_for_a_machine(api):
     started = response.json()
     assert response.status_code == 200
     JobView.model_validate(started)
-    assert (started["status"], started["allowed_actions"]) == ("queued", ["cancel"])
+    assert (started["status"], started["allowed_actions"]) == ("queued", ["cancel", "pause"])
     assert started["status_reason"]["code"] == "queued"
     assert started["queued_at"]
     request = (await api.published("JOBS", f"job.start_requested.{job['id']}", 1))[0].data
@@ -27,8 +27,9 @@ async def test_a_start_reserves_the_money_and_asks_for_a_machine(api):
     assert (request.training_file.key, request.training_file.tokens) == ("n", 24_310)
     assert (request.hyperparameters.num_epochs, request.estimated_cost_micro_usd) == (1, 750_000)
     assert request.base_model == str(SHIPPED_BASE_MODEL)
+    assert request.cost_ceiling_micro_usd == 1_000_000
     assert [row["type"] for row in await api.log(job["id"])] == [
-        "job.created", "job.start_requested", "job.status_changed"]
+        "job.created", "job.status_changed", "job.start_requested"]
 
 
 async def test_a_second_start_is_refused_for_good(api):
@@ -37,7 +38,7 @@ async def test_a_second_start_is_refused_for_good(api):
     problem = response.json()
     assert (response.status_code, problem["code"]) == (409, "invalid_transition")
     assert response.headers["x-should-retry"] == "false"
-    assert (problem["allowed_actions"], problem["status_now"]) == (["cancel"], "queued")
+    assert (problem["allowed_actions"], problem["status_now"]) == (["cancel", "pause"], "queued")
     assert "retry" in problem["suggested_fix"]
 
 

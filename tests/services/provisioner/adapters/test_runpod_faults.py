@@ -115,6 +115,17 @@ async def test_pods_of_others_are_not_ours(runpod: FakeRunPod) -> None:
     assert len(runpod.account.named(f"another-{name}")) == 1
 
 
+@pytest.mark.parametrize("name", [f"brightrun-staging-{new_name()}", "brightrun-notebook"])
+async def test_pods_whose_names_begin_like_ours_are_not_ours(runpod: FakeRunPod, name: str) -> None:
+    """An installation called `brightrun` beside one called `brightrun-staging`, and a person's pod."""
+    provider, ours = provider_for(runpod), new_name()
+    await provider.create(wanted(ours))
+    other = runpod.account.create({**pods(runpod, ours)[0].order, "name": name})
+    await asyncio.sleep(0.05)
+    assert [machine.name for machine in await provider.list()] == [ours]
+    assert other.exists
+
+
 async def test_a_delete_that_fails_for_a_moment_is_repeated(runpod: FakeRunPod) -> None:
     provider, name = provider_for(runpod), new_name()
     await provider.create(wanted(name))
@@ -276,7 +287,7 @@ async def test_values_of_the_environment_arrive_as_they_are(runpod: FakeRunPod, 
     await provider_for(runpod, environment={"MORE": "yes"}).create(wanted(name, tier, GIVEN=value))
     environment = pods(runpod, name)[0].env
     assert {key: text for key, text in environment.items() if not key.startswith("RUNPOD_")} == {
-        "MORE": "yes", "GIVEN": value}
+        "MORE": "yes", "GIVEN": value, "BRIGHTRUN_RUNPOD_URL": runpod.url}
 
 
 @pytest.mark.parametrize("tier", [PricingTier.SPOT, PricingTier.ON_DEMAND])

@@ -122,3 +122,11 @@ def test_a_cloud_gets_more_patience_unless_it_is_set() -> None:
 def test_the_settings_choose_the_provider() -> None:
     assert provider_of(Settings(**NEEDED)).name == "runpod"
     assert provider_of(Settings()).name == "local"
+
+
+@pytest.mark.parametrize(("look_every_s", "max_age_s"), [(0.5, 0.5), (30.0, 3.0)])
+def test_an_end_is_seen_as_often_as_is_looked_whatever_is_remembered_of_the_list(
+    look_every_s: float, max_age_s: float
+) -> None:
+    settings = Settings(provider="runpod", runpod_image="i", runpod_api_key="a-key", runpod_look_every_s=look_every_s)
+    assert Configuration.of(settings).list_max_age_s == max_age_s

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from services.provisioner.application.workers.reaper import Reaper
 from services.provisioner.domain.names import pod_name
+from services.provisioner.ports import ProviderError
 from tests.services.provisioner.provider_suite import request_for
 from tests.services.provisioner.world import World, completed
 
@@ -16,6 +17,18 @@ async def test_a_machine_nobody_asked_for_is_terminated(world: World) -> None:
     await world.provider.create(request_for(orphan))
     await Reaper(world.context).reap()
     assert list(world.provider.machines) == [pod_name(job_id, 1)]
+
+
+async def test_one_that_cannot_be_ended_holds_up_no_other(world: World) -> None:
+    orphans = [pod_name(uuid4(), 1) for _ in range(3)]
+    for orphan in orphans:
+        await world.provider.create(request_for(orphan))
+    world.provider.faults.terminate = [ProviderError("500")]
+    await Reaper(world.context).reap()
+    assert list(world.provider.machines) == [min(orphans)]
+    await Reaper(world.context).reap()
+    assert world.provider.machines == {}
+    assert world.context.metrics.leaked._value.get() == 4
 
 
 async def test_a_machine_that_came_back_after_its_end_is_terminated(world: World) -> None:
