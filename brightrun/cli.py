@@ -10,6 +10,7 @@ from brightrun.commands import (
     estimates,
     files,
     jobs,
+    logs,
     models,
     retries,
     training,
@@ -29,6 +30,7 @@ app.command("train")(training.train)
 app.command("download")(downloads.download)
 app.command("retry")(retries.retry)
 app.command("error-log")(errors.error_log)
+app.command("logs")(logs.logs)
 app.add_typer(files.app, name="files")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(errors.app, name="errors")
