@@ -4,7 +4,6 @@ import io
 import platform
 import zipfile
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -61,7 +60,7 @@ def _share(part: int, whole: int) -> float:
 
 
 def failure(evidence: Evidence) -> dict[str, Any]:
-    lines = [line.model_dump(mode="json") | {"text": _text(line.text, evidence)} for line in evidence.lines]
+    lines = [line | {"text": _text(line["text"], evidence)} for line in _lines(evidence)]
     return {"object": "training_job.error", "job_id": evidence.job["id"], "trace_id": evidence.trace_id,
             "error": jobs.failure(evidence.job), "log_lines": lines, "unavailable": evidence.unavailable}
 
@@ -95,16 +94,13 @@ def _event(row: Mapping[str, Any], evidence: Evidence) -> bytes:
 def _log(evidence: Evidence) -> str:
     if "log" in evidence.unavailable:
         return f"The trainer's output could not be asked: {evidence.unavailable['log']}\n"
-    lines = [f"{line.line:6} {_moment(line.time)} {line.level.value:7} {_text(line.text, evidence)}\n"
-             for line in evidence.lines]
+    lines = [f"{line['line']:6} {line['time'] or '-'} {line['level']:7} {_text(line['text'], evidence)}\n"
+             for line in _lines(evidence)]
     return "".join(lines) or "Nothing of the trainer's output is kept.\n"
 
 
-def _moment(unix_s: float) -> str:
-    try:
-        return datetime.fromtimestamp(unix_s, UTC).isoformat(timespec="milliseconds")
-    except (ValueError, OverflowError, OSError):  # by a pod's clock
-        return "-"
+def _lines(evidence: Evidence) -> list[dict[str, Any]]:
+    return [] if evidence.output is None else jobs.log(evidence.job["id"], evidence.output)["lines"] or []
 
 
 def _safe(document: dict[str, Any] | list[Any], evidence: Evidence) -> bytes:

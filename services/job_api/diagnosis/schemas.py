@@ -8,9 +8,9 @@ from pydantic import Field
 
 from contracts.error_catalogue import ErrorCode
 from contracts.error_taxonomy import FailureClass, TrainingErrorType
-from contracts.rpc.logs import NumberedLine
 from services.job_api.edge.fields import CommaSeparated, Moment, PresetName, Request, View
 from services.job_api.jobs.schemas.jobs import ErrorView
+from services.job_api.jobs.schemas.logs import LogLineView
 from services.job_api.jobs.schemas.retries import SuccessView
 
 
@@ -65,5 +65,5 @@ class FailureView(View):
     job_id: UUID
     trace_id: str | None = Field(description="Finds the failure in logs and traces")
     error: ErrorView | None = Field(description="null unless the job failed")
-    log_lines: list[NumberedLine] = Field(description="The last 100 lines of the newest attempt's output")
+    log_lines: list[LogLineView] = Field(description="The last 100 lines of the newest attempt's output")
     unavailable: dict[str, str] = Field(description="What could not be asked just now, and why")

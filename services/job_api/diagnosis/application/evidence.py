@@ -1,20 +1,18 @@
 """Everything about one job that somebody needs who was not there when it failed."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel
-
 from chassis.database.engine import Database
 from chassis.problems import ServiceUnavailable
 from contracts.rpc import logs, pods
-from contracts.rpc.logs import NumberedLine
 from contracts.rpc.pods import PodView
-from contracts.rpc.spec import Rpc
 from services.job_api.diagnosis.domain import trace_of, trainer_versions
+from services.job_api.jobs.application.trainer_output import read_lines
+from services.job_api.jobs.domain.trainer_output import TrainerOutput
 from services.job_api.jobs.errors import JobNotFound
 from services.job_api.jobs.repository import events, jobs
 from services.job_api.jobs.repository.events import EventFilter
@@ -24,7 +22,7 @@ LINES = 100
 # The log keeps milestones: a job that has more of them than this is told by its newest.
 MOST_EVENTS = 10_000
 _PAGE = 1_000
-ReplyT = TypeVar("ReplyT", bound=BaseModel)
+AnswerT = TypeVar("AnswerT")
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class Evidence:
     job: Mapping[str, Any]
     events: Sequence[Mapping[str, Any]]
     attempts: Sequence[PodView]
-    lines: Sequence[NumberedLine]
+    output: TrainerOutput | None
     unavailable: dict[str, str]
 
     @property
@@ -52,19 +50,20 @@ async def collect(database: Database, rpc: RpcClient, workspace_id: UUID, job_id
     if row is None:
         raise JobNotFound(job_id)
     about = {"job_id": job_id, "workspace_id": workspace_id}
+    tail = logs.LogLinesQuery(**about, tail=LINES, limit=LINES)
     machines, output = await asyncio.gather(
-        _asked(rpc, pods.JOB_PODS, pods.JobPodsQuery(**about)),
-        _asked(rpc, logs.LOG_LINES, logs.LogLinesQuery(**about, tail=LINES, limit=LINES)))
+        _asked(rpc.request(pods.JOB_PODS, pods.JobPodsQuery(**about))),
+        _asked(read_lines(rpc, tail, row["attempt"])))
     asked = {"attempts": machines, "log": output}
     unavailable = {name: answer for name, answer in asked.items() if isinstance(answer, str)}
     return Evidence(
         row, await _newest_events(database, job_id), () if isinstance(machines, str) else machines.pods,
-        () if isinstance(output, str) else output.lines, unavailable)
+        None if isinstance(output, str) else output, unavailable)
 
 
-async def _asked(rpc: RpcClient, what: Rpc[Any, ReplyT], query: BaseModel) -> ReplyT | str:
+async def _asked(question: Awaitable[AnswerT]) -> AnswerT | str:
     try:
-        return await rpc.request(what, query)
+        return await question
     except ServiceUnavailable as error:
         return error.detail
 

@@ -3,6 +3,8 @@
 import io
 import json
 import zipfile
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 from sqlalchemy import update
@@ -10,7 +12,7 @@ from sqlalchemy import update
 from chassis.messaging.bus import Bus
 from chassis.settings import ServiceSettings
 from contracts.events import TrainingWarning
-from contracts.rpc import logs
+from contracts.rpc import logs, pods
 from services.job_api.diagnosis.schemas import FailureView
 from services.job_api.edge.auth import Role
 from services.job_api.tables import training_jobs
@@ -25,21 +27,32 @@ SECRETS = {
 TEXTS = [f"token {SECRETS['hub']}", f"Authorization: Bearer {SECRETS['key']}", f"RunPod said {SECRETS['runpod']}",
          f"creds {SECRETS['jwt']} {SECRETS['seed']}", f"GET https://s3/x?{SECRETS['url']}&a=1",
          f"postgresql://me:{SECRETS['password']}@host/db"]
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
-async def lines_of(api, texts):
-    """metrics_ingest as far as it is asked for lines of the trainer's output."""
-    bus = Bus(ServiceSettings(service_name="metrics_ingest", nats_url=api.nats_url))
-
+@asynccontextmanager
+async def telling(api, texts):
+    """The other services, with these lines of the trainer's output."""
     async def log_lines(query: logs.LogLinesQuery) -> logs.LogLinesPage:
         assert query.tail == 100
         lines = tuple(logs.NumberedLine(line=n, time=1.7e9 + n, text=text) for n, text in enumerate(texts, 1))
         return logs.LogLinesPage(attempt=1, lines=lines)
 
-    bus.include(answering({logs.LOG_LINES: log_lines}))
-    await bus.start()
-    return bus
+    async def job_pods(query: pods.JobPodsQuery) -> pods.JobPods:
+        return pods.JobPods(pods=(pods.PodView(
+            pod_name=f"job-{query.job_id}-a1", attempt=1, provider="local", status="terminated", gpu_type="local",
+            pricing_tier="spot", requested_at=NOW, reason=TEXTS[2]),))
+
+    routers = {"cost_guard": api.cost_guard.requests(),
+               "metrics_ingest": answering({logs.LOG_LINES: log_lines, pods.JOB_PODS: job_pods})}
+    buses = [Bus(ServiceSettings(service_name=name, nats_url=api.nats_url)) for name in routers]
+    for bus, router in zip(buses, routers.values(), strict=True):
+        bus.include(router)
+        await bus.start()
+    yield
+    for bus in buses:
+        await bus.stop()
 
 
 def members(content: bytes) -> dict[str, str]:
@@ -57,11 +70,10 @@ async def failed_with_secrets(api):
         traceparent=TRACE)
 
 
-async def test_everything_that_support_needs(api):
-    job = await failed_with_secrets(api)
-    bus = await lines_of(api, ["loading", "step 1", *TEXTS])
-    response = await api.client.get(f"/jobs/{job['id']}/error-log")
-    await bus.stop()
+async def test_everything_that_support_needs(alone):
+    async with telling(alone, ["loading", "step 1", *TEXTS]):
+        job = await failed_with_secrets(alone)
+        response = await alone.client.get(f"/jobs/{job['id']}/error-log")
     assert (response.status_code, response.headers["content-type"]) == (200, "application/zip")
     assert f"job-{job['id']}-error-log.zip" in response.headers["content-disposition"]
     files = members(response.content)
@@ -84,11 +96,10 @@ async def test_everything_that_support_needs(api):
     assert "[redacted]" in told
 
 
-async def test_one_failure_with_its_last_lines(api):
-    job = await failed_with_secrets(api)
-    bus = await lines_of(api, ["step 1", *TEXTS])
-    found = (await api.client.get(f"/jobs/{job['id']}/error")).json()
-    await bus.stop()
+async def test_one_failure_with_its_last_lines(alone):
+    async with telling(alone, ["step 1", *TEXTS]):
+        job = await failed_with_secrets(alone)
+        found = (await alone.client.get(f"/jobs/{job['id']}/error")).json()
     FailureView.model_validate(found)
     assert (found["trace_id"], found["error"]["code"]) == (TRACE.split("-")[1], "unknown")
     assert [line["line"] for line in found["log_lines"]] == [1, 2, 3, 4, 5, 6, 7]
@@ -106,14 +117,13 @@ async def test_who_does_not_answer_is_named_and_left_out(alone):
     assert [json.loads(line)["type"] for line in files["events.jsonl"].splitlines()] == ["job.created"]
 
 
-async def test_where_the_base_model_lies_is_nobodys_business(api):
-    job = await failed(api, error_type="unknown")
-    async with api.database.transaction() as tx:
-        await tx.execute(update(training_jobs).where(training_jobs.c.id == UUID(job["id"])).values(
-            base_model="/secret-place/llama"))
-    bus = await lines_of(api, ["reading /secret-place/llama/config.json"])
-    files = members((await api.client.get(f"/jobs/{job['id']}/error-log")).content)
-    await bus.stop()
+async def test_where_the_base_model_lies_is_nobodys_business(alone):
+    async with telling(alone, ["reading /secret-place/llama/config.json"]):
+        job = await failed(alone, error_type="unknown")
+        async with alone.database.transaction() as tx:
+            await tx.execute(update(training_jobs).where(training_jobs.c.id == UUID(job["id"])).values(
+                base_model="/secret-place/llama"))
+        files = members((await alone.client.get(f"/jobs/{job['id']}/error-log")).content)
     assert "reading llama/config.json" in files["log.txt"]
     assert "secret-place" not in "".join(files.values())
 
