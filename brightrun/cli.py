@@ -3,6 +3,7 @@
 import typer
 
 from brightrun.commands import (
+    attempts,
     dead_letters,
     doctor,
     downloads,
@@ -27,6 +28,7 @@ app.command("doctor")(doctor.doctor)
 app.command("validate")(validation.validate)
 app.command("estimate")(estimates.estimate)
 app.command("train")(training.train)
+app.command("attempts")(attempts.attempts)
 app.command("download")(downloads.download)
 app.command("retry")(retries.retry)
 app.command("error-log")(errors.error_log)

@@ -19,6 +19,7 @@ from services.job_api.jobs.domain.failure import Failure, failure_of
 from services.job_api.jobs.domain.queue import Place, in_words
 from services.job_api.jobs.domain.success import Success
 from services.job_api.jobs.domain.trainer_output import Line, TrainerOutput
+from services.job_api.jobs.progress_view import interruptions, progress
 from services.job_api.jobs.repository.job_rows import job_of
 
 Row = RowMapping | Mapping[str, Any]
@@ -62,6 +63,8 @@ def job(row: Row) -> dict[str, Any]:
         "estimated_time_remaining_minutes": _minutes(row["eta_s"]),
         "estimated_time_remaining_seconds": row["eta_s"],
         "last_event_seq": row["event_seq"],
+        "progress": progress(row),
+        "interruptions": interruptions(row),
     }
 
 
