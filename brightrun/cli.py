@@ -14,6 +14,7 @@ from brightrun.commands import (
     logs,
     models,
     retries,
+    steering,
     training,
     validation,
 )
@@ -34,6 +35,7 @@ app.command("retry")(retries.retry)
 app.command("error-log")(errors.error_log)
 app.command("logs")(logs.logs)
 app.add_typer(files.app, name="files")
+jobs.app.registered_commands += steering.app.registered_commands
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(errors.app, name="errors")
 app.add_typer(models.app, name="models")

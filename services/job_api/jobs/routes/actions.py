@@ -15,8 +15,9 @@ from services.job_api.jobs.application import retry_job as retrying
 from services.job_api.jobs.application import start_job as starting
 from services.job_api.jobs.application.places import with_place
 from services.job_api.jobs.routes.translate import retry_of
-from services.job_api.jobs.schemas.jobs import CancelJob, JobView
+from services.job_api.jobs.schemas.jobs import JobView
 from services.job_api.jobs.schemas.retries import RetryJob, RetryProposal
+from services.job_api.jobs.schemas.steering import CancelJob
 from services.job_api.paths import PREFIX
 
 router = APIRouter(prefix=f"{PREFIX}/jobs/{{job_id}}", tags=["jobs"])
