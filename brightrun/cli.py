@@ -2,7 +2,18 @@
 
 import typer
 
-from brightrun.commands import dead_letters, doctor, downloads, estimates, files, jobs, models, training, validation
+from brightrun.commands import (
+    dead_letters,
+    doctor,
+    downloads,
+    estimates,
+    files,
+    jobs,
+    logs,
+    models,
+    training,
+    validation,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -15,6 +26,7 @@ app.command("validate")(validation.validate)
 app.command("estimate")(estimates.estimate)
 app.command("train")(training.train)
 app.command("download")(downloads.download)
+app.command("logs")(logs.logs)
 app.add_typer(files.app, name="files")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")

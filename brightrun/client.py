@@ -90,6 +90,10 @@ class Client:
         parameters = _given({"offset": offset, "attempt": attempt})
         return dict(self.http.json("GET", f"{ROOT}/jobs/{job_id}/logs", params=parameters))
 
+    def log_lines(self, job_id: str, **query: Any) -> dict[str, Any]:
+        """A page of lines of the trainer's output: `after`, `before` or `tail`, and attempt, level, search, limit."""
+        return dict(self.http.json("GET", f"{ROOT}/jobs/{job_id}/logs", params=_given(query)))
+
     def adapter_download(self, job_id: str, file_format: str = "safetensors") -> Download:
         answer = self.http.json(
             "GET", f"{ROOT}/jobs/{job_id}/download/adapters", params={"format": file_format}, timeout=300

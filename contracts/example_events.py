@@ -11,6 +11,7 @@ from contracts.envelope import Event, EventData, new_event
 from contracts.error_taxonomy import ERROR_CLASSES, TrainingErrorType
 from contracts.example_failures import told_failures
 from contracts.example_logs import printed_lines
+from contracts.example_queue import waiting_jobs
 from contracts.example_values import (
     ARTIFACT,
     AT,
@@ -294,5 +295,5 @@ def _priced_machines() -> dict[str, EventData]:
 def examples() -> dict[str, Event[Any]]:
     """File stem (`<entity>.<event>[.<case>]`) to event, in a fixed order."""
     payloads = {**_jobs(), **_pods(), **_training(), **_money_and_verdicts(), **_priced_machines()}
-    payloads |= told_failures(JOB_FIELDS, POD, TRAINER, AT) | printed_lines(TRAINER)
+    payloads |= told_failures(JOB_FIELDS, POD, TRAINER, AT) | printed_lines(TRAINER) | waiting_jobs(JOB_FIELDS)
     return {stem: _envelope(data, number) for number, (stem, data) in enumerate(payloads.items())}

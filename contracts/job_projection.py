@@ -21,6 +21,8 @@ from contracts.error_catalogue import entry_of, kept_facts
 from contracts.error_taxonomy import ERROR_CLASSES, TrainingErrorType
 from contracts.job_status import TERMINAL, JobStatus, may_move
 
+WAITING_FOR_TURN = "waiting_for_turn"
+
 
 @dataclass(frozen=True)
 class StatusReason:
@@ -270,10 +272,14 @@ def _failed(state: JobState, failure: events.PodFailed | events.TrainingFailed, 
     )
 
 
+def in_line(state: JobState) -> JobState:
+    """The user started the job and the budget allowed it; it runs when it is its turn."""
+    return moved(state, JobStatus.QUEUED, StatusReason(WAITING_FOR_TURN, "Accepted; waiting for its turn."))
+
+
 def queued(state: JobState) -> JobState:
-    """The user started the job and the budget allowed it."""
-    words = "Resumed" if state.status is JobStatus.PAUSED else "Accepted"
-    return moved(state, JobStatus.QUEUED, StatusReason("queued", f"{words}; waiting for a machine."))
+    """It is the job's turn; a machine is asked for."""
+    return moved(state, JobStatus.QUEUED, StatusReason("queued", "Accepted; waiting for a machine."))
 
 
 def cancelled(state: JobState, by: str, at: datetime) -> JobState:

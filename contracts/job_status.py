@@ -28,6 +28,7 @@ class JobAction(StrEnum):
     CONTINUE = "continue"
     DELETE = "delete"
     DOWNLOAD = "download"
+    PROMOTE = "promote"
 
 
 STAGES: tuple[JobStatus, ...] = (
@@ -85,7 +86,15 @@ def may_move(current: JobStatus, target: JobStatus) -> bool:
     return target in TRANSITIONS[current]
 
 
-def allowed_actions(status: JobStatus, *, continuable: bool = False) -> tuple[JobAction, ...]:
-    """What a user may do with a job in this status. `continuable`: a new job can go on from its checkpoint."""
+def allowed_actions(
+    status: JobStatus, *, continuable: bool = False, waits_for_turn: bool = False
+) -> tuple[JobAction, ...]:
+    """What a user may do with a job in this status.
+
+    `continuable`: a new job can go on from its checkpoint. `waits_for_turn`: it is queued behind other jobs of its
+    workspace, so that it can be put in front of them.
+    """
     actions = _ACTIONS.get(status, _RUNNING)
+    if waits_for_turn and status is JobStatus.QUEUED:
+        return (*actions, JobAction.PROMOTE)
     return (*actions, JobAction.CONTINUE) if continuable and status in _CONTINUABLE else actions

@@ -29,6 +29,8 @@ _PROVISIONER, _TRAINER, _COST, _JOBS = ("provisioner",), ("trainer",), ("cost_gu
 
 EVENTS: tuple[EventSpec, ...] = (
     EventSpec(events.JobCreated, "JOBS", _JOBS, ()),
+    EventSpec(events.JobQueued, "JOBS", _JOBS, ()),
+    EventSpec(events.JobPromoted, "JOBS", _JOBS, ()),
     EventSpec(events.JobStartRequested, "JOBS", _JOBS, ("provisioner", "cost_guard")),
     EventSpec(events.JobPauseRequested, "JOBS", _JOBS, ("provisioner", "cost_guard")),
     EventSpec(events.JobTierChangeRequested, "JOBS", _JOBS, ()),

@@ -151,9 +151,9 @@ def classify(error: BaseException, situation: dict[str, Any]) -> TrainerError:
 
 def _memory_message(situation: dict[str, Any]) -> str:
     message = f"Out of memory during {situation.get('stage') or 'start'}{_at_step(situation)}"
-    if "per_device_train_batch_size" in situation:
-        message += (f": batch size {situation['per_device_train_batch_size']}, up to "
-                    f"{situation['max_seq_length']:,} tokens a conversation")
+    if "tokens_at_once" in situation:
+        message += (f": at most {situation['tokens_at_once']:,} tokens at once, up to "
+                    f"{situation['max_seq_length']:,} a conversation")
     if "longest_conversation_tokens" in situation:
         message += (f"; the longest, {situation['longest_conversation']}, has "
                     f"{situation['longest_conversation_tokens']:,}")

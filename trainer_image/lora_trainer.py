@@ -1,7 +1,8 @@
 """TRL's SFTTrainer with our ideas of precision, padding, evaluation and saving."""
 
+import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,14 @@ from trainer_image.device import on_gpu
 from trainer_image.errors import is_out_of_memory
 from trainer_image.evaluation import for_training, validation_loss
 from trainer_image.metric_series import MetricSeries
+from trainer_image.micro_batches import MemoryProof, MicroBatches, TokenBudget
 from trainer_image.model import lora_config
 from trainer_image.sampling import COLUMN, SampleRecord
 from trainer_image.snapshot import take_snapshot
-from trainer_image.step_batch import collate_step, cut
+from trainer_image.step_batch import Row, collate_step, cut, longest, size
 from trainer_image.training_clock import TrainingClock
+
+_log = logging.getLogger(__name__)
 
 
 def samples_per_step(hyperparameters: Hyperparameters) -> int:
@@ -59,6 +63,10 @@ def training_config(
     )
 
 
+def _tell(old: int, new: int) -> None:
+    _log.warning("out of memory with %d tokens at once; from now on at most %d", old, new)
+
+
 class LoraTrainer(SFTTrainer):
     """Whole conversations, loss on what the assistant says.
 
@@ -70,12 +78,13 @@ class LoraTrainer(SFTTrainer):
     def __init__(
         self, base: Any, tokenizer: Any, data: TrainingData, hyperparameters: Hyperparameters, folder: Path,
         *, metrics: MetricSeries, checkpoints: Checkpoints, recipe: dict[str, Any], evaluate_first: bool,
-        tokens_at_once: int = TOKENS_AT_ONCE,
+        tokens_at_once: int = TOKENS_AT_ONCE, on_less_at_once: Callable[[int, int], None] = _tell,
     ) -> None:
         self.metrics_series, self.checkpoints, self.recipe = metrics, checkpoints, recipe
-        self.tokens_at_once = tokens_at_once
         self.record = SampleRecord(data.train, folder / "samples.jsonl")
         self.clock = TrainingClock()
+        self.longest = longest(self.record.dataset_rows(data.train), samples_per_step(hyperparameters))
+        self.micro_batches = MicroBatches(self, TokenBudget(tokens_at_once, size(self.longest[:1]), on_less_at_once))
         self.held_out: Sequence[Sample] = for_training(data.held_out)
         super().__init__(
             model=base, processing_class=tokenizer, peft_config=lora_config(hyperparameters),
@@ -92,14 +101,21 @@ class LoraTrainer(SFTTrainer):
                 parameter.data = parameter.data.float()
         for unwanted in (PrinterCallback, ProgressCallback):
             self.remove_callback(unwanted)
+        self.add_callback(MemoryProof(self.prove_memory))
 
     def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:
         """One optimizer step, in micro-batches; the gradient is that of all its conversations at once."""
         rows = inputs["step"].rows
         self.record.take(rows)
-        losses = [super(LoraTrainer, self).training_step(model, self.collate_row(group), num_items_in_batch)
-                  for group in cut(rows, self.tokens_at_once)]
-        return torch.stack(losses).sum()
+        return self.micro_batches.run(rows, lambda group: self._compute(model, group, num_items_in_batch))
+
+    def prove_memory(self) -> None:
+        """Before the first step; see `MicroBatches.prove`."""
+        learnt = collate_step(self.longest)["labels"].ne(-100).sum().to(self.args.device)
+        self.micro_batches.prove(self.longest, lambda group: self._compute(self.model_wrapped, group, learnt))
+
+    def _compute(self, model: Any, group: list[Row], learnt: torch.Tensor) -> torch.Tensor:
+        return super().training_step(model, self.collate_row(group), learnt)
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Loss per learnt token of the hold-out, in place of the mean of batch means."""
@@ -130,7 +146,7 @@ def verify_loss_mask(trainer: LoraTrainer, data: TrainingData) -> None:
     rows = [trainer.train_dataset[index] for index in range(min(4, len(data.train)))]
     step = trainer.data_collator(rows)
     learnt = 0
-    for group in cut(step["step"].rows, trainer.tokens_at_once):
+    for group in cut(step["step"].rows, trainer.micro_batches.budget.tokens):
         learnt += _verify_row(trainer.collate_row(group), [data.train[row[COLUMN]] for row in group])
     if learnt != int((step["labels"] != -100).sum()):
         raise AssertionError(f"the micro-batches learn {learnt} tokens, the step is divided by another number")

@@ -44,3 +44,18 @@ def _groups(rows: Sequence[Row], tokens: int) -> Iterator[list[Row]]:
 def size(rows: Sequence[Row]) -> int:
     """Tokens."""
     return sum(len(row["input_ids"]) for row in rows)
+
+
+def longest(rows: Sequence[Row], number: int) -> list[Row]:
+    """The first is the longest."""
+    return sorted(rows, key=lambda row: len(row["input_ids"]), reverse=True)[:number]
+
+
+def worst(rows: Sequence[Row], tokens: int) -> list[Row]:
+    """The largest micro-batch that a step can be cut into, from the longest conversations of a run: as many as fit,
+    and so much of the next that the budget is full. Steps come near that, none goes beyond."""
+    group = [rows[0]]
+    for row in rows[1:]:
+        if (left := tokens - size(group)) > 1:
+            group.append({**row, "input_ids": row["input_ids"][:left], "labels": row["labels"][:left]})
+    return group

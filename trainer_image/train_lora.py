@@ -118,6 +118,7 @@ class Attempt:
         data = prepare(conversations, tokenizer.backend_tokenizer, hyperparameters, max_length)
         self.situation.update(
             per_device_train_batch_size=hyperparameters.per_device_train_batch_size, max_seq_length=max_length,
+            tokens_at_once=spec.tokens_at_once,
             longest_conversation_tokens=len(data.longest.input_ids), longest_conversation=data.longest.name)
         warn_about_data(reporter, data, max_length)
 
@@ -139,7 +140,8 @@ class Attempt:
         trainer = LoraTrainer(
             loaded.model, tokenizer, data, hyperparameters, self.folder, metrics=self.metrics,
             checkpoints=self.checkpoints, recipe=this_recipe, evaluate_first=checkpoint is None,
-            tokens_at_once=spec.tokens_at_once)
+            tokens_at_once=spec.tokens_at_once,
+            on_less_at_once=lambda old, new: self.less_at_once(old, new, trainer.state.global_step))
         verify_loss_mask(trainer, data)
         verify_adapter_size(trainer.model, hyperparameters.lora_rank)
         trainer.add_callback(
@@ -158,6 +160,14 @@ class Attempt:
         # 4. Measure, write, verify, upload, tell.
         reporter.enter(JobStatus.FINALIZATION)
         self.finalize(Finished(trainer, tokenizer, data, base, loaded.quantization, self.metrics), objects)
+
+    def less_at_once(self, old: int, new: int, step: int) -> None:
+        """Memory did not hold `old` tokens at once: the training goes on in this process, with `new`."""
+        self.situation.update(tokens_at_once=new)
+        self.reporter.warn(
+            "out_of_memory_recovered", f"The memory does not hold {old:,} tokens at once. The training goes on from "
+            f"the end of step {step} and computes at most {new:,} at once: the same conversations in every step, and "
+            "nothing that was learnt is lost.", step)
 
     def finalize(self, finished: Any, objects: Any) -> None:
         from trainer_image.finalization import deliver

@@ -45,6 +45,23 @@ class JobCreated(JobEvent):
     configuration: dict[str, Any] = Field(default_factory=dict)
 
 
+class JobQueued(JobEvent):
+    """A start was accepted and its cost reserved, and other jobs come first: `job.start_requested` follows when it is
+    the job's turn."""
+
+    event: ClassVar[str] = "queued"
+
+    requested_by: str
+
+
+class JobPromoted(JobEvent):
+    """A job that waits for its turn was put in front of all others of its workspace."""
+
+    event: ClassVar[str] = "promoted"
+
+    promoted_by: str
+
+
 class JobStartRequested(JobEvent):
     """Start (or start again) this job. Everything a pod needs is in here; a second start has the same job_id.
 

@@ -91,9 +91,10 @@ def _dependencies(runtime: ServiceRuntime, settings: Settings) -> Dependencies:
     defaults = Defaults(settings.default_gpu_type, settings.default_base_model)
     return Dependencies(
         settings=settings, database=database, rpc=bus, objects=runtime.objects, clock=clock,
-        jobs=JobContext(database, bus, RememberedEstimates(bus, clock), clock, defaults),
+        jobs=JobContext(database, bus, RememberedEstimates(bus, clock), clock, defaults, settings.queue_limits),
         notifier=notifier, stream=EventStream(
-            database, notifier, runtime.stopping, settings.stream_heartbeat_s, settings.public(ERRORS)),
+            database, notifier, runtime.stopping, settings.stream_heartbeat_s, settings.public(ERRORS),
+            settings.queue_limits),
         stream_slots=StreamSlots(
             settings.max_streams, settings.max_streams_per_workspace, settings.max_streams_per_caller),
         downloads=Downloads(database, runtime.objects, bus, clock),

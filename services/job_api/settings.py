@@ -11,6 +11,7 @@ from chassis.settings import ServiceSettings
 from contracts.gpus import GpuType
 from contracts.job_status import JobStatus
 from contracts.local_base_model import SHIPPED_BASE_MODEL
+from services.job_api.jobs.domain.queue import QueueLimits
 
 PRODUCTION_BASE_MODEL = "meta-llama/Meta-Llama-3-70B-Instruct"
 
@@ -51,6 +52,10 @@ class Settings(ServiceSettings):
     model_loading_limit_s: float = Field(default=6 * 3600, gt=0)
     finalization_limit_s: float = Field(default=6 * 3600, gt=0)
     recovering_limit_s: float = Field(default=2 * 3600, gt=0)
+    # Jobs that are active at a time, of one user and of one workspace; further starts wait for their turn. 0: any
+    # number.
+    max_active_jobs_per_user: int = Field(default=1, ge=0)
+    max_active_jobs_per_workspace: int = Field(default=3, ge=0)
     # Progress and cost that releases before logged every few seconds stay so long; milestones stay for ever.
     log_retention_days: int = Field(default=30, ge=1)
     # Uploads are read in processes of their own: how many at a time, and what each may take.
@@ -71,6 +76,10 @@ class Settings(ServiceSettings):
             JobStatus.PREPROCESSING: self.preprocessing_limit_s, JobStatus.MODEL_LOADING: self.model_loading_limit_s,
             JobStatus.FINALIZATION: self.finalization_limit_s, JobStatus.RECOVERING: self.recovering_limit_s}
         return {status: timedelta(seconds=seconds) for status, seconds in limits.items()}
+
+    @property
+    def queue_limits(self) -> QueueLimits:
+        return QueueLimits(self.max_active_jobs_per_user, self.max_active_jobs_per_workspace)
 
     @property
     def default_gpu_type(self) -> GpuType:

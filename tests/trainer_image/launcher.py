@@ -17,6 +17,17 @@ def import_everything() -> None:
     from trainer_image import finalization, lora_trainer, train_lora  # noqa: F401
 
 
+def limit_memory(tokens: str | None) -> None:
+    """In this fork only: PyTorch's own error for more tokens at once than these."""
+    if tokens is None:
+        return
+    import torch
+
+    def hook(module: object, args: tuple) -> None:
+        if isinstance(module, torch.nn.Embedding) and torch.is_grad_enabled() and args[0].numel() > int(tokens):
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    torch.nn.modules.module.register_module_forward_pre_hook(hook)
 
 
 def start(command: dict) -> int:
@@ -28,6 +39,7 @@ def start(command: dict) -> int:
         log = os.open(command["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         for stream in (1, 2):
             os.dup2(log, stream)
+        limit_memory(os.environ.get("BRIGHTRUN_TEST_MEMORY_TOKENS"))
         from trainer_image.train_lora import main
 
         main()

@@ -16,7 +16,7 @@ from trainer_image.data import read_conversations
 from trainer_image.delivery.size import verify_adapter_size
 from trainer_image.errors import DatasetError, NetworkLost, OutOfMemory, StorageFailed, classify
 
-SITUATION = {"stage": "training", "step": 12, "per_device_train_batch_size": 4, "max_seq_length": 4096,
+SITUATION = {"stage": "training", "step": 12, "tokens_at_once": 3888, "max_seq_length": 4096,
              "longest_conversation_tokens": 3888, "longest_conversation": "conversation 7 (id c-7)",
              "memory_used_gb": 79.1, "memory_total_gb": 79.6}
 
@@ -38,8 +38,8 @@ def test_lack_of_memory_is_told_with_its_figures(error: BaseException) -> None:
     failure = classify(error, SITUATION)
     assert isinstance(failure, OutOfMemory)
     assert str(failure) == (
-        "Out of memory during training at step 12: batch size 4, up to 4,096 tokens a conversation; the longest, "
-        "conversation 7 (id c-7), has 3,888; 79.1 of 79.6 GB were in use.")
+        "Out of memory during training at step 12: at most 3,888 tokens at once, up to 4,096 a conversation; the "
+        "longest, conversation 7 (id c-7), has 3,888; 79.1 of 79.6 GB were in use.")
     assert failure.context == SITUATION
 
 

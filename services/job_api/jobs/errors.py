@@ -1,10 +1,11 @@
 """What is refused about jobs."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 from uuid import UUID
 
 from contracts.gpus import GpuType
-from contracts.job_status import JobAction, JobStatus, allowed_actions
+from contracts.job_status import JobAction, JobStatus
 from contracts.model_memory import Fit
 from contracts.rpc.costs import ReserveReply
 from services.job_api.errors import DomainError
@@ -21,10 +22,9 @@ class JobNotFound(DomainError):
 class MoveRefused(DomainError):
     """The job's status does not allow this action."""
 
-    def __init__(self, job_id: UUID, action: JobAction, status: JobStatus) -> None:
+    def __init__(self, job_id: UUID, action: JobAction, status: JobStatus, allowed: Sequence[JobAction]) -> None:
         super().__init__(f"a {status.value} job does not allow {action.value}")
-        self.job_id, self.action, self.status = job_id, action, status
-        self.allowed = allowed_actions(status)
+        self.job_id, self.action, self.status, self.allowed = job_id, action, status, allowed
 
 
 class UnknownTrainingFile(DomainError):

@@ -1,6 +1,7 @@
 """Jobs and their events as the API shows them. `schemas` documents the same shapes."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -8,20 +9,23 @@ from sqlalchemy.engine import RowMapping
 
 from contracts.error_catalogue import SuggestedEdit
 from contracts.error_taxonomy import TrainingErrorType
-from contracts.job_status import JobStatus, allowed_actions
+from contracts.job_projection import WAITING_FOR_TURN
+from contracts.job_status import JobAction, JobStatus, allowed_actions
 from contracts.model_memory import GIB, Fit
 from services.job_api.amounts import dollars
 from services.job_api.base_models import shown_base_model, with_shown_base_models
 from services.job_api.jobs.domain.configuration import differences_from_preset
 from services.job_api.jobs.domain.failure import Failure, explain
+from services.job_api.jobs.domain.queue import Place, in_words
+from services.job_api.jobs.domain.trainer_output import Line, TrainerOutput
 
 Row = RowMapping | Mapping[str, Any]
 
 _PLAIN = (
     "id", "workspace_id", "training_file_id", "training_file_name", "name", "description", "notes", "tags", "preset",
-    "gpu_type", "gpu_pricing_tier", "status", "status_reason", "current_stage",
-    "attempt", "progress_percentage", "queued_at", "started_at", "completed_at", "current_epoch", "current_step",
-    "total_steps", "latest_loss", "latest_validation_loss", "latest_learning_rate", "latest_perplexity",
+    "gpu_type", "gpu_pricing_tier", "status", "current_stage", "attempt",
+    "progress_percentage", "queued_at", "started_at", "completed_at", "current_epoch", "current_step", "total_steps",
+    "latest_loss", "latest_validation_loss", "latest_learning_rate", "latest_perplexity",
     "last_checkpoint_step", "error_type", "error_message", "retry_count", "checkpoint_recovery_count", "provider",
     "runpod_job_id", "runpod_instance_id", "validation", "retry_of", "adjustments", "retry_suggestion", "created_by",
     "created_at", "updated_at",
@@ -33,14 +37,16 @@ def location(job_id: UUID | str) -> str:
 
 
 def job(row: Row) -> dict[str, Any]:
-    status = JobStatus(row["status"])
+    """`place` of a row: where a job stands that waits for its turn (application.places)."""
     ended = row["completed_at"] is not None and row["started_at"] is not None
     return {"object": "training_job"} | {name: row[name] for name in _PLAIN} | {
         "base_model": shown_base_model(row["base_model"]),
         "configuration": with_shown_base_models(row["configuration"]),
         "error": failure(row),
         "differences_from_preset": differences_from_preset(row["preset"], row["configuration"]["hyperparameters"]),
-        "allowed_actions": allowed_actions(status),
+        "allowed_actions": _actions(row),
+        "status_reason": _reason(row),
+        "queue": _queue(row),
         "cost_estimate": dollars(row["cost_estimate_micro_usd"]),
         "cost_estimate_micro_usd": row["cost_estimate_micro_usd"],
         "estimate": row["estimate"],
@@ -68,13 +74,46 @@ _COMPACT = (
 def compact_job(row: Row) -> dict[str, Any]:
     """What a table shows of a job: the fields of `job` with the same names and values, without the large ones."""
     return {"object": "training_job"} | {name: row[name] for name in _COMPACT} | {
-        "allowed_actions": allowed_actions(JobStatus(row["status"])),
+        "allowed_actions": _actions(row),
+        "queue": _queue(row),
         "cost_estimate": dollars(row["cost_estimate_micro_usd"]),
         "actual_cost": dollars(row["actual_cost_micro_usd"]),
         "cost_is_final": row["cost_final"],
         "duration_seconds": row["duration_s"],
         "estimated_time_remaining_seconds": row["eta_s"],
     }
+
+
+def queued_job(row: Row) -> dict[str, Any]:
+    """What the list of a queue shows of a job."""
+    return {
+        "object": "queued_job", "job_id": row["id"], "name": row["name"], "preset": row["preset"],
+        "created_by": row["created_by"], "requested_by": row["start_requested_by"],
+        "waiting_since": row["waiting_since"], "promoted_at": row["promoted_at"],
+        "cost_estimate": dollars(row["cost_estimate_micro_usd"]),
+        "cost_estimate_micro_usd": row["cost_estimate_micro_usd"],
+        "estimated_duration_seconds": row["estimated_duration_s"], **_place(row["place"])}
+
+
+def _actions(row: Row) -> tuple[JobAction, ...]:
+    return allowed_actions(JobStatus(row["status"]), waits_for_turn=row["waiting_since"] is not None)
+
+
+def _reason(row: Row) -> dict[str, Any] | None:
+    place: Place | None = row.get("place")
+    if place is None:
+        return row["status_reason"]  # type: ignore[no-any-return]
+    return {"code": WAITING_FOR_TURN, "message": in_words(place), "suggested_fix": ""}
+
+
+def _queue(row: Row) -> dict[str, Any] | None:
+    place: Place | None = row.get("place")
+    return None if place is None else _place(place)
+
+
+def _place(place: Place) -> dict[str, Any]:
+    return {"position": place.position, "ahead": place.ahead, "expected_start_at": place.expected_start_at,
+            "reason": place.reason}
 
 
 def failure(row: Row) -> dict[str, Any] | None:
@@ -134,3 +173,28 @@ def snapshot(row: Row) -> dict[str, Any]:
 
 def _minutes(seconds: float | None) -> int | None:
     return None if seconds is None else round(seconds / 60)
+
+
+def log(job_id: UUID, output: TrainerOutput) -> dict[str, Any]:
+    lines = None if output.lines is None else [_line(line) for line in output.lines]
+    navigation = ("attempt", "source", "next_after", "next_before", "more_after", "more_before")
+    return {"object": "training_job.log", "job_id": job_id, "lines": lines} | {
+        name: getattr(output, name) for name in navigation} | {
+        "attempts": [kept.model_dump() for kept in output.attempts],
+        "text": output.text if output.lines is None else "".join(f"{line.text}\n" for line in output.lines),
+        "next_offset": output.next_offset,
+        "end": output.end if output.more_after is None else not output.more_after,
+        "details": output.details,
+    }
+
+
+def _line(line: Line) -> dict[str, Any]:
+    return {"line": line.line, "time": _moment(line.time), "level": line.level.value, "text": line.text}
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    """None for a time beyond the calendar: it is what a machine's clock said."""
+    try:
+        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None

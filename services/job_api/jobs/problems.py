@@ -114,12 +114,15 @@ def invalid_values(error: InvalidValues) -> ProblemError:
 
 
 def _verb(action: JobAction) -> str:
-    return {"start": "starting", "cancel": "cancelling", "retry": "retrying", "delete": "deleting"}.get(action, action)
+    return {"start": "starting", "cancel": "cancelling", "retry": "retrying", "delete": "deleting",
+            "promote": "promoting"}.get(action, action)
 
 
 def _way_out(refusal: MoveRefused) -> str:
     if refusal.action is JobAction.START and refusal.status is not JobStatus.PENDING:
         return "A job starts once. Use retry to run the same configuration again as a new job."
+    if refusal.action is JobAction.PROMOTE:
+        return "Only a job that waits for its turn can be promoted; GET /api/training/queue lists those that do."
     if refusal.action is JobAction.DELETE:
         return "Only a job that was never started can be deleted; its history is kept. Cancel it if it still runs."
     if refusal.action is JobAction.RETRY:

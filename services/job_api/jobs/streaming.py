@@ -9,7 +9,8 @@ import time
 from asyncio import Event
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -22,9 +23,12 @@ from chassis.problems import Unauthenticated
 from contracts.job_status import TERMINAL, JobStatus
 from services.job_api.edge.responses import to_json
 from services.job_api.jobs import presenter
+from services.job_api.jobs.application.places import with_place
+from services.job_api.jobs.domain.queue import QueueLimits
 from services.job_api.jobs.notifier import JobEventNotifier, news_or_timeout
 from services.job_api.jobs.repository import events, jobs, snapshots
 from services.job_api.jobs.repository.events import EventFilter
+from services.job_api.jobs.repository.job_rows import Row
 
 PAGE = 200
 RETRY_MS = 3000
@@ -55,6 +59,7 @@ class EventStream:
     stopping: Event
     heartbeat_s: float
     error_docs: str
+    queue_limits: QueueLimits = field(default_factory=QueueLimits)
 
     def of(
         self, workspace_id: UUID, job_id: UUID, last_seen: int, still_allowed: StillAllowed
@@ -67,9 +72,15 @@ class EventStream:
 class _Found:
     """What a look into the database brought; `job` is None when it was deleted."""
 
-    job: RowMapping | None
+    job: Row | None
     entries: Sequence[RowMapping] = ()
     snapshots: Sequence[RowMapping] = ()
+
+    @property
+    def shown(self) -> tuple[datetime, int] | None:
+        """What changes whenever the job is to be shown anew: its row, or its place in the queue."""
+        place = self.job.get("place") if self.job is not None else None
+        return None if self.job is None else (self.job["updated_at"], place.position if place else 0)
 
     @property
     def is_last(self) -> bool:
@@ -83,7 +94,8 @@ class _OpenStream:
         self._shared, self._workspace_id, self._job_id = shared, workspace_id, job_id
         self._still_allowed = still_allowed
         self._look_again_at = time.monotonic() + shared.heartbeat_s
-        self._last_seen, self._shown_at = last_seen, None
+        self._last_seen = last_seen
+        self._shown: tuple[datetime, int] | None = None
         self._seen_snapshots: dict[str, UUID] | None = None
 
     async def messages(self) -> AsyncIterator[bytes]:
@@ -110,9 +122,10 @@ class _OpenStream:
 
     async def _read(self) -> _Found:
         async with self._shared.database.read() as tx:
-            job = await jobs.view(tx, self._workspace_id, self._job_id)
-            if job is None:
+            row = await jobs.view(tx, self._workspace_id, self._job_id)
+            if row is None:
                 return _Found(None)
+            job = await with_place(tx, row, self._shared.queue_limits)
             entries = await events.page(tx, self._job_id, EventFilter(), limit=PAGE, after=self._last_seen)
             return _Found(job, entries, await snapshots.newest(tx, self._job_id))
 
@@ -122,8 +135,8 @@ class _OpenStream:
             yield _sse(row["type"], presenter.event(row), self._last_seen)
         for row in self._new_snapshots(found.snapshots):
             yield _sse(row["type"], presenter.snapshot(row))
-        if found.job is not None and found.job["updated_at"] != self._shown_at:
-            self._shown_at = found.job["updated_at"]
+        if found.job is not None and found.shown != self._shown:
+            self._shown = found.shown
             yield _sse("job", presenter.job(found.job))
 
     def _new_snapshots(self, newest: Sequence[RowMapping]) -> Iterator[RowMapping]:

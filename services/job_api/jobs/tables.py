@@ -45,6 +45,10 @@ training_jobs = Table(
     count("interrupted_attempt"),
     Column("progress_percentage", Double, nullable=False, server_default=text("0")),
     moment("queued_at"),
+    # the workspace's queue (jobs.domain.queue): null unless the job waits for its turn
+    moment("waiting_since"),
+    moment("promoted_at"),
+    Column("start_requested_by", Text),
     moment("started_at"),
     moment("completed_at"),
     Column("current_epoch", Double),
@@ -66,6 +70,7 @@ training_jobs = Table(
     count("duration_s", BigInteger),
     # money and time foretold
     Column("reservation_id", UUID(as_uuid=True)),
+    Column("reserved_micro_usd", BigInteger),
     Column("cost_estimate_micro_usd", BigInteger),
     count("actual_cost_micro_usd", BigInteger),
     Column("cost_final", Boolean, nullable=False, server_default=text("false")),
@@ -92,6 +97,7 @@ training_jobs = Table(
     Index("training_jobs_by_name", "workspace_id", "name", "id"),
     Index("training_jobs_waiting", "status", "status_since", postgresql_where=text(
         "status IN ('queued', 'provisioning', 'preprocessing', 'model_loading', 'finalization', 'recovering')")),
+    Index("training_jobs_in_queue", "workspace_id", postgresql_where=text("waiting_since IS NOT NULL")),
     Index("training_jobs_by_tag", "tags", postgresql_using="gin"),
     Index("training_jobs_by_file", "training_file_id"),
     Index("training_jobs_by_retry", "retry_of"),

@@ -24,7 +24,7 @@ from chassis.settings import ServiceSettings
 from contracts.envelope import Event, EventData, new_event
 from contracts.identifiers import uuid7
 from contracts.registry import parse_event
-from contracts.rpc import metrics, pods, validation
+from contracts.rpc import logs, metrics, pods, validation
 from services.job_api.accounts import repository as accounts
 from services.job_api.app import create_app
 from services.job_api.bootstrap import bootstrap
@@ -60,6 +60,9 @@ def insight() -> RequestRouter:
         text = "step 1\nstep 2\n"[request.offset :][: request.max_bytes]
         return pods.LogPage(attempt=1, text=text, next_offset=request.offset + len(text), end=False)
 
+    async def lines(request: logs.LogLinesQuery) -> logs.LogLinesPage:
+        return logs.LogLinesPage(attempt=None)
+
     async def evaluation(request: validation.EvaluationQuery) -> validation.EvaluationView:
         lost = [validation.ConversationResult(conversation_key=f"c-{n}", group="calm", tokens=100,
                                               base_perplexity=20.0, trained_perplexity=30.0 - 10 * n) for n in range(2)]
@@ -71,6 +74,7 @@ def insight() -> RequestRouter:
 
     return answering({
         metrics.LATEST: latest, metrics.RANGE: series, pods.JOB_PODS: job_pods, pods.POD_LOG: log,
+        logs.LOG_LINES: lines,
         validation.EVALUATION: evaluation})
 
 
@@ -215,7 +219,8 @@ async def alone(fresh_database, settings_for, topology, jetstream, tmp_path: Pat
     """job_api while no other service runs."""
     database = await fresh_database("services.job_api")
     usual = {"webhook_secret": WEBHOOK_SECRET, "stream_heartbeat_s": 0.3, "max_streams": 4,
-             "max_streams_per_workspace": 3, "max_streams_per_caller": 2}
+             "max_streams_per_workspace": 3, "max_streams_per_caller": 2,
+             "max_active_jobs_per_user": 0, "max_active_jobs_per_workspace": 0}
     settings = Settings(**settings_for("job_api", **({"database_url": database.url} | usual | told)))
     jwt = JwtSettings(issuer="https://issuer.test", secret=JWT_SECRET)
     async with served(settings, jwt) as app:

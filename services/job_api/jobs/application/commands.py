@@ -11,6 +11,7 @@ from chassis.clock import Clock
 from chassis.database.engine import Database
 from contracts.gpus import GpuType, PricingTier
 from contracts.hyperparameters import HyperparameterOverrides
+from services.job_api.jobs.domain.queue import QueueLimits
 from services.job_api.jobs.repository.job_rows import Row
 from services.job_api.machines import Machines
 from services.job_api.ports import RpcClient
@@ -60,4 +61,5 @@ class JobContext:
     estimates: RpcClient
     clock: Clock
     defaults: Defaults
+    queue_limits: QueueLimits = field(default_factory=QueueLimits)
     machines: Machines = field(default_factory=Machines)

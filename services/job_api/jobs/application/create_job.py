@@ -18,6 +18,7 @@ from services.job_api.jobs.application.commands import Defaults, Finish, JobCont
 from services.job_api.jobs.application.estimates import estimate_columns, estimate_or_none, estimate_request
 from services.job_api.jobs.application.history import JobLog
 from services.job_api.jobs.application.memory import require_fit
+from services.job_api.jobs.application.queue import lock_queue
 from services.job_api.jobs.application.reservations import open_intent, reserved
 from services.job_api.jobs.application.start_job import enqueue
 from services.job_api.jobs.application.usable_files import usable_file
@@ -86,8 +87,9 @@ async def _write_queued(context: JobContext, prepared: PreparedJob, finish: Fini
         name = await open_intent(tx, prepared.row["workspace_id"], prepared.row["id"])
     request = prepared.reserve_request(name)
     async with reserved(context, request) as reply, context.database.transaction() as tx:
+        queue = await lock_queue(tx, prepared.row["workspace_id"], context.queue_limits)
         job = job_of(await _insert(tx, prepared.row))
-        return await finish(tx, await enqueue(tx, job, request, reply, at=context.clock.now()))
+        return await finish(tx, await enqueue(queue, job, request, reply))
 
 
 async def _insert(tx: AsyncConnection, row: dict[str, Any]) -> Row:

@@ -7,23 +7,30 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chassis.messaging.retry import Permanent
 from contracts.envelope import Event, EventData
-from contracts.events import CostUpdated, PodRunning
+from contracts.events import CostUpdated, PodFailed, PodRunning, TrainingCompleted, TrainingFailed
 from contracts.job_projection import JobState, project
 from contracts.job_status import TERMINAL, JobStatus
 from services.job_api.base_models import without_folder
 from services.job_api.jobs.application.history import JobLog
+from services.job_api.jobs.application.queue import dispatch, lock_queue, makes_place
 from services.job_api.jobs.domain.job import Job, announce, cost_after
+from services.job_api.jobs.domain.queue import QueueLimits
 from services.job_api.jobs.domain.snapshots import Keep
 from services.job_api.jobs.repository import jobs
 from services.job_api.jobs.repository.job_rows import state_columns
 
+# What can end a job. The queue, in which the next one starts then, is locked before the job.
+ENDINGS = (TrainingCompleted, TrainingFailed, PodFailed)
 
-async def record_event(tx: AsyncConnection, event: Event[Any]) -> bool:
+
+async def record_event(tx: AsyncConnection, event: Event[Any], limits: QueueLimits) -> bool:
     """Log it, project it, say what follows. The job stays locked until the commit, so events of one job never mix.
+    Where it ended, the next one of its workspace's queue starts.
 
     Returns whether this event completed the job. Raises Permanent for a job that does not exist (a deleted one
     included) or is of another workspace.
     """
+    queue = await lock_queue(tx, event.data.workspace_id, limits) if isinstance(event.data, ENDINGS) else None
     job = await jobs.lock(tx, event.data.workspace_id, event.data.job_id)
     if job is None:
         raise Permanent(f"{event.type} is about job {event.data.job_id}, which workspace {event.data.workspace_id} "
@@ -39,6 +46,8 @@ async def record_event(tx: AsyncConnection, event: Event[Any]) -> bool:
     await log.publish(announce(job, state, event.time))
     await jobs.wake_listeners(tx, job.id)
     await jobs.save(tx, job.id, _columns(job, state, event, kept) | {"event_seq": log.last_seq})
+    if queue is not None and makes_place(job.state.status, state.status):
+        await dispatch(queue)
     return moved and state.status is JobStatus.COMPLETED
 
 

@@ -9,6 +9,8 @@ import structlog
 from chassis.database.engine import Database
 from contracts.job_status import JobStatus
 from services.job_api.jobs.application.history import apply_decision
+from services.job_api.jobs.application.queue import dispatch, lock_queue
+from services.job_api.jobs.domain.queue import QueueLimits
 from services.job_api.jobs.domain.waiting import give_up
 from services.job_api.jobs.repository import waiting
 
@@ -16,7 +18,9 @@ Limits = Mapping[JobStatus, timedelta]
 log = structlog.get_logger(__name__)
 
 
-async def fail_overdue(database: Database, limits: Limits, nothing_unheard: Callable[[], Awaitable[bool]]) -> int:
+async def fail_overdue(
+    database: Database, limits: Limits, queue_limits: QueueLimits, nothing_unheard: Callable[[], Awaitable[bool]]
+) -> int:
     """Fail jobs that have been in a waiting status for longer than it may last. Returns how many.
 
     Silence counts only while we have taken all that was said: after an outage of the broker, what moved the jobs in
@@ -26,15 +30,19 @@ async def fail_overdue(database: Database, limits: Limits, nothing_unheard: Call
         due = await waiting.overdue(tx, limits)
     if not due or not await nothing_unheard():
         return 0
-    return sum([await _fail(database, limits, workspace_id, job_id) for workspace_id, job_id in due])
+    return sum([await _fail(database, limits, queue_limits, *job) for job in due])
 
 
-async def _fail(database: Database, limits: Limits, workspace_id: UUID, job_id: UUID) -> bool:
+async def _fail(
+    database: Database, limits: Limits, queue_limits: QueueLimits, workspace_id: UUID, job_id: UUID
+) -> bool:
     async with database.transaction() as tx:
+        queue = await lock_queue(tx, workspace_id, queue_limits)
         found = await waiting.lock_overdue(tx, workspace_id, job_id, limits)
         if found is None:  # it moved on, or another replica is at it
             return False
         job, now = found
         await apply_decision(tx, job, give_up(job, limits[job.state.status], now))
+        await dispatch(queue)
     log.warning("job_given_up", job_id=str(job_id), status=job.state.status.value)
     return True

@@ -40,6 +40,16 @@ def _(data: events.JobCreated) -> Line:
 
 
 @describe.register
+def _(data: events.JobQueued) -> Line:
+    return Line(f"Start requested by {data.requested_by}: the cost is reserved, other jobs come first.")
+
+
+@describe.register
+def _(data: events.JobPromoted) -> Line:
+    return Line(f"Put in front of the queue by {data.promoted_by}.")
+
+
+@describe.register
 def _(data: events.JobStartRequested) -> Line:
     words, rest = ("Start", "") if data.run == 1 else ("Next machine", " for what remains")
     cost = format_usd(data.estimated_cost_micro_usd)

@@ -9,7 +9,7 @@ from contracts import events
 from contracts.envelope import EventData
 from contracts.error_taxonomy import TrainingErrorType
 from contracts.events import TrainingFileReference
-from contracts.job_projection import JobState, cancelled, queued
+from contracts.job_projection import JobState, cancelled, in_line, queued
 from contracts.job_status import ACTIVE, JobAction, JobStatus, allowed_actions
 from services.job_api.jobs.domain.configuration import Configuration
 from services.job_api.jobs.errors import MoveRefused
@@ -17,7 +17,8 @@ from services.job_api.jobs.errors import MoveRefused
 
 @dataclass(frozen=True)
 class Job:
-    """What decisions need of a job's row."""
+    """What decisions need of a job's row. `waiting_since`: it stands in its workspace's queue; `start_requested_by`:
+    who put it there last."""
 
     id: UUID
     workspace_id: UUID
@@ -34,6 +35,15 @@ class Job:
     reservation_id: UUID | None = None
     cost_micro_usd: int = 0
     cost_final: bool = False
+    estimated_cost_micro_usd: int | None = None
+    estimated_duration_s: float | None = None
+    reserved_micro_usd: int | None = None
+    waiting_since: datetime | None = None
+    start_requested_by: str | None = None
+
+    @property
+    def waits_for_turn(self) -> bool:
+        return self.waiting_since is not None
 
 
 @dataclass(frozen=True)
@@ -44,19 +54,11 @@ class Decision:
     events: tuple[EventData, ...]
 
 
-@dataclass(frozen=True)
-class Reservation:
-    """The budget's answer to a start."""
-
-    id: UUID
-    estimated_cost_micro_usd: int
-    estimated_duration_s: float
-
-
 def check(job: Job, action: JobAction) -> None:
     """Raises MoveRefused."""
-    if action not in allowed_actions(job.state.status):
-        raise MoveRefused(job.id, action, job.state.status)
+    allowed = allowed_actions(job.state.status, waits_for_turn=job.waits_for_turn)
+    if action not in allowed:
+        raise MoveRefused(job.id, action, job.state.status, allowed)
 
 
 def was_queued_with(job: Job | None, reservation_id: UUID | None) -> bool:
@@ -73,19 +75,37 @@ def cost_after(job: Job, cost: events.CostUpdated) -> dict[str, Any]:
     return {"actual_cost_micro_usd": amount, "cost_final": cost.final}
 
 
-def start(job: Job, file: TrainingFileReference, reservation: Reservation, by: str) -> Decision:
-    """Queue a pending job whose cost is reserved. Raises MoveRefused."""
-    check(job, JobAction.START)
-    state, configuration = queued(job.state), job.configuration
+def enters_queue(job: Job) -> Decision:
+    """A job whose cost is reserved stands in the queue. Its turn may come at once."""
+    state = in_line(job.state)
+    return Decision(state, _status_change(job, state))
+
+
+def has_to_wait(job: Job) -> Decision:
+    """Others come first."""
+    by = job.start_requested_by or job.created_by
+    return Decision(job.state, (events.JobQueued(job_id=job.id, workspace_id=job.workspace_id, requested_by=by),))
+
+
+def promoted(job: Job, by: str) -> Decision:
+    """It stands in front of all others that wait."""
+    return Decision(job.state, (events.JobPromoted(job_id=job.id, workspace_id=job.workspace_id, promoted_by=by),))
+
+
+def dispatched(job: Job, file: TrainingFileReference) -> Decision:
+    """It is the turn of a job that waited: its machine is asked for, with the money it holds since it was queued."""
+    assert job.reservation_id is not None
+    configuration = job.configuration
     request = events.JobStartRequested(
-        job_id=job.id, workspace_id=job.workspace_id, job_name=job.name, requested_by=by, training_file=file,
+        job_id=job.id, workspace_id=job.workspace_id, job_name=job.name,
+        requested_by=job.start_requested_by or job.created_by, training_file=file,
         hyperparameters=configuration.hyperparameters, base_model=configuration.base_model,
         gpu_type=configuration.gpu_type, pricing_tier=configuration.pricing_tier,
-        max_duration_s=configuration.max_duration_s, reservation_id=reservation.id,
-        estimated_cost_micro_usd=reservation.estimated_cost_micro_usd,
-        estimated_duration_s=reservation.estimated_duration_s,
+        max_duration_s=configuration.max_duration_s, reservation_id=job.reservation_id,
+        estimated_cost_micro_usd=job.estimated_cost_micro_usd or 0,
+        estimated_duration_s=job.estimated_duration_s or 0.0, cost_ceiling_micro_usd=job.reserved_micro_usd,
     )
-    return Decision(state, (request, *_status_change(job, state)))
+    return Decision(queued(job.state), (request,))
 
 
 def cancel(job: Job, by: str, reason: str, at: datetime) -> Decision:
@@ -93,7 +113,7 @@ def cancel(job: Job, by: str, reason: str, at: datetime) -> Decision:
     check(job, JobAction.CANCEL)
     state = cancelled(job.state, by, at)
     stop: tuple[EventData, ...] = ()
-    if job.state.status in ACTIVE:
+    if job.state.status in ACTIVE and not job.waits_for_turn:
         stop = (events.JobCancelRequested(
             job_id=job.id, workspace_id=job.workspace_id, requested_by=by, reason=reason),)
     ended = events.JobCancelled(

@@ -14,8 +14,10 @@ from contracts.job_projection import JobState, StatusReason
 from contracts.job_status import JobStatus
 from services.job_api.jobs.domain.configuration import Configuration
 from services.job_api.jobs.domain.job import Job
+from services.job_api.jobs.domain.queue import ActiveJob, WaitingJob
 
 Row = RowMapping | Mapping[str, Any]
+_SOON_S = 60.0
 
 
 def job_of(row: Row) -> Job:
@@ -25,6 +27,9 @@ def job_of(row: Row) -> Job:
         configuration=configuration_of(row), state=state_of(row), retry_count=row["retry_count"],
         event_seq=row["event_seq"], reservation_id=row["reservation_id"],
         cost_micro_usd=row["actual_cost_micro_usd"], cost_final=row["cost_final"],
+        estimated_cost_micro_usd=row["cost_estimate_micro_usd"], estimated_duration_s=row["estimated_duration_s"],
+        reserved_micro_usd=row["reserved_micro_usd"], waiting_since=row["waiting_since"],
+        start_requested_by=row["start_requested_by"],
     )
 
 
@@ -57,7 +62,9 @@ def state_of(row: Row) -> JobState:
 def state_columns(state: JobState) -> dict[str, Any]:
     """The columns that hold a state; `state_of` reads them back."""
     failed = state.status is JobStatus.FAILED and state.reason is not None
-    return {
+    # Whatever moves a job out of `queued` takes it out of the queue.
+    left = {} if state.status is JobStatus.QUEUED else {"waiting_since": None}
+    return left | {
         "status": state.status.value, "attempt": state.attempt, "interrupted_attempt": state.interrupted_attempt,
         "current_stage": state.current_stage.value if state.current_stage else None,
         "status_reason": asdict(state.reason) if state.reason else None,
@@ -71,6 +78,19 @@ def state_columns(state: JobState) -> dict[str, Any]:
         "eta_s": finite(state.eta_s), "last_checkpoint_step": state.last_checkpoint_step,
         "checkpoint_recovery_count": state.recoveries, "progress_percentage": progress_percentage(state),
     }
+
+
+def waiting_job_of(row: Any) -> WaitingJob:
+    return WaitingJob(row.id, row.created_by, row.waiting_since, row.promoted_at, row.estimated_duration_s)
+
+
+def active_job_of(row: Any) -> ActiveJob:
+    """The trainer's own estimate, or what is left of the one before the start; at least a minute: it is not over."""
+    remaining_s = row.eta_s
+    if remaining_s is None and row.estimated_duration_s is not None:
+        ran_s = (row.now - row.started_at).total_seconds() if row.started_at else 0.0
+        remaining_s = row.estimated_duration_s - ran_s
+    return ActiveJob(row.created_by, None if remaining_s is None else max(_SOON_S, remaining_s))
 
 
 def finite(value: float | None) -> float | None:

@@ -33,5 +33,7 @@ async def lock_overdue(
 
 
 def _too_long(limits: Mapping[JobStatus, timedelta]) -> ColumnElement[bool]:
-    return or_(*(and_(_jobs.status == status.value, _jobs.status_since < func.now() - limit)
-                 for status, limit in limits.items()))
+    """Who waits for its turn may do so for ever: others run meanwhile, and each of them has an end."""
+    too_long = (and_(_jobs.status == status.value, _jobs.status_since < func.now() - limit)
+                for status, limit in limits.items())
+    return and_(_jobs.waiting_since.is_(None), or_(*too_long))

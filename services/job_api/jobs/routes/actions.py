@@ -1,17 +1,19 @@
-"""What can be done with a job: start, cancel, retry."""
+"""What can be done with a job: start, cancel, promote, retry."""
 
 from uuid import UUID
 
 from fastapi import APIRouter
 
 from services.job_api.dependencies import WithDependencies
-from services.job_api.edge.auth import Engineer, caller
+from services.job_api.edge.auth import BudgetHolder, Engineer, caller
 from services.job_api.edge.idempotency import WithRecord
 from services.job_api.edge.responses import JsonResponse
 from services.job_api.jobs import presenter
 from services.job_api.jobs.application import cancel_job as ending
+from services.job_api.jobs.application import queue as queueing
 from services.job_api.jobs.application import retry_job as retrying
 from services.job_api.jobs.application import start_job as starting
+from services.job_api.jobs.application.places import with_place
 from services.job_api.jobs.routes.translate import retry_of
 from services.job_api.jobs.schemas.jobs import CancelJob, JobView, RetryJob
 from services.job_api.paths import PREFIX
@@ -32,8 +34,20 @@ async def cancel_job(
     """End the job now; its machine is stopped."""
     reason = body.reason if body else ""
     async with deps.database.transaction() as tx:
-        row = await ending.cancel_job(tx, caller(principal), job_id, reason, deps.clock.now())
+        queue = await queueing.lock_queue(tx, principal.workspace_id, deps.jobs.queue_limits)
+        row = await ending.cancel_job(queue, caller(principal), job_id, reason, deps.clock.now())
         return await record.answer(tx, presenter.job(row))
+
+
+@router.post("/promote", response_model=JobView)
+async def promote_job(
+    job_id: UUID, principal: BudgetHolder, deps: WithDependencies, record: WithRecord
+) -> JsonResponse:
+    """Put a job that waits for its turn in front of all others of the workspace (owners and admins)."""
+    async with deps.database.transaction() as tx:
+        queue = await queueing.lock_queue(tx, principal.workspace_id, deps.jobs.queue_limits)
+        row = await queueing.promote(queue, caller(principal), job_id)
+        return await record.answer(tx, presenter.job(await with_place(tx, row, queue.limits)))
 
 
 @router.post("/retry", status_code=201, response_model=JobView,

@@ -14,6 +14,7 @@ from services.job_api.jobs import presenter
 from services.job_api.jobs.application import create_job as creation
 from services.job_api.jobs.application import delete_job as deletion
 from services.job_api.jobs.application import edit_job as editing
+from services.job_api.jobs.application.places import read_with_places, with_place
 from services.job_api.jobs.errors import JobNotFound
 from services.job_api.jobs.repository import job_list, jobs
 from services.job_api.jobs.routes.translate import job_filter, new_job
@@ -41,7 +42,8 @@ async def list_jobs(query: Annotated[JobListQuery, Query()], principal: Reader, 
         deps.database, principal.workspace_id, job_filter(query), sort=query.sort, descending=query.order == "desc",
         limit=query.limit, after=query.after, columns=job_list.COMPACT if compact else job_list.FULL)
     shown = presenter.compact_job if compact else presenter.job
-    return JsonResponse(page([shown(row) for row in found.rows], found.next_cursor))
+    rows = await read_with_places(deps.database, found.rows, deps.jobs.queue_limits)
+    return JsonResponse(page([shown(row) for row in rows], found.next_cursor))
 
 
 @router.get("/{job_id}", response_model=JobView)
@@ -50,14 +52,16 @@ async def read_job(job_id: UUID, principal: Reader, deps: WithDependencies) -> J
     row = await jobs.shown(deps.database, principal.workspace_id, job_id)
     if row is None:
         raise JobNotFound(job_id)
-    return JsonResponse(presenter.job(row))
+    [shown] = await read_with_places(deps.database, [row], deps.jobs.queue_limits)
+    return JsonResponse(presenter.job(shown))
 
 
 @router.patch("/{job_id}", response_model=JobView)
 async def edit_job(job_id: UUID, body: EditJob, principal: Engineer, deps: WithDependencies) -> JsonResponse:
     """Change name, description, notes or tags, whatever the job's status."""
     async with deps.database.transaction() as tx:
-        row = await editing.edit_job(tx, caller(principal), job_id, body.model_dump(exclude_none=True))
+        edited = await editing.edit_job(tx, caller(principal), job_id, body.model_dump(exclude_none=True))
+        row = await with_place(tx, edited, deps.jobs.queue_limits)
     return JsonResponse(presenter.job(row))
 
 

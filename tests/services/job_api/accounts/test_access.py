@@ -89,12 +89,12 @@ REFUSED = {
                  ("get", "/dead-letters"), ("post", "/dead-letters/replay-all"),
                  ("get", "/dead-letters/{sequence}"), ("post", "/dead-letters/{sequence}/replay"),
                  ("delete", "/api-keys/{key_id}"), ("get", "/webhook/secret"), ("post", "/webhook/secret"),
-                 ("delete", "/webhook/secret")},
+                 ("delete", "/webhook/secret"), ("post", "/jobs/{job_id}/promote")},
 }
 REFUSED["analyst"] = REFUSED["engineer"] | {
     ("post", "/jobs"), ("patch", "/jobs/{job_id}"), ("delete", "/jobs/{job_id}"), ("post", "/jobs/{job_id}/start"),
     ("post", "/jobs/{job_id}/cancel"), ("post", "/jobs/{job_id}/retry")}
-REFUSED["owner"] = REFUSED["analyst"] - {("put", "/budget")}
+REFUSED["owner"] = REFUSED["analyst"] - {("put", "/budget"), ("post", "/jobs/{job_id}/promote")}
 
 
 @pytest.mark.parametrize("role", ["engineer", "analyst", "owner"])

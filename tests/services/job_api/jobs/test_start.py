@@ -27,8 +27,9 @@ async def test_a_start_reserves_the_money_and_asks_for_a_machine(api):
     assert (request.training_file.key, request.training_file.tokens) == ("n", 24_310)
     assert (request.hyperparameters.num_epochs, request.estimated_cost_micro_usd) == (1, 750_000)
     assert request.base_model == str(SHIPPED_BASE_MODEL)
+    assert request.cost_ceiling_micro_usd == 1_000_000
     assert [row["type"] for row in await api.log(job["id"])] == [
-        "job.created", "job.start_requested", "job.status_changed"]
+        "job.created", "job.status_changed", "job.start_requested"]
 
 
 async def test_a_second_start_is_refused_for_good(api):

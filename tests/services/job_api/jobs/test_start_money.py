@@ -10,84 +10,17 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-import pytest_asyncio
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, update
 
-from chassis.database.engine import Database
 from chassis.problems import NotFound
 from contracts.identifiers import uuid7
-from services.job_api.accounts import repository as accounts
-from services.job_api.callers import Caller
 from services.job_api.errors import DomainError
-from services.job_api.jobs.application.cancel_job import cancel_job
-from services.job_api.jobs.application.commands import JobContext, NewJob
-from services.job_api.jobs.application.create_job import create_job
 from services.job_api.jobs.application.delete_job import delete_job
-from services.job_api.jobs.application.reservations import ABANDONED_AFTER, release_abandoned
-from services.job_api.jobs.application.start_job import start_job
+from services.job_api.jobs.application.reservations import ABANDONED_AFTER
 from services.job_api.jobs.errors import StartInProgress
-from services.job_api.tables import job_events, start_intents, training_files, training_jobs
-from tests.services.job_api.cost_guard import CostGuard
-from tests.services.job_api.jobs.steps import Crash, SteppedCostGuard, SteppedDatabase, Steps, context_of, crash
-
-NOW = timedelta(0)
-
-
-async def job_row(_: Any, row: Any) -> Any:
-    return row
-
-
-class House:
-    """A workspace with a file, its database, and the service that holds the money."""
-
-    def __init__(self, database: Database, caller: Caller, file_id: UUID) -> None:
-        self.database, self.caller, self.file_id = database, caller, file_id
-        self.cost_guard = CostGuard()
-
-    def context(self, steps: Steps | None = None) -> JobContext:
-        return context_of(self.database, self.cost_guard, steps)
-
-    async def create(self, steps: Steps | None = None, *, start: bool = False) -> UUID:
-        row = await create_job(self.context(steps), self.caller, NewJob(self.file_id), job_row, start=start)
-        found: UUID = row["id"]
-        return found
-
-    async def start(self, job_id: UUID, steps: Steps | None = None) -> None:
-        await start_job(self.context(steps), self.caller, job_id, job_row)
-
-    async def release(self, steps: Steps | None = None, older_than: timedelta = NOW) -> int:
-        if steps is None:
-            return await release_abandoned(self.database, self.cost_guard, older_than)
-        stepped: Any = SteppedDatabase(self.database, steps)
-        return await release_abandoned(stepped, SteppedCostGuard(self.cost_guard, steps), older_than)
-
-    async def status(self, job_id: UUID) -> str | None:
-        async with self.database.read() as tx:
-            statement = select(training_jobs.c.status).where(training_jobs.c.id == job_id)
-            return (await tx.execute(statement)).scalar_one_or_none()
-
-    async def check(self) -> None:
-        """Every queued job holds its own money, and nothing else holds any."""
-        async with self.database.read() as tx:
-            jobs = (await tx.execute(select(training_jobs.c.id, training_jobs.c.reservation_id).where(
-                training_jobs.c.status == "queued"))).all()
-            starts = (await tx.execute(select(job_events.c.job_id).where(
-                job_events.c.type == "job.start_requested"))).scalars().all()
-        assert self.cost_guard.reserved == {job.id: job.reservation_id for job in jobs}
-        assert sorted(starts) == sorted(job.id for job in jobs)  # each was queued once
-
-
-@pytest_asyncio.fixture
-async def house(fresh_database) -> House:
-    database = await fresh_database("services.job_api")
-    workspace_id, file_id = uuid7(), uuid7()
-    async with database.transaction() as tx:
-        await accounts.ensure_workspace(tx, workspace_id, "w")
-        await tx.execute(insert(training_files).values(
-            id=file_id, workspace_id=workspace_id, name="f", format="brightrun_json", status="ready", bucket="b",
-            source_key="s", source_sha256="0", size_bytes=1, normalised_key="n", normalised_sha256="1",
-            conversations=12, tokens=1000, created_by="t"))
-    return House(database, Caller("user", workspace_id), file_id)
+from services.job_api.tables import start_intents
+from tests.services.job_api.jobs.house import House
+from tests.services.job_api.jobs.steps import Crash, Steps, crash
 
 
 async def steps_of(run: Any, *, within: bool = False) -> int:
@@ -128,15 +61,11 @@ async def test_a_job_made_and_started_at_once_keeps_its_money_or_does_not_exist(
 
 
 async def test_a_job_cancelled_or_deleted_while_it_starts_holds_nothing(house) -> None:
-    async def cancel(job_id: UUID) -> None:
-        async with house.database.transaction() as tx:
-            await cancel_job(tx, house.caller, job_id, "", house.context().clock.now())
-
     async def delete(job_id: UUID) -> None:
         async with house.database.transaction() as tx:
             await delete_job(tx, house.caller, job_id)
 
-    for end in (cancel, delete):
+    for end in (house.cancel, delete):
         for number in range(await steps_of(lambda steps: started(house, steps)) - 1):
             job_id = await house.create()
             with suppress(DomainError):

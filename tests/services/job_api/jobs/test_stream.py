@@ -55,7 +55,7 @@ async def test_the_stream_shows_what_was_what_comes_and_the_end(api):
         assert response.headers["content-type"].startswith("text/event-stream")
         stream = Stream(response)
         assert [(await stream.next())[:2] for _ in range(4)] == [
-            (1, "job.created"), (2, "job.start_requested"), (3, "job.status_changed"), (0, "job")]
+            (1, "job.created"), (2, "job.status_changed"), (3, "job.start_requested"), (0, "job")]
         await asyncio.sleep(0.8)
         await api.tell(events.TrainingProgressed(**api.about(job), step=7, total_steps=30, epoch=0.7, loss=2.5))
         seq, _, entry = await stream.until("training.progressed")
@@ -73,7 +73,7 @@ async def test_the_stream_resumes_after_the_last_event_seen(api):
     job = await api.running_job()
     headers = {"last-event-id": "2"}
     async with api.client.stream("GET", f"/jobs/{job['id']}/stream", headers=headers) as response:
-        assert (await Stream(response).next())[:2] == (3, "job.status_changed")
+        assert (await Stream(response).next())[:2] == (3, "job.start_requested")
     await api.client.post(f"/jobs/{job['id']}/cancel")
     last = (await api.job(job["id"]))["last_event_seq"]
     async with api.client.stream("GET", f"/jobs/{job['id']}/stream", headers=headers) as response:

@@ -16,12 +16,14 @@ from contracts.job_status import JobStatus
 from contracts.streams import consumers_of
 from services.job_api.jobs.application.waiting import fail_overdue
 from services.job_api.jobs.backlog import EventBacklog
+from services.job_api.jobs.domain.queue import QueueLimits
 from services.job_api.settings import Settings
 from services.job_api.tables import training_jobs
 from tests.services.job_api.jobs.test_events import MACHINE
 from tests.services.job_api.waiting import eventually
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+ANY_NUMBER = QueueLimits()
 LIMITS = Settings(database_url="x").waiting_limits
 CODES = {"queued": "no_machine_requested", "provisioning": "no_machine", "preprocessing": "stage_stalled",
          "model_loading": "stage_stalled", "finalization": "stage_stalled", "recovering": "not_resumed"}
@@ -54,9 +56,9 @@ async def test_a_job_that_waits_too_long_is_given_up(api, status):
     job = await brought_to(api, status)
     limit = LIMITS[JobStatus(status)]
     await age(api, job, limit - timedelta(minutes=1))
-    assert await fail_overdue(api.database, LIMITS, heard) == 0
+    assert await fail_overdue(api.database, LIMITS, ANY_NUMBER, heard) == 0
     await age(api, job, limit + timedelta(minutes=1))
-    assert await fail_overdue(api.database, LIMITS, heard) == 1
+    assert await fail_overdue(api.database, LIMITS, ANY_NUMBER, heard) == 1
     failed = await api.job(job["id"])
     reason = failed["status_reason"]
     assert (failed["status"], reason["code"], failed["allowed_actions"]) == ("failed", CODES[status], ["retry"])
@@ -68,7 +70,7 @@ async def test_a_job_that_waits_too_long_is_given_up(api, status):
     assert failed["error"]["code"] == told.error_code == {"no_machine": "provisioning_timeout"}.get(
         CODES[status], CODES[status])
     assert [row["type"] for row in await api.log(job["id"])][-2:] == ["job.status_changed", "job.failed"]
-    assert await fail_overdue(api.database, LIMITS, heard) == 0
+    assert await fail_overdue(api.database, LIMITS, ANY_NUMBER, heard) == 0
     await api.tell(events.TrainingProgressed(**api.about(job), step=1, total_steps=2, epoch=0))
     told = await api.tell(events.TrainingWarning(**api.about(job), code="late", message="late"))
     await eventually(lambda: api.was_taken(told))
@@ -80,7 +82,7 @@ async def test_training_itself_and_what_has_ended_have_no_such_limit(api):
     await api.client.post(f"/jobs/{ended['id']}/cancel")
     for job in (training, pending, ended):
         await age(api, job, timedelta(days=365))
-    assert await fail_overdue(api.database, LIMITS, heard) == 0
+    assert await fail_overdue(api.database, LIMITS, ANY_NUMBER, heard) == 0
 
 
 async def test_every_change_of_the_status_begins_anew(api):
@@ -88,7 +90,7 @@ async def test_every_change_of_the_status_begins_anew(api):
     await age(api, job, timedelta(days=2))
     await api.tell(events.PodRequested(**api.pod(job), **MACHINE))
     await api.until(job["id"], lambda job: job["status"] == "provisioning")
-    assert await fail_overdue(api.database, LIMITS, heard) == 0
+    assert await fail_overdue(api.database, LIMITS, ANY_NUMBER, heard) == 0
     await api.client.patch(f"/jobs/{job['id']}", json={"notes": "an edit is no change of the status"})
     assert (await api.row(job["id"]))["status_since"] < (await api.row(job["id"]))["updated_at"]
 
@@ -100,14 +102,14 @@ async def test_while_events_wait_to_be_heard_nobody_is_given_up(api):
     async def behind() -> bool:
         return False
 
-    assert await fail_overdue(api.database, LIMITS, behind) == 0
+    assert await fail_overdue(api.database, LIMITS, ANY_NUMBER, behind) == 0
     assert (await api.job(job["id"]))["status"] == "queued"
 
 
 async def test_several_replicas_give_a_job_up_once(api):
     job = await brought_to(api, "queued")
     await age(api, job, timedelta(days=2))
-    done = await asyncio.gather(*(fail_overdue(api.database, LIMITS, heard) for _ in range(4)))
+    done = await asyncio.gather(*(fail_overdue(api.database, LIMITS, ANY_NUMBER, heard) for _ in range(4)))
     assert sum(done) == 1
     assert [row["type"] for row in await api.log(job["id"])].count("job.failed") == 1
 
