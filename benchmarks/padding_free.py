@@ -76,6 +76,7 @@ class Epoch:
     def run(self, arm: str) -> dict[str, float]:
         from benchmarks.padded import Padded
         from trainer_image.lora_trainer import LoraTrainer
+        from trainer_image.micro_batches import MemoryProof
         from trainer_image.model import load_base_model
 
         cls: Any = LoraTrainer if arm == "padding-free" else Padded
@@ -83,7 +84,7 @@ class Epoch:
         trainer = cls(load_base_model(self.base).model, self.tokenizer, self.data, self.parameters,
                       Path(tempfile.mkdtemp(prefix="padding-free-")), metrics=SimpleNamespace(rows=list),
                       checkpoints=None, recipe={}, evaluate_first=False, **options)
-        trainer.prove_memory = lambda: None  # once a run, not once an epoch
+        trainer.remove_callback(MemoryProof)  # once a run, not once an epoch
         computed: list[int] = []
         trainer.model.register_forward_pre_hook(
             lambda module, args, kwargs: computed.append(kwargs["input_ids"].numel()), with_kwargs=True)
