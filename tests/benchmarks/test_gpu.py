@@ -42,6 +42,7 @@ def test_weights_are_random_and_in_4_bits() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_both_calls_run_at_toy_size(tmp_path: Path) -> None:
     from benchmarks.gpu.__main__ import main
 
