@@ -3,6 +3,7 @@
 import typer
 
 from brightrun.commands import (
+    attempts,
     dead_letters,
     doctor,
     downloads,
@@ -25,6 +26,7 @@ app.command("doctor")(doctor.doctor)
 app.command("validate")(validation.validate)
 app.command("estimate")(estimates.estimate)
 app.command("train")(training.train)
+app.command("attempts")(attempts.attempts)
 app.command("download")(downloads.download)
 app.command("logs")(logs.logs)
 app.add_typer(files.app, name="files")

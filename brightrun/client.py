@@ -86,6 +86,9 @@ class Client:
                 return
             after = page.next_cursor
 
+    def attempts(self, job_id: str) -> dict[str, Any]:
+        return dict(self.http.json("GET", f"{ROOT}/jobs/{job_id}/attempts"))
+
     def logs(self, job_id: str, offset: int = 0, attempt: int | None = None) -> dict[str, Any]:
         parameters = _given({"offset": offset, "attempt": attempt})
         return dict(self.http.json("GET", f"{ROOT}/jobs/{job_id}/logs", params=parameters))

@@ -19,7 +19,8 @@ from contracts import events
 from contracts.envelope import EventData
 from contracts.error_catalogue import entry_of, kept_facts
 from contracts.error_taxonomy import ERROR_CLASSES, TrainingErrorType
-from contracts.job_status import TERMINAL, JobStatus, may_move
+from contracts.job_course import NOTHING_DONE, Course, follow, new_attempt, time_left_s
+from contracts.job_status import STAGES, TERMINAL, JobStatus, may_move
 
 WAITING_FOR_TURN = "waiting_for_turn"
 
@@ -60,6 +61,7 @@ class JobState:
     perplexity: float | None = None
     eta_s: float | None = None
     last_checkpoint_step: int | None = None
+    course: Course = NOTHING_DONE
 
     @property
     def recoveries(self) -> int:
@@ -99,7 +101,20 @@ def _apply(data: EventData, state: JobState, at: datetime) -> JobState:
 
 def project(state: JobState, data: EventData, at: datetime) -> JobState:
     """The state after this event. `at` is the event's own time; the same events give the same state."""
-    return _apply(data, _fenced(state, getattr(data, "attempt", 0)), at)
+    after = _apply(data, _fenced(state, getattr(data, "attempt", 0)), at)
+    changed = after != state or isinstance(data, events.CheckpointSaved)
+    if not changed or after.status is JobStatus.PENDING or after.status in TERMINAL:
+        return after
+    before = state.course if after.attempt == state.attempt else new_attempt(state.course)
+    course = follow(before, data, attempt=after.attempt, step=after.step, at=at)
+    return _with_time_left(replace(after, course=course), at)
+
+
+def _with_time_left(state: JobState, at: datetime) -> JobState:
+    """Until an attempt steps, nobody tells how long the job will take: the restart counts too."""
+    restarts = state.status in (JobStatus.RECOVERING, JobStatus.PROVISIONING, *STAGES) and (
+        not state.course.stepped or state.interrupted_attempt >= state.attempt)
+    return replace(state, eta_s=time_left_s(state.course, state.total_steps, at)) if restarts else state
 
 
 def _fenced(state: JobState, attempt: int) -> JobState:

@@ -64,6 +64,10 @@ def show(job_id: JobId, as_json: Json = False) -> None:
         out.say(f"          {job.status_reason.message}")
         if job.status_reason.suggested_fix:
             out.say(f"          What to do: {job.status_reason.suggested_fix}")
+    if job.progress.message:
+        out.say(f"          {job.progress.message}")
+    if job.interruptions.sentence:
+        out.say(f"          {job.interruptions.sentence} See: brightrun attempts {job.id}")
     out.say(f"Cost      {money(job.actual_cost_micro_usd)} (estimated {money(job.cost_estimate_micro_usd)})")
     if job.estimated_time_remaining_seconds and not job.has_ended:
         out.say(f"Time left {duration(job.estimated_time_remaining_seconds)}")

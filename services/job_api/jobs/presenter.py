@@ -18,6 +18,7 @@ from services.job_api.jobs.domain.configuration import differences_from_preset
 from services.job_api.jobs.domain.failure import Failure, explain
 from services.job_api.jobs.domain.queue import Place, in_words
 from services.job_api.jobs.domain.trainer_output import Line, TrainerOutput
+from services.job_api.jobs.progress_view import interruptions, progress
 
 Row = RowMapping | Mapping[str, Any]
 
@@ -60,6 +61,8 @@ def job(row: Row) -> dict[str, Any]:
         "estimated_time_remaining_minutes": _minutes(row["eta_s"]),
         "estimated_time_remaining_seconds": row["eta_s"],
         "last_event_seq": row["event_seq"],
+        "progress": progress(row),
+        "interruptions": interruptions(row),
     }
 
 

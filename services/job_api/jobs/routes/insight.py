@@ -11,11 +11,13 @@ from contracts.rpc.logs import LogLinesQuery
 from services.job_api.dependencies import Dependencies, WithDependencies
 from services.job_api.edge.auth import Reader
 from services.job_api.edge.responses import JsonResponse, page
-from services.job_api.jobs import presenter
+from services.job_api.jobs import attempt_view, presenter
+from services.job_api.jobs.application.attempts import attempt_history
 from services.job_api.jobs.application.trainer_output import read_lines, read_text
 from services.job_api.jobs.domain.job import Job
 from services.job_api.jobs.errors import JobNotFound
 from services.job_api.jobs.repository import jobs
+from services.job_api.jobs.schemas.attempts import AttemptList
 from services.job_api.jobs.schemas.history import (
     EvaluationListQuery,
     EvaluationOfJob,
@@ -65,6 +67,12 @@ async def list_pods(job_id: UUID, principal: Reader, deps: WithDependencies) -> 
     reply = await deps.rpc.request(
         pods.JOB_PODS, pods.JobPodsQuery(job_id=job_id, workspace_id=principal.workspace_id))
     return JsonResponse(page([pod.model_dump(mode="json") for pod in reply.pods], None))
+
+
+@router.get("/attempts", response_model=AttemptList)
+async def list_attempts(job_id: UUID, principal: Reader, deps: WithDependencies) -> JsonResponse:
+    """Each attempt with its machine, its cause of end, and what that cost in steps, minutes and dollars."""
+    return JsonResponse(attempt_view.attempts(await attempt_history(deps.jobs, principal.workspace_id, job_id)))
 
 
 @router.get("/logs", response_model=LogView)

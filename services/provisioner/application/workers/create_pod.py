@@ -1,20 +1,19 @@
 """Ask the provider for the machine of an attempt whose intent is saved."""
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 
 import structlog
 
 from contracts.error_catalogue import ErrorCode
-from contracts.gpus import PricingTier
 from services.provisioner.adapters.repository import broker, pods
-from services.provisioner.application import pod_events
 from services.provisioner.application.commands.attempts import give_up
 from services.provisioner.application.workers.context import LeasedPod, PodLease, WorkerContext, leased
 from services.provisioner.application.workers.machines import record_machine
+from services.provisioner.application.workers.other_tier import OtherTier, Refused
 from services.provisioner.application.workers.pod_request import PodDefaults, pod_request, pod_spec
-from services.provisioner.domain.attempts import GiveUp, takes_on_demand
-from services.provisioner.domain.model import Pod, PodStatus
+from services.provisioner.domain.attempts import GiveUp
+from services.provisioner.domain.model import Job, Pod, PodStatus
 from services.provisioner.domain.policy import delay
 from services.provisioner.ports import (
     AskLater,
@@ -26,8 +25,6 @@ from services.provisioner.ports import (
     PodRequest,
     ProviderError,
     RequestRefused,
-    TierNotOffered,
-    TierSoldOut,
 )
 
 _log = structlog.get_logger(__name__)
@@ -44,22 +41,26 @@ class Prepared:
 
     request: PodRequest
     account: BrokerAccount | None
+    job: Job = field(repr=False)
 
 
 class CreatePod:
     def __init__(self, context: WorkerContext, access: BrokerAccess, defaults: PodDefaults) -> None:
         self._context, self._access, self._defaults = context, access, defaults
+        self._tiers = OtherTier(context)
 
     async def run(self, lease: PodLease) -> None:
         """Create, then record what came of it. Killed in between, the next create finds what exists."""
         prepared = await self._prepare(lease)
         if prepared is None or not await self._introduced(lease, prepared.account):
             return
+        if await self._tiers.sends_back(lease, prepared.job):
+            return
         try:
             async with asyncio.timeout(self._context.call_timeout_s):
                 made = await self._made_before(lease.pod) or await self._context.provider.create(prepared.request)
         except Exception as error:
-            await self._failed(lease, error)
+            await self._failed(lease, prepared.job, error)
             return
         async with leased(self._context, lease) as current:
             if current is None:
@@ -89,7 +90,7 @@ class CreatePod:
                               creating_since=current.pod.creating_since or current.now, create_asked_at=current.now)
             spec = pod_spec(current.job, current.pod, self._defaults, current.now)
             account, user = await self._user(current, spec.max_duration_s + _CREDENTIALS_MARGIN_S)
-            return Prepared(pod_request(current.pod, spec, user), account)
+            return Prepared(pod_request(current.pod, spec, user), account, current.job)
 
     async def _user(
         self, current: LeasedPod, lifetime_s: int
@@ -116,19 +117,24 @@ class CreatePod:
             return False
         return True
 
-    async def _failed(self, lease: PodLease, error: Exception) -> None:
+    async def _failed(self, lease: PodLease, job: Job, error: Exception) -> None:
         self._context.metrics.provider_errors.labels("create").inc()
+        price = await self._tiers.price_after(error, job, lease.pod)
         async with leased(self._context, lease) as current:
             if current is None:
                 return
             if current.pod.status is PodStatus.TERMINATING:
                 await current.release()
-            elif await self._other_tier(current, error):
                 return
-            elif isinstance(error, NoCapacity | AskLater):
-                await self._not_now(current, error)
-            else:
-                await self._refused(current, error)
+            taken = await self._tiers.take(current, error, price)
+            if taken is not True:
+                await self._not_made(current, taken.error if isinstance(taken, Refused) else error)
+
+    async def _not_made(self, current: LeasedPod, error: Exception) -> None:
+        if isinstance(error, NoCapacity | AskLater):
+            await self._not_now(current, error)
+        else:
+            await self._refused(current, error)
 
     async def _refused(self, current: LeasedPod, error: Exception) -> None:
         delays_s, failures = self._context.policy.retry.create_delays_s, current.pod.create_failures + 1
@@ -137,25 +143,6 @@ class CreatePod:
             return
         _log.warning("create_failed", pod=current.pod.pod_name, failures=failures, error=_words(error))
         await current.release(delay(delays_s, failures), create_failures=failures, reason=_words(error))
-
-    async def _other_tier(self, current: LeasedPod, error: Exception) -> bool:
-        """An `auto` job that gets no spot machine takes one on demand: whether it does so now. Its reservation was made
-        for the dearer of both."""
-        job, pod = current.job, current.pod
-        if job.spec is None or not isinstance(error, TierSoldOut | TierNotOffered):
-            return False
-        retry, failed_offers = self._context.policy.retry, pod.failed_offers + 1
-        if isinstance(error, TierNotOffered):
-            failed_offers = max(failed_offers, retry.spot_offers)
-        if not takes_on_demand(job.spec.pricing_tier, pod, retry, failed_offers=failed_offers, now=current.now):
-            await pods.change(current.tx, pod.pod_name, failed_offers=failed_offers)
-            return False
-        _log.info("spot_given_up", pod=pod.pod_name, failed_offers=failed_offers, error=_words(error))
-        on_demand = replace(pod, pricing_tier=PricingTier.ON_DEMAND)
-        await pod_events.publish_requested(current.tx, job, on_demand)
-        await current.release(pricing_tier=on_demand.pricing_tier, failed_offers=failed_offers, create_asked_at=None,
-                              reason=f"no spot machine was to be had: {_words(error)}")
-        return True
 
     async def _not_now(self, current: LeasedPod, error: NoCapacity | AskLater) -> None:
         retry, since = self._context.policy.retry, current.pod.creating_since or current.now
