@@ -7,15 +7,18 @@ from tests.trainer_image.run_health.curves import found, healthy
 from trainer_image.run_health.plateau import LossPlateau
 from trainer_image.run_health.rising_loss import RisingLoss
 
-# The training loss of `make demo` (balanced preset, the shipped base model), rounded.
-RECORDED = [3.12, 2.98, 3.05, 2.71, 2.66, 2.53, 2.58, 2.31, 2.22, 2.27, 2.04, 2.11, 1.92, 1.98, 1.81, 1.77, 1.83, 1.69]
+# Recorded: forty steps in eight epochs of the tests' own tiny model, which learns slowly.
+RECORDED = [
+    5.948, 5.943, 5.943, 5.915, 5.864, 5.839, 5.824, 5.785, 5.766, 5.74, 5.73, 5.728, 5.748, 5.715, 5.716, 5.688, 5.682,
+    5.679, 5.64, 5.596, 5.576, 5.553, 5.534, 5.53, 5.51, 5.505, 5.477, 5.473, 5.463, 5.457, 5.449, 5.444, 5.451, 5.432,
+    5.432, 5.424, 5.447, 5.423, 5.426, 5.431]
 
 
 @pytest.mark.parametrize("rule", [RisingLoss, LossPlateau])
 def test_no_healthy_curve_warns(rule: type[RisingLoss] | type[LossPlateau]) -> None:
     warned = {seed: alarms for seed in range(150) if (alarms := found(rule().look, *healthy(seed)))}
     assert warned == {}
-    assert found(rule().look, 3, RECORDED) == []
+    assert found(rule().look, 8, RECORDED) == []
 
 
 @pytest.mark.parametrize("per_step", [0.01, 0.03])
