@@ -12,6 +12,7 @@ from brightrun.commands import (
     jobs,
     logs,
     models,
+    steering,
     training,
     validation,
 )
@@ -30,6 +31,7 @@ app.command("attempts")(attempts.attempts)
 app.command("download")(downloads.download)
 app.command("logs")(logs.logs)
 app.add_typer(files.app, name="files")
+jobs.app.registered_commands += steering.app.registered_commands
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")
 app.add_typer(dead_letters.app, name="dlq")

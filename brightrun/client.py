@@ -70,6 +70,19 @@ class Client:
     def cancel(self, job_id: str, reason: str = "") -> Job:
         return self._act(job_id, "cancel", json={"reason": reason} if reason else None)
 
+    def pause(self, job_id: str, reason: str = "") -> Job:
+        return self._act(job_id, "pause", json={"reason": reason} if reason else None)
+
+    def resume(self, job_id: str, tier: str | None = None) -> Job:
+        return self._act(job_id, "resume", json={"gpu_pricing_tier": tier} if tier else None)
+
+    def change_tier(self, job_id: str, tier: str, reason: str = "") -> Job:
+        return self._act(job_id, "tier", json={"pricing_tier": tier, "reason": reason})
+
+    def continue_job(self, job_id: str, start: bool = True, **choice: Any) -> Job:
+        """A new job from the newest checkpoint of one that failed or was cancelled."""
+        return self._act(job_id, "continue", json=_given({**choice, "start": start}))
+
     def retry(self, job_id: str, start: bool = True) -> Job:
         return self._act(job_id, "retry", json={"start": start})
 

@@ -24,7 +24,7 @@ from trainer_image.micro_batches import MemoryProof, MicroBatches, TokenBudget
 from trainer_image.model import lora_config
 from trainer_image.sampling import COLUMN, SampleRecord
 from trainer_image.snapshot import take_snapshot
-from trainer_image.step_batch import Row, collate_step, cut, longest, size
+from trainer_image.step_batch import FirstStep, Row, collate_step, cut, longest, size
 from trainer_image.training_clock import TrainingClock
 
 _log = logging.getLogger(__name__)
@@ -102,6 +102,10 @@ class LoraTrainer(SFTTrainer):
         for unwanted in (PrinterCallback, ProgressCallback):
             self.remove_callback(unwanted)
         self.add_callback(MemoryProof(self.prove_memory))
+
+    def begin_within_step(self, seen: int) -> None:
+        """The first step of this run leaves out its first `seen` conversations: they were trained before."""
+        self.data_collator = FirstStep(seen)
 
     def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:
         """One optimizer step, in micro-batches; the gradient is that of all its conversations at once."""

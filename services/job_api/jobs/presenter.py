@@ -17,6 +17,7 @@ from services.job_api.base_models import shown_base_model, with_shown_base_model
 from services.job_api.jobs.domain.configuration import differences_from_preset
 from services.job_api.jobs.domain.failure import Failure, explain
 from services.job_api.jobs.domain.queue import Place, in_words
+from services.job_api.jobs.domain.steering import blocked_reason
 from services.job_api.jobs.domain.trainer_output import Line, TrainerOutput
 from services.job_api.jobs.progress_view import interruptions, progress
 
@@ -28,7 +29,8 @@ _PLAIN = (
     "progress_percentage", "queued_at", "started_at", "completed_at", "current_epoch", "current_step", "total_steps",
     "latest_loss", "latest_validation_loss", "latest_learning_rate", "latest_perplexity",
     "last_checkpoint_step", "error_type", "error_message", "retry_count", "checkpoint_recovery_count", "provider",
-    "runpod_job_id", "runpod_instance_id", "validation", "retry_of", "adjustments", "retry_suggestion", "created_by",
+    "runpod_job_id", "runpod_instance_id", "validation", "retry_of", "continues",
+    "continues_from_step", "continued_by", "adjustments", "retry_suggestion", "created_by",
     "created_at", "updated_at",
 )
 
@@ -48,6 +50,9 @@ def job(row: Row) -> dict[str, Any]:
         "allowed_actions": _actions(row),
         "status_reason": _reason(row),
         "queue": _queue(row),
+        "resume_blocked_reason": blocked_reason(
+            JobStatus(row["status"]), has_checkpoint=row["last_checkpoint_step"] is not None,
+            expired=row["checkpoints_expired"]),
         "cost_estimate": dollars(row["cost_estimate_micro_usd"]),
         "cost_estimate_micro_usd": row["cost_estimate_micro_usd"],
         "estimate": row["estimate"],
@@ -99,7 +104,9 @@ def queued_job(row: Row) -> dict[str, Any]:
 
 
 def _actions(row: Row) -> tuple[JobAction, ...]:
-    return allowed_actions(JobStatus(row["status"]), waits_for_turn=row["waiting_since"] is not None)
+    continuable = row["last_checkpoint_step"] is not None and not row["checkpoints_expired"]
+    return allowed_actions(
+        JobStatus(row["status"]), continuable=continuable, waits_for_turn=row["waiting_since"] is not None)
 
 
 def _reason(row: Row) -> dict[str, Any] | None:

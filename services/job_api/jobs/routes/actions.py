@@ -15,7 +15,8 @@ from services.job_api.jobs.application import retry_job as retrying
 from services.job_api.jobs.application import start_job as starting
 from services.job_api.jobs.application.places import with_place
 from services.job_api.jobs.routes.translate import retry_of
-from services.job_api.jobs.schemas.jobs import CancelJob, JobView, RetryJob
+from services.job_api.jobs.schemas.jobs import JobView, RetryJob
+from services.job_api.jobs.schemas.steering import CancelJob
 from services.job_api.paths import PREFIX
 
 router = APIRouter(prefix=f"{PREFIX}/jobs/{{job_id}}", tags=["jobs"])

@@ -29,6 +29,7 @@ from services.job_api.edge.fields import (
     View,
 )
 from services.job_api.edge.json_types import JsonTypes
+from services.job_api.jobs.schemas.queue import QueueView
 
 Money = Annotated[float, Field(ge=0, le=1e9)]
 
@@ -59,10 +60,6 @@ class EditJob(Body):
     description: Description | None = None
     notes: Notes | None = None
     tags: Tags | None = None
-
-
-class CancelJob(Body):
-    reason: Annotated[PlainText, Field(max_length=500)] = ""
 
 
 class RetryJob(Body):
@@ -100,50 +97,6 @@ class StatusReasonView(View):
     code: str
     message: str
     suggested_fix: str
-
-
-class QueueView(View):
-    """Where a job stands that waits for its turn."""
-
-    position: int = Field(ge=1, description="1: next in line")
-    ahead: int = Field(ge=0)
-    expected_start_at: datetime | None = Field(
-        description="From the estimates of the jobs ahead and the progress of those that run; null where nobody can "
-                    "tell.")
-    reason: Literal["user_limit", "workspace_limit"] = Field(description="The limit that holds it up")
-
-
-class QueuedJobView(QueueView):
-    object: Literal["queued_job"]
-    job_id: UUID
-    name: str
-    preset: str
-    created_by: str
-    requested_by: str | None
-    waiting_since: datetime
-    promoted_at: datetime | None
-    cost_estimate: float | None = Field(description="US dollars, reserved while it waits")
-    cost_estimate_micro_usd: int | None
-    estimated_duration_seconds: float | None
-
-
-class QueueLimitsView(View):
-    per_user: int = Field(description="0: no limit")
-    per_workspace: int = Field(description="0: no limit")
-
-
-class QueueListQuery(Request):
-    limit: int = Field(default=50, ge=1, le=200)
-    after: int = Field(default=0, ge=0, le=10**6, description="next_cursor of the page before: a position.")
-
-
-class QueueList(View):
-    object: Literal["list"]
-    data: list[QueuedJobView]
-    has_more: bool
-    next_cursor: str | None
-    active_jobs: int = Field(description="Jobs of the workspace that have a place")
-    limits: QueueLimitsView
 
 
 class AdjustmentView(View):
@@ -260,6 +213,10 @@ class JobView(View):
     runpod_instance_id: str | None = Field(description="The provider's id of that machine")
     validation: dict[str, Any] | None = Field(description=VALIDATION)
     retry_of: UUID | None
+    continues: UUID | None = Field(description="The job whose checkpoint this one goes on from")
+    continues_from_step: int | None = Field(description="Counted in that job's steps")
+    continued_by: list[UUID] = Field(description="Jobs that go on from a checkpoint of this one")
+    resume_blocked_reason: str | None = Field(description="Why neither resume nor continue is possible; null: one is")
     adjustments: list[AdjustmentView]
     retry_suggestion: RetrySuggestionView | None
     last_event_seq: int

@@ -2,8 +2,12 @@
 
 from datetime import timedelta
 
+from chassis.messaging.outbox import emit
 from chassis.objects.store import ObjectStore
+from contracts.envelope import new_event
+from contracts.events import CheckpointExpired
 from services.provisioner.adapters.repository import checkpoints
+from services.provisioner.application.pod_events import SOURCE
 from services.provisioner.application.workers.context import WorkerContext
 
 _AT_ONCE = 20
@@ -17,7 +21,11 @@ class CheckpointCleaner:
         """Delete what was marked; the manifest first, so that a half deleted checkpoint is no checkpoint."""
         async with self._context.database.transaction() as tx:
             now = await self._context.database_clock.now(tx)
-            await checkpoints.mark_of_ended_jobs(tx, now, ended_before=now - self._retention)
+            for job_id, workspace_id in sorted(
+                await checkpoints.mark_of_ended_jobs(tx, now, ended_before=now - self._retention)
+            ):
+                expired = CheckpointExpired(job_id=job_id, workspace_id=workspace_id, expired_at=now)
+                await emit(tx, new_event(expired, source=SOURCE))
         async with self._context.database.read() as tx:
             rows = await checkpoints.to_purge(tx, _AT_ONCE)
         for row in rows:
