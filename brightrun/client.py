@@ -86,6 +86,26 @@ class Client:
     def retry(self, job_id: str, start: bool = True) -> Job:
         return self._act(job_id, "retry", json={"start": start})
 
+    def propose_retry(self, job_id: str, **choice: Any) -> dict[str, Any]:
+        """What a retry would change, field by field; nothing is created. `choice`: as for `confirm_retry`."""
+        return self._retry(job_id, False, choice)
+
+    def confirm_retry(self, job_id: str, **choice: Any) -> Job:
+        """Make and start the retry. `choice`: apply_adjustments, hyperparameters, gpu_pricing_tier, max_duration_s."""
+        return Job.model_validate(self._retry(job_id, True, choice))
+
+    def error(self, job_id: str) -> dict[str, Any]:
+        """Why a job failed, with the last lines of its trainer."""
+        return dict(self.http.json("GET", f"{ROOT}/jobs/{job_id}/error"))
+
+    def error_log(self, job_id: str) -> bytes:
+        """A ZIP for support: trace, events, configuration, versions, attempts, last output."""
+        return self.http.send("GET", f"{ROOT}/jobs/{job_id}/error-log").content
+
+    def error_statistics(self, **filters: Any) -> dict[str, Any]:
+        """The workspace's failures, the most frequent first, and how retries went."""
+        return dict(self.http.json("GET", f"{ROOT}/errors/stats", params=_given(filters)))
+
     def events(self, job_id: str, limit: int = 50, **filters: Any) -> Page:
         return self._page(f"/jobs/{job_id}/events", limit=limit, **filters)
 
@@ -141,6 +161,10 @@ class Client:
         """One dead letter, or all of them when `sequence` is None."""
         path = f"{sequence}/replay" if sequence is not None else "replay-all"
         return dict(self.http.json("POST", f"{ROOT}/dead-letters/{path}"))
+
+    def _retry(self, job_id: str, confirm: bool, choice: dict[str, Any]) -> dict[str, Any]:
+        body = _given(choice) | {"confirm": confirm}
+        return dict(self.http.json("POST", f"{ROOT}/jobs/{job_id}/retry", json=body))
 
     def _act(self, job_id: str, action: str, **arguments: Any) -> Job:
         return Job.model_validate(self.http.json("POST", f"{ROOT}/jobs/{job_id}/{action}", **arguments))

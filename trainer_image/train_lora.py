@@ -139,6 +139,7 @@ class Attempt:
         from trainer_image.lora_trainer import LoraTrainer, verify_loss_mask
         from trainer_image.progress import Progress
         from trainer_image.run_health.watch import HealthWatch
+        from trainer_image.snapshot import base_likelihoods
 
         this_recipe = recipe(spec, base)
         checkpoint = newest_usable_checkpoint(reporter, objects, self.folder / "checkpoints", this_recipe)
@@ -152,7 +153,7 @@ class Attempt:
         trainer = LoraTrainer(
             loaded.model, tokenizer, data, hyperparameters, self.folder, metrics=self.metrics,
             checkpoints=self.checkpoints, recipe=this_recipe, evaluate_first=checkpoint is None,
-            tokens_at_once=spec.tokens_at_once,
+            tokens_at_once=spec.tokens_at_once, kernels=self.environment.kernels,
             on_less_at_once=lambda old, new: self.less_at_once(old, new, trainer.state.global_step))
         verify_loss_mask(trainer, data)
         verify_adapter_size(trainer.model, hyperparameters.lora_rank)
@@ -168,6 +169,7 @@ class Attempt:
         if checkpoint is not None:
             self.metrics.restore(checkpoint.metrics, checkpoint.step)
             self.checkpoints.resumed(checkpoint.step, checkpoint.kept)
+            trainer.base_likelihoods = base_likelihoods(checkpoint.folder)
             reporter.publish(TrainingResumed, resumed_from_step=checkpoint.step, checkpoint_attempt=checkpoint.attempt)
             trainer.begin_within_step(checkpoint.seen_in_step)
         trainer.train(resume_from_checkpoint=str(checkpoint.folder) if checkpoint else None)

@@ -8,18 +8,20 @@ from uuid import UUID
 from sqlalchemy.engine import RowMapping
 
 from contracts.error_catalogue import SuggestedEdit
-from contracts.error_taxonomy import TrainingErrorType
 from contracts.job_projection import WAITING_FOR_TURN
 from contracts.job_status import JobAction, JobStatus, allowed_actions
 from contracts.model_memory import GIB, Fit
 from services.job_api.amounts import dollars
 from services.job_api.base_models import shown_base_model, with_shown_base_models
+from services.job_api.jobs.application.retry_job import Proposal
 from services.job_api.jobs.domain.configuration import differences_from_preset
-from services.job_api.jobs.domain.failure import Failure, explain
+from services.job_api.jobs.domain.failure import Failure, failure_of
 from services.job_api.jobs.domain.queue import Place, in_words
 from services.job_api.jobs.domain.steering import blocked_reason
+from services.job_api.jobs.domain.success import Success
 from services.job_api.jobs.domain.trainer_output import Line, TrainerOutput
 from services.job_api.jobs.progress_view import interruptions, progress
+from services.job_api.jobs.repository.job_rows import job_of
 
 Row = RowMapping | Mapping[str, Any]
 
@@ -128,14 +130,10 @@ def _place(place: Place) -> dict[str, Any]:
 
 def failure(row: Row) -> dict[str, Any] | None:
     """Why the job failed, as its row tells; None for one that did not."""
-    if row["status"] != JobStatus.FAILED or row["error_type"] is None:
+    if row["status"] != JobStatus.FAILED:
         return None
-    progress = {name: row[name] for name in ("attempt", "total_steps", "last_checkpoint_step")}
-    facts = progress | {"step": row["current_step"]} | row["error_facts"] | {
-        "base_model": shown_base_model(row["base_model"])}
-    return error(explain(
-        TrainingErrorType(row["error_type"]), row["error_code"], row["error_message"] or "", facts,
-        row["configuration"]))
+    found = failure_of(job_of(row), shown_base_model(row["base_model"]))
+    return error(found) if found else None
 
 
 def error(found: Failure) -> dict[str, Any]:
@@ -146,6 +144,24 @@ def error(found: Failure) -> dict[str, Any]:
         "what_to_do": entry.what_to_do, "retryable": entry.retryable, "docs_url": entry.docs_url,
         "suggested_edits": [edit(item) for item in found.edits],
     }
+
+
+def proposal(found: Proposal) -> dict[str, Any]:
+    row = found.row
+    return {
+        "object": "training_job.retry_proposal", "job_id": found.job.id, "name": row["name"],
+        "error": error(found.failure) if found.failure else None, "differences": row["adjustments"],
+        "follows_suggestion": bool(row["retry_suggestion"] and row["retry_suggestion"]["followed"]),
+        "suggestion_success": success(found.success),
+        "configuration": with_shown_base_models(row["configuration"]), "estimate": row.get("estimate"),
+        "cost_estimate": dollars(row.get("cost_estimate_micro_usd")),
+        "cost_estimate_micro_usd": row.get("cost_estimate_micro_usd"),
+        "estimated_duration_seconds": row.get("estimated_duration_s"),
+    }
+
+
+def success(found: Success) -> dict[str, Any]:
+    return {"retries": found.retries, "ended": found.ended, "completed": found.completed, "success_rate": found.rate}
 
 
 def memory(found: Fit | None) -> dict[str, Any] | None:

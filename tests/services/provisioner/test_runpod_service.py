@@ -12,8 +12,11 @@ from faststream.nats import TestNatsBroker
 from chassis.clock import FakeClock
 from chassis.objects.store import ObjectStore
 from chassis.settings import ServiceSettings
+from contracts.events import JobCancelRequested
 from contracts.gpus import GpuType, PricingTier
+from contracts.rpc.pods import HEARTBEAT, Heartbeat
 from services.provisioner.adapters.runpod.provider import RunPodProvider
+from services.provisioner.application.workers.deadlines import SilentPods
 from services.provisioner.application.workers.reaper import Reaper
 from services.provisioner.domain.model import PodStatus
 from services.provisioner.domain.names import pod_name
@@ -23,7 +26,8 @@ from tests.fake_runpod.server import FakeRunPod
 from tests.fixtures.databases import DatabaseFactory
 from tests.fixtures.services import SettingsFactory
 from tests.services.provisioner.runpod_provider import configuration_for
-from tests.services.provisioner.world import FakeBroker, World, completed, start_request
+from tests.services.provisioner.test_pauses import paused
+from tests.services.provisioner.world import WORKSPACE, FakeBroker, World, checkpoint, completed, start_request
 
 
 @pytest_asyncio.fixture
@@ -119,6 +123,26 @@ async def test_a_finished_job_leaves_nothing_that_costs_money(world: World, runp
     assert pod.pod_name == name
 
 
+async def test_a_machine_that_says_running_and_is_dead_is_replaced_and_paid_for_until_it_is_gone(
+    world: World, runpod: FakeRunPod
+) -> None:
+    runpod.faults.dead = True
+    await running(world, PricingTier.ON_DEMAND)
+    (dead,) = live(runpod)
+    runpod.faults.dead, runpod.faults.delete = False, [500] * 9
+    silent = SilentPods(world.context, lambda: True)
+    for _ in range(int(world.policy.timeouts.first_heartbeat_s) + 2):
+        world.clock.advance(1)
+        await silent.interrupt()
+    assert dead.status == "RUNNING"
+    await until(world, "pod.running a2")
+    assert dead.exists
+    assert "pod.terminated a1" not in await world.kinds(), "it is billed as long as it may exist"
+    await until(world, "pod.terminated a1")
+    assert not dead.exists
+    assert len(live(runpod)) == 1
+
+
 async def test_a_machine_that_no_job_knows_is_removed(world: World, runpod: FakeRunPod) -> None:
     await running(world, PricingTier.ON_DEMAND)
     (known,) = live(runpod)
@@ -127,3 +151,36 @@ async def test_a_machine_that_no_job_knows_is_removed(world: World, runpod: Fake
     await Reaper(world.context).reap()
     assert [pod.id for pod in live(runpod)] == [known.id]
     assert not stray.exists
+
+
+async def test_another_tier_ends_the_spot_machine_and_goes_on_on_demand(world: World, runpod: FakeRunPod) -> None:
+    name = await running(world, PricingTier.SPOT)
+    (job_id,) = {event.data.job_id for event in await world.published()}
+    (spot,) = live(runpod)
+    beat = Heartbeat(attempt=1, stage="training", step=6, sent_at=world.clock.now())
+    assert (await world.ask(HEARTBEAT, beat, job_id)).directive == "continue"
+    await world.deliver(start_request(
+        job_id, run=2, gpu_type=GpuType.H100_PCIE_80GB, pricing_tier=PricingTier.ON_DEMAND))
+    assert (await world.ask(HEARTBEAT, beat, job_id)).directive == "pause"
+    await world.deliver(checkpoint(job_id, 7))
+    await world.deliver(paused(world, job_id))
+    await until(world, "pod.running a2")
+    await until(world, "pod.terminated a1")
+    (second,) = live(runpod)
+    assert (spot.spot, second.spot, spot.exists) == (True, False, False)
+    assert "pod.interrupted a1" not in await world.kinds()
+    assert (await world.job(job_id)).counters.interruptions == 0
+    assert name == pod_name(job_id, 1)
+
+
+async def test_a_cancelled_job_is_off_the_providers_list_within_a_minute(world: World, runpod: FakeRunPod) -> None:
+    await running(world, PricingTier.SPOT)
+    (job_id,) = {event.data.job_id for event in await world.published()}
+    beat = Heartbeat(attempt=1, stage="training", step=6, sent_at=world.clock.now())
+    await world.ask(HEARTBEAT, beat, job_id)
+    asked_at = world.clock.now()
+    await world.deliver(JobCancelRequested(job_id=job_id, workspace_id=WORKSPACE, requested_by="ada"))
+    await until(world, "pod.terminated a1")
+    assert await world.provider.list() == []
+    assert live(runpod) == []
+    assert (world.clock.now() - asked_at).total_seconds() <= 60

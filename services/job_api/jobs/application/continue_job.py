@@ -47,7 +47,7 @@ async def continue_job(
     prepared = await prepare_job(context, caller, _new_job(job, wanted), configuration, done_epochs=done_epochs)
     row = prepared.row | {
         "continues": job.id, "continues_from_step": newest.step, "done_epochs": done_epochs,
-        "adjustments": _differences(job.configuration, configuration)}
+        "adjustments": changes(job.configuration, configuration)}
     return await write_job(context, replace(prepared, row=row), finish, start=start)
 
 
@@ -88,12 +88,3 @@ def _new_job(job: Job, wanted: Continuation) -> NewJob:
     name = wanted.name or job.name.removesuffix(_SUFFIX)[: _LONGEST_NAME - len(_SUFFIX)] + _SUFFIX
     return NewJob(training_file_id=job.training_file_id, preset=job.configuration.preset, name=name,
                   description=job.description, notes=job.notes, tags=job.tags)
-
-
-def _differences(before: Configuration, after: Configuration) -> list[dict[str, object]]:
-    found = changes(before.hyperparameters, after.hyperparameters)
-    for field_name, old, new in (("gpu_pricing_tier", before.pricing_tier.value, after.pricing_tier.value),
-                                 ("gpu_type", before.gpu_type.value, after.gpu_type.value)):
-        if old != new:
-            found.append({"field": field_name, "from": old, "to": new})
-    return found

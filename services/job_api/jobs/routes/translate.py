@@ -4,7 +4,8 @@ from contracts.money import micro_usd
 from services.job_api.jobs.application.commands import NewJob, Retry
 from services.job_api.jobs.application.continue_job import Continuation
 from services.job_api.jobs.repository.job_list import JobFilter
-from services.job_api.jobs.schemas.jobs import CreateJob, JobListQuery, RetryJob
+from services.job_api.jobs.schemas.jobs import CreateJob, JobListQuery
+from services.job_api.jobs.schemas.retries import RetryJob
 from services.job_api.jobs.schemas.steering import ContinueJob
 
 
@@ -17,7 +18,8 @@ def new_job(body: CreateJob) -> NewJob:
 
 def retry_of(body: RetryJob) -> Retry:
     return Retry(name=body.name, notes=body.notes, overrides=body.hyperparameters,
-                 apply_adjustments=body.apply_adjustments, pricing_tier=body.gpu_pricing_tier)
+                 apply_adjustments=body.apply_adjustments, pricing_tier=body.gpu_pricing_tier,
+                 max_duration_s=body.max_duration_s, suggestions=body.confirm is not None)
 
 
 def continuation_of(body: ContinueJob) -> Continuation:

@@ -62,16 +62,6 @@ class EditJob(Body):
     tags: Tags | None = None
 
 
-class RetryJob(Body):
-    name: Name = ""
-    notes: Notes | None = None
-    hyperparameters: GivenHyperparameters = Field(default_factory=GivenHyperparameters)
-    apply_adjustments: bool = Field(
-        default=True, description="Change what answers the error, for example a smaller batch after out of memory.")
-    gpu_pricing_tier: PricingTier | None = None
-    start: bool = False
-
-
 class JobListQuery(Request):
     status: Annotated[list[JobStatus], CommaSeparated] = Field(default_factory=list)
     preset: Annotated[list[PresetName], CommaSeparated] = Field(default_factory=list)

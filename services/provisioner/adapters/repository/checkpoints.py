@@ -57,6 +57,17 @@ async def mark_of_ended_jobs(
     return {(row.job_id, row.workspace_id) for row in rows}
 
 
+async def jobs_to_sweep(tx: AsyncConnection, *, ended_before: datetime, count: int) -> list[Row[Any]]:
+    """(workspace_id, job_id) of jobs that ended that long ago and whose folder was not emptied."""
+    due = (jobs.c.ended_at < ended_before) & jobs.c.swept_at.is_(None)
+    columns = select(jobs.c.workspace_id, jobs.c.job_id).where(due).order_by(jobs.c.ended_at).limit(count)
+    return list(await tx.execute(columns))
+
+
+async def mark_swept(tx: AsyncConnection, job_id: UUID, now: datetime) -> None:
+    await tx.execute(update(jobs).where(jobs.c.job_id == job_id).values(swept_at=now))
+
+
 async def to_purge(tx: AsyncConnection, count: int) -> list[Row[Any]]:
     """Deleted checkpoints whose objects still exist. Two replicas may both delete them: no harm."""
     wanted = checkpoints.c.deleted_at.is_not(None) & checkpoints.c.purged_at.is_(None)

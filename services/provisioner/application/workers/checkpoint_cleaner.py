@@ -1,6 +1,6 @@
 """Objects of checkpoints nobody can resume from any more."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from chassis.messaging.outbox import emit
 from chassis.objects.store import ObjectStore
@@ -9,6 +9,7 @@ from contracts.events import CheckpointExpired
 from services.provisioner.adapters.repository import checkpoints
 from services.provisioner.application.pod_events import SOURCE
 from services.provisioner.application.workers.context import WorkerContext
+from services.provisioner.domain.storage import CHECKPOINTS_BUCKET, job_prefix
 
 _AT_ONCE = 20
 
@@ -33,3 +34,15 @@ class CheckpointCleaner:
                 await self._objects.delete(row.bucket, key)
             async with self._context.database.transaction() as tx:
                 await checkpoints.mark_purged(tx, row, now)
+        await self._sweep(now)
+
+    async def _sweep(self, now: datetime) -> None:
+        """What is left below the prefix of a job whose checkpoints have all been given up: parts of some that never
+        became whole, as their machine was taken away."""
+        async with self._context.database.read() as tx:
+            due = await checkpoints.jobs_to_sweep(tx, ended_before=now - self._retention, count=_AT_ONCE)
+        for job in due:
+            for item in await self._objects.list(CHECKPOINTS_BUCKET, job_prefix(job.workspace_id, job.job_id)):
+                await self._objects.delete(CHECKPOINTS_BUCKET, item.key)
+            async with self._context.database.transaction() as tx:
+                await checkpoints.mark_swept(tx, job.job_id, now)
