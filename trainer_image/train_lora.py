@@ -139,6 +139,7 @@ class Attempt:
         from trainer_image.finalization import Finished
         from trainer_image.lora_trainer import LoraTrainer, verify_loss_mask
         from trainer_image.progress import Progress
+        from trainer_image.run_health.watch import HealthWatch
         from trainer_image.snapshot import base_likelihoods
 
         this_recipe = recipe(spec, base)
@@ -160,6 +161,9 @@ class Attempt:
         trainer.add_callback(
             Progress(reporter, self.metrics, self.checkpoints, GpuReadings(), trainer.record, trainer.clock))
         reporter.every_second(self.metrics.flush)
+        health = HealthWatch(reporter, trainer.clock, GpuReadings(), self.folder)
+        trainer.add_callback(health)
+        reporter.every_second(health.tick)
 
         # 3. Train. Checkpoints and metrics leave on other threads.
         reporter.enter(JobStatus.TRAINING, checkpoint.origin if checkpoint else "")
