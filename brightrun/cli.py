@@ -2,7 +2,18 @@
 
 import typer
 
-from brightrun.commands import dead_letters, doctor, downloads, estimates, files, jobs, models, training, validation
+from brightrun.commands import (
+    dead_letters,
+    doctor,
+    downloads,
+    estimates,
+    files,
+    jobs,
+    models,
+    queue,
+    training,
+    validation,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -14,6 +25,8 @@ app.command("doctor")(doctor.doctor)
 app.command("validate")(validation.validate)
 app.command("estimate")(estimates.estimate)
 app.command("train")(training.train)
+app.command("queue")(queue.queue)
+app.command("promote")(queue.promote)
 app.command("download")(downloads.download)
 app.add_typer(files.app, name="files")
 app.add_typer(jobs.app, name="jobs")
