@@ -5,6 +5,13 @@ from dataclasses import replace
 from contracts.job_projection import JobState, StatusReason, moved
 from contracts.job_status import JobStatus, may_move
 
+WAITING_FOR_TURN = "waiting_for_turn"
+
+
+def in_line(state: JobState) -> JobState:
+    """A user started the job and the budget allowed it; it runs when it is its turn."""
+    return moved(state, JobStatus.QUEUED, StatusReason(WAITING_FOR_TURN, "Accepted; waiting for its turn."))
+
 
 def paused(state: JobState, by: str) -> JobState:
     """A user stopped the job for a while."""

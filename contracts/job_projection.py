@@ -19,9 +19,9 @@ from contracts import events
 from contracts.envelope import EventData
 from contracts.error_catalogue import entry_of, kept_facts
 from contracts.error_taxonomy import ERROR_CLASSES, TrainingErrorType
-from contracts.job_status import TERMINAL, JobStatus, may_move
+from contracts.job_status import STAGES, TERMINAL, JobStatus, may_move
 
-WAITING_FOR_TURN = "waiting_for_turn"
+_RUNS = "pod_running"
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,8 @@ class JobState:
     perplexity: float | None = None
     eta_s: float | None = None
     last_checkpoint_step: int | None = None
+    # Attempts before this one in line for a machine; None unless there is none to be had.
+    machines_ahead: int | None = None
 
     @property
     def recoveries(self) -> int:
@@ -69,10 +71,10 @@ class JobState:
 
 def moved(state: JobState, target: JobStatus, reason: StatusReason | None = None) -> JobState:
     if state.status is target:
-        return replace(state, reason=reason or state.reason)
+        return replace(state, reason=reason or state.reason, machines_ahead=None)
     if not may_move(state.status, target):
         return state
-    return replace(state, status=target, reason=reason)
+    return replace(state, status=target, reason=reason, machines_ahead=None)
 
 
 def _in_attempt(state: JobState, attempt: int) -> JobState | None:
@@ -121,11 +123,24 @@ def _(data: events.PodRequested, state: JobState, at: datetime) -> JobState:
 
 
 @_apply.register
+def _(data: events.PodWaiting, state: JobState, at: datetime) -> JobState:
+    current = _in_attempt(state, data.attempt)
+    # Said late of an attempt that has its machine meanwhile.
+    if current is None or current.status in STAGES or (current.reason is not None and current.reason.code == _RUNS):
+        return state if current is None else current
+    again = current.status is JobStatus.RECOVERING or (data.attempt > 1 and current.status is JobStatus.PROVISIONING)
+    target = JobStatus.RECOVERING if again else JobStatus.QUEUED
+    before = "next in line" if data.ahead == 0 else f"{data.ahead} before it in line"
+    message = f"Waiting for capacity: {data.provider} has no {data.gpu_type.value} machine free ({before})."
+    return replace(moved(current, target, StatusReason("waiting_for_capacity", message)), machines_ahead=data.ahead)
+
+
+@_apply.register
 def _(data: events.PodRunning, state: JobState, at: datetime) -> JobState:
     current = _in_attempt(state, data.attempt)
     if current is None:
         return state
-    reason = StatusReason("pod_running", f"Machine {data.pod_name} runs; the trainer is starting.")
+    reason = StatusReason(_RUNS, f"Machine {data.pod_name} runs; the trainer is starting.")
     return replace(moved(current, JobStatus.PROVISIONING, reason), started_at=state.started_at or data.running_since)
 
 
@@ -270,11 +285,6 @@ def _failed(state: JobState, failure: events.PodFailed | events.TrainingFailed, 
         completed_at=at,
         eta_s=None,
     )
-
-
-def in_line(state: JobState) -> JobState:
-    """The user started the job and the budget allowed it; it runs when it is its turn."""
-    return moved(state, JobStatus.QUEUED, StatusReason(WAITING_FOR_TURN, "Accepted; waiting for its turn."))
 
 
 def queued(state: JobState) -> JobState:

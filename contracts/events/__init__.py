@@ -27,6 +27,7 @@ from contracts.events.pod import (
     PodRequested,
     PodRunning,
     PodTerminated,
+    PodWaiting,
 )
 from contracts.events.training import (
     ArtifactFile,
@@ -76,6 +77,7 @@ __all__ = [
     "PodRequested",
     "PodRunning",
     "PodTerminated",
+    "PodWaiting",
     "TrainingCompleted",
     "TrainingFailed",
     "TrainingFileReference",

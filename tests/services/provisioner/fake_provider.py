@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from contracts.gpus import GpuType, PricingTier
-from services.provisioner.ports import Capacity, Lifetime, Machine, MachineState, PodRequest
+from services.provisioner.ports import Capacity, Lifetime, Machine, MachineState, NoCapacity, PodRequest
 
 
 @dataclass
@@ -38,6 +38,8 @@ class FakeProvider:
         self.forgetful = False
         self.starting = False
         self.full = False
+        # So many machines at a time, made at different speeds; None: any number.
+        self.places: int | None = None
         # How far the provider's clock is ahead of ours.
         self.clock_ahead_s = 0.0
         self._clock, self._changed = now, asyncio.Queue[str]()
@@ -47,6 +49,7 @@ class FakeProvider:
 
     async def create(self, request: PodRequest) -> Machine:
         _raise_next(self.faults.before_create)
+        await self._take_place(request.name)
         if request.name not in self.machines:
             if request.name in self.ended:
                 return Machine(request.name, request.name, MachineState.EXITED, exit_code=0)
@@ -58,6 +61,13 @@ class FakeProvider:
             self._set(Machine(request.name, f"id-{request.name}", state, now, since))
         _raise_next(self.faults.after_create)
         return self.machines[request.name]
+
+    async def _take_place(self, name: str) -> None:
+        if self.places is None or name in self.machines:
+            return
+        await asyncio.sleep(hash(name) % 5 / 1000)
+        if sum(machine.state is not MachineState.EXITED for machine in self.machines.values()) >= self.places:
+            raise NoCapacity(f"all {self.places} places are taken")
 
     async def describe(self, name: str) -> Machine | None:
         _raise_next(self.faults.describe)

@@ -102,6 +102,13 @@ def _(data: events.PodRequested) -> Line:
 
 
 @describe.register
+def _(data: events.PodWaiting) -> Line:
+    why = f": {data.reason}" if data.reason else ""
+    return Line(f"{data.provider} has no {data.gpu_type.value} machine free{why}. "
+                f"Attempt {data.attempt} waits in line, {data.ahead} before it.", "warning")
+
+
+@describe.register
 def _(data: events.PodRunning) -> Line:
     return Line(f"Machine {data.pod_name} runs (attempt {data.attempt}).")
 

@@ -9,7 +9,8 @@ from contracts import events
 from contracts.envelope import EventData
 from contracts.error_taxonomy import TrainingErrorType
 from contracts.events import TrainingFileReference
-from contracts.job_projection import JobState, cancelled, in_line, queued
+from contracts.job_moves import in_line
+from contracts.job_projection import JobState, cancelled, queued
 from contracts.job_status import ACTIVE, JobAction, JobStatus, allowed_actions
 from services.job_api.jobs.domain.configuration import Configuration
 from services.job_api.jobs.errors import MoveRefused

@@ -55,7 +55,7 @@ def state_of(row: Row) -> JobState:
         step=row["current_step"], total_steps=row["total_steps"], epoch=row["current_epoch"],
         loss=row["latest_loss"], validation_loss=row["latest_validation_loss"],
         learning_rate=row["latest_learning_rate"], perplexity=row["latest_perplexity"], eta_s=row["eta_s"],
-        last_checkpoint_step=row["last_checkpoint_step"],
+        last_checkpoint_step=row["last_checkpoint_step"], machines_ahead=row["machines_ahead"],
     )
 
 
@@ -76,6 +76,7 @@ def state_columns(state: JobState) -> dict[str, Any]:
         "latest_validation_loss": finite(state.validation_loss),
         "latest_learning_rate": finite(state.learning_rate), "latest_perplexity": finite(state.perplexity),
         "eta_s": finite(state.eta_s), "last_checkpoint_step": state.last_checkpoint_step,
+        "machines_ahead": state.machines_ahead,
         "checkpoint_recovery_count": state.recoveries, "progress_percentage": progress_percentage(state),
     }
 

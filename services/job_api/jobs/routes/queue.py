@@ -9,7 +9,7 @@ from services.job_api.edge.auth import Reader
 from services.job_api.edge.responses import JsonResponse, page
 from services.job_api.jobs import presenter
 from services.job_api.jobs.application.places import read_queue
-from services.job_api.jobs.schemas.jobs import QueueList, QueueListQuery
+from services.job_api.jobs.schemas.queue import QueueList, QueueListQuery
 from services.job_api.paths import PREFIX
 
 router = APIRouter(prefix=f"{PREFIX}/queue", tags=["jobs"])

@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from contracts import events
-from services.job_api.jobs.schemas.jobs import CompactJobView, JobView, QueueList
+from services.job_api.jobs.schemas.jobs import CompactJobView, JobView
+from services.job_api.jobs.schemas.queue import QueueList
 from services.job_api.settings import Settings
 from tests.services.job_api.jobs.test_stream import Stream
 from tests.services.job_api.waiting import eventually
