@@ -36,8 +36,11 @@ async def requested(world: World, count: int, **changes) -> list[UUID]:
 
 async def settle(world: World) -> None:
     """Until nobody gets a machine any more."""
-    for _ in range(12):
+    quiet = 0
+    while quiet < 2:
+        before = len(world.provider.requests)
         await world.settle(0.3)
+        quiet = quiet + 1 if len(world.provider.requests) == before else 0
 
 
 def order(world: World) -> list[str]:
