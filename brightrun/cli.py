@@ -3,12 +3,14 @@
 import typer
 
 from brightrun.commands import (
+    attempts,
     dead_letters,
     doctor,
     downloads,
     estimates,
     files,
     jobs,
+    logs,
     models,
     queue,
     training,
@@ -27,7 +29,9 @@ app.command("estimate")(estimates.estimate)
 app.command("train")(training.train)
 app.command("queue")(queue.queue)
 app.command("promote")(queue.promote)
+app.command("attempts")(attempts.attempts)
 app.command("download")(downloads.download)
+app.command("logs")(logs.logs)
 app.add_typer(files.app, name="files")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")

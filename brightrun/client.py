@@ -96,9 +96,16 @@ class Client:
                 return
             after = page.next_cursor
 
+    def attempts(self, job_id: str) -> dict[str, Any]:
+        return dict(self.http.json("GET", f"{ROOT}/jobs/{job_id}/attempts"))
+
     def logs(self, job_id: str, offset: int = 0, attempt: int | None = None) -> dict[str, Any]:
         parameters = _given({"offset": offset, "attempt": attempt})
         return dict(self.http.json("GET", f"{ROOT}/jobs/{job_id}/logs", params=parameters))
+
+    def log_lines(self, job_id: str, **query: Any) -> dict[str, Any]:
+        """A page of lines of the trainer's output: `after`, `before` or `tail`, and attempt, level, search, limit."""
+        return dict(self.http.json("GET", f"{ROOT}/jobs/{job_id}/logs", params=_given(query)))
 
     def adapter_download(self, job_id: str, file_format: str = "safetensors") -> Download:
         answer = self.http.json(

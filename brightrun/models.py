@@ -31,6 +31,15 @@ class TrainingFile(Answer):
     report: dict[str, Any] | None = None
 
 
+class JobProgress(Answer):
+    message: str = ""
+
+
+class Interruptions(Answer):
+    count: int = 0
+    sentence: str = ""
+
+
 class Job(Answer):
     id: str
     name: str
@@ -46,6 +55,8 @@ class Job(Answer):
     latest_validation_loss: float | None = None
     estimated_time_remaining_seconds: float | None = None
     checkpoint_recovery_count: int = 0
+    progress: JobProgress = JobProgress()
+    interruptions: Interruptions = Interruptions()
     actual_cost_micro_usd: int | None = None
     cost_estimate_micro_usd: int | None = None
     cost_is_final: bool = False

@@ -38,6 +38,11 @@ class Output:
         if not self.as_json:
             _print(self.console, text)
 
+    def line(self, text: str) -> None:
+        """A line of somebody else's text, as it is."""
+        # without what would steer a terminal
+        self.console.print(text.replace("\x1b", ""), markup=False, highlight=False, soft_wrap=True)
+
     def item(self, head: str, text: str) -> None:
         """For people only: an entry of a list, its further lines under the beginning of its text."""
         if not self.as_json:

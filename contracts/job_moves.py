@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from contracts.job_projection import JobState, StatusReason, moved
+from contracts.job_projection import JobState, moved
+from contracts.job_reasons import StatusReason
 from contracts.job_status import JobStatus, may_move
 
 WAITING_FOR_TURN = "waiting_for_turn"

@@ -19,18 +19,9 @@ from contracts import events
 from contracts.envelope import EventData
 from contracts.error_catalogue import entry_of, kept_facts
 from contracts.error_taxonomy import ERROR_CLASSES, TrainingErrorType
+from contracts.job_course import NOTHING_DONE, Course, follow, new_attempt, time_left_s
+from contracts.job_reasons import RUNS, StatusReason, waiting_for_capacity
 from contracts.job_status import STAGES, TERMINAL, JobStatus, may_move
-
-_RUNS = "pod_running"
-
-
-@dataclass(frozen=True)
-class StatusReason:
-    """Why the job is where it is, for a person and for a program."""
-
-    code: str
-    message: str
-    suggested_fix: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,8 +51,8 @@ class JobState:
     perplexity: float | None = None
     eta_s: float | None = None
     last_checkpoint_step: int | None = None
-    # Attempts before this one in line for a machine; None unless there is none to be had.
-    machines_ahead: int | None = None
+    machines_ahead: int | None = None  # attempts before it in line; None: it waits for no machine in vain
+    course: Course = NOTHING_DONE
 
     @property
     def recoveries(self) -> int:
@@ -70,11 +61,10 @@ class JobState:
 
 
 def moved(state: JobState, target: JobStatus, reason: StatusReason | None = None) -> JobState:
-    if state.status is target:
-        return replace(state, reason=reason or state.reason, machines_ahead=None)
-    if not may_move(state.status, target):
+    if state.status is not target and not may_move(state.status, target):
         return state
-    return replace(state, status=target, reason=reason, machines_ahead=None)
+    kept = state.reason if state.status is target else None
+    return replace(state, status=target, reason=reason or kept, machines_ahead=None)
 
 
 def _in_attempt(state: JobState, attempt: int) -> JobState | None:
@@ -101,7 +91,20 @@ def _apply(data: EventData, state: JobState, at: datetime) -> JobState:
 
 def project(state: JobState, data: EventData, at: datetime) -> JobState:
     """The state after this event. `at` is the event's own time; the same events give the same state."""
-    return _apply(data, _fenced(state, getattr(data, "attempt", 0)), at)
+    after = _apply(data, _fenced(state, getattr(data, "attempt", 0)), at)
+    changed = after != state or isinstance(data, events.CheckpointSaved)
+    if not changed or after.status is JobStatus.PENDING or after.status in TERMINAL:
+        return after
+    before = state.course if after.attempt == state.attempt else new_attempt(state.course)
+    course = follow(before, data, attempt=after.attempt, step=after.step, at=at)
+    return _with_time_left(replace(after, course=course), at)
+
+
+def _with_time_left(state: JobState, at: datetime) -> JobState:
+    """Until an attempt steps, nobody tells how long the job will take: the restart counts too."""
+    restarts = state.status in (JobStatus.RECOVERING, JobStatus.PROVISIONING, *STAGES) and (
+        not state.course.stepped or state.interrupted_attempt >= state.attempt)
+    return replace(state, eta_s=time_left_s(state.course, state.total_steps, at)) if restarts else state
 
 
 def _fenced(state: JobState, attempt: int) -> JobState:
@@ -125,14 +128,11 @@ def _(data: events.PodRequested, state: JobState, at: datetime) -> JobState:
 @_apply.register
 def _(data: events.PodWaiting, state: JobState, at: datetime) -> JobState:
     current = _in_attempt(state, data.attempt)
-    # Said late of an attempt that has its machine meanwhile.
-    if current is None or current.status in STAGES or (current.reason is not None and current.reason.code == _RUNS):
-        return state if current is None else current
+    if current is None or current.status in STAGES or (current.reason is not None and current.reason.code == RUNS):
+        return current or state  # said late: it has its machine
     again = current.status is JobStatus.RECOVERING or (data.attempt > 1 and current.status is JobStatus.PROVISIONING)
     target = JobStatus.RECOVERING if again else JobStatus.QUEUED
-    before = "next in line" if data.ahead == 0 else f"{data.ahead} before it in line"
-    message = f"Waiting for capacity: {data.provider} has no {data.gpu_type.value} machine free ({before})."
-    return replace(moved(current, target, StatusReason("waiting_for_capacity", message)), machines_ahead=data.ahead)
+    return replace(moved(current, target, waiting_for_capacity(data)), machines_ahead=data.ahead)
 
 
 @_apply.register
@@ -140,7 +140,7 @@ def _(data: events.PodRunning, state: JobState, at: datetime) -> JobState:
     current = _in_attempt(state, data.attempt)
     if current is None:
         return state
-    reason = StatusReason(_RUNS, f"Machine {data.pod_name} runs; the trainer is starting.")
+    reason = StatusReason(RUNS, f"Machine {data.pod_name} runs; the trainer is starting.")
     return replace(moved(current, JobStatus.PROVISIONING, reason), started_at=state.started_at or data.running_since)
 
 

@@ -23,18 +23,16 @@ _CROWD_STEPS = 90
 
 def main() -> None:
     options = _options()
-    runs = []
-    for loss in options.loss_per_hour:
-        plan = _plan(options, loss)
-        print(f"{plan.jobs} jobs, {plan.at_once} at a time, {loss:.0%} of spot machines lost an hour", flush=True)
+    plans = [_plan(options, loss) for loss in options.loss_per_hour]
+    plans += [_crowd(options)] if options.crowd else []
+    runs: list[dict[str, Any]] = []
+    for plan in plans:
+        print(f"{plan.jobs} jobs, {plan.at_once} at a time, {plan.loss_per_hour:.0%} of spot machines lost an hour",
+              flush=True)
         runs.append(asyncio.run(run_fleet(plan)))
-        print(table([runs[-1]]), flush=True)
-    if options.crowd:
-        print(f"{options.crowd} jobs at once, on machines that stay", flush=True)
-        runs.append(asyncio.run(run_fleet(_crowd(options))))
-    print(f"\n{table(runs)}")
-    if options.json:
-        options.json.write_text(json.dumps(_flat(runs) | {"fleet_runs": runs}, indent=2))
+        print(table(runs), flush=True)
+        if options.json:  # after each: what was measured is not lost with what follows
+            options.json.write_text(json.dumps(_flat(runs) | {"fleet_runs": runs}, indent=2))
 
 
 def _options() -> argparse.Namespace:
@@ -43,7 +41,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--at-once", type=int, default=100)
     parser.add_argument("--loss-per-hour", type=float, nargs="*", default=LOSSES)
     parser.add_argument("--crowd", type=int, default=100, help="jobs of the run without losses; 0: none")
-    parser.add_argument("--scale", type=float, default=30.0, help="simulated seconds in a real one")
+    parser.add_argument("--scale", type=float, default=Pace.scale, help="simulated seconds in a real one")
     parser.add_argument("--steps", type=int, default=Pace.steps, help=f"of {Pace.step_s:.0f} simulated seconds each")
     parser.add_argument("--tier", choices=("auto", "spot", "on_demand"), default="auto")
     parser.add_argument("--no-faults", action="store_true", help="a provider that never fails")

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from benchmarks.fleet.market import Loss
 from benchmarks.fleet.pace import Pace
@@ -120,18 +121,27 @@ def money_differences(system: StackUnderTest, account: Account) -> list[tuple[st
 
 @dataclass(frozen=True)
 class Lag:
-    """Seconds from the making of an event to the transaction of its effect. `kind` is empty where it is not logged."""
+    """Seconds from the sending of an event to the transaction of its effect. `kind` is empty where it is not logged."""
 
     seconds: float
     consumer: str
     kind: str
 
 
-def event_lags(system: StackUnderTest) -> list[Lag]:
-    """Of every event that job_api took. An event's id (UUIDv7) says when it was made, the inbox when it was taken."""
+def event_lags(system: StackUnderTest, deeds: Iterable[Deeds]) -> list[Lag]:
+    """Of every event that job_api took. An event's id (UUIDv7) says when it was made, the inbox when it was taken.
+
+    A trainer's last events are made before its result is stored and sent afterwards: it says when.
+    """
+    sent = {event_id: at for one in deeds for event_id, at in one["sent_at"].items()}
     rows = system.query("job_api", "SELECT event_id, consumer, extract(epoch from claimed_at)::float8 AS at, "
                         "coalesce(type, '') AS kind FROM inbox LEFT JOIN job_events USING (event_id)")
-    return [Lag(row["at"] - (row["event_id"].int >> 80) / 1000, row["consumer"], row["kind"]) for row in rows]
+    return [Lag(row["at"] - sent.get(str(row["event_id"]), _made_at(row["event_id"])), row["consumer"], row["kind"])
+            for row in rows]
+
+
+def _made_at(event_id: UUID) -> float:
+    return (event_id.int >> 80) / 1000
 
 
 def leaked(account: Account) -> int:

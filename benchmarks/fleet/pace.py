@@ -18,8 +18,8 @@ ON_DEMAND_USD = 3.49
 class Pace:
     """Simulated seconds throughout; `real` makes real ones of them."""
 
-    scale: float = 30.0
-    steps: int = 180
+    scale: float = 20.0
+    steps: int = 120
     step_s: float = 20.0
     provisioning_s: float = 60.0
     starting_s: float = 60.0

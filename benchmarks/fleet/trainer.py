@@ -12,7 +12,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -61,6 +61,8 @@ class Deeds:
     first_step_at: float = 0.0
     state: str = ""
     completed: bool = False
+    # Of events that were made some time before they were sent.
+    sent_at: dict[str, float] = field(default_factory=dict)
 
 
 def next_state(state: str, step: int) -> str:
@@ -220,6 +222,7 @@ class SimulatedTrainer:
         upload_result(objects, self.spec.attempt, events)
         self.deeds.completed = True
         for event in events:
+            self.deeds.sent_at[str(event.id)] = time.time()
             self.reporter.send(event)
         self.reporter.drain(60.0)
 

@@ -1,10 +1,10 @@
 """`brightrun jobs`: list, show, watch, cancel, retry, events, logs."""
 
-import time
 from typing import Annotated
 
 import typer
 
+from brightrun.commands.logs import logs
 from brightrun.models import Job
 from brightrun.output import out
 from brightrun.session import Json, plainly, session
@@ -64,6 +64,10 @@ def show(job_id: JobId, as_json: Json = False) -> None:
         out.say(f"          {job.status_reason.message}")
         if job.status_reason.suggested_fix:
             out.say(f"          What to do: {job.status_reason.suggested_fix}")
+    if job.progress.message:
+        out.say(f"          {job.progress.message}")
+    if job.interruptions.sentence:
+        out.say(f"          {job.interruptions.sentence} See: brightrun attempts {job.id}")
     out.say(f"Cost      {money(job.actual_cost_micro_usd)} (estimated {money(job.cost_estimate_micro_usd)})")
     if job.estimated_time_remaining_seconds and not job.has_ended:
         out.say(f"Time left {duration(job.estimated_time_remaining_seconds)}")
@@ -126,23 +130,4 @@ def events(
             out.say(f"{event['seq']:5}  {event['occurred_at'][:19]}  {event['type']:26} {event['message']}")
 
 
-@app.command("logs")
-@plainly
-def logs(
-    job_id: JobId,
-    attempt: Annotated[int | None, typer.Option(min=1, help="The newest when absent.")] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on while the job runs.")] = False,
-    as_json: Json = False,
-) -> None:
-    """What the trainer itself has printed."""
-    with session() as client:
-        page = client.logs(job_id, 0, attempt)
-        if out.result(page):
-            return
-        while True:
-            out.console.print(page["text"], markup=False, end="")
-            if page["end"] and (not follow or client.job(job_id).has_ended):
-                return
-            if page["end"]:
-                time.sleep(1.0)
-            page = client.logs(job_id, page["next_offset"], attempt)
+app.command("logs")(logs)

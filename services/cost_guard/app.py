@@ -4,7 +4,7 @@ from starlette.applications import Starlette
 
 from chassis.clock import Clock
 from chassis.runtime import ServiceRuntime, worker_app
-from services.cost_guard.adapters.provisioner import ProvisionerMachines
+from services.cost_guard.adapters.provisioner import ProvisionerMachines, ProvisionerPrices
 from services.cost_guard.adapters.tables import metadata
 from services.cost_guard.application.workers.meter import CostMeter
 from services.cost_guard.application.workers.reconciliation import BillingReconciliation
@@ -18,7 +18,7 @@ _LOOK_S = 60.0
 
 def build_runtime(settings: Settings, clock: Clock | None = None) -> ServiceRuntime:
     runtime = ServiceRuntime(settings, metadata=metadata, clock=clock)
-    runtime.include(events, requests)
+    runtime.include(events, requests, prices=ProvisionerPrices(runtime.bus, runtime.clock))
     meter = CostMeter(runtime.database, settings, runtime.clock)
     runtime.periodic("meter", settings.cost_tick_s, meter.run)
     reconciliation = BillingReconciliation(

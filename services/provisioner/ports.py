@@ -11,6 +11,8 @@ from uuid import UUID
 
 from contracts.error_catalogue import ErrorCode
 from contracts.gpus import GpuType, PricingTier
+from contracts.rpc.pods import Price
+from services.provisioner.domain.prices import UNPRICED, MachinePrice
 
 
 class MachineState(StrEnum):
@@ -42,6 +44,7 @@ class Machine:
     exit_code: int | None = None
     exited_at: datetime | None = None
     reason: str = ""
+    price: MachinePrice = UNPRICED
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class Lifetime:
 
     began_at: datetime
     ended_at: datetime | None = None
+    price: MachinePrice = UNPRICED
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,17 @@ class ComputeProvider(Protocol):
         ...
 
     async def capacity(self, gpu_type: GpuType, pricing_tier: PricingTier) -> Capacity: ...
+
+    async def prices(self, gpu_type: GpuType) -> Sequence[Price]:
+        """What would be asked for first in each tier, and its price. Nothing where there is no price list.
+
+        Raises ProviderError.
+        """
+        ...
+
+    def take_losses(self) -> Sequence[int]:
+        """What machines have cost that had a name twice, in micro-dollars, since this was asked last."""
+        ...
 
     async def read_log(self, name: str, offset: int, max_bytes: int) -> tuple[bytes, bool]:
         """(bytes from `offset`, whether the log has ended). Empty when there is none."""

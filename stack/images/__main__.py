@@ -1,35 +1,61 @@
-"""python -m stack.images [--base IMAGE] [--torch cuda|cpu] [--tag NAME] [--engine docker|podman]
+"""python -m stack.images [services] [local] [trainer] [--base IMAGE] [--trainer-base IMAGE] [--torch cuda|cpu] ...
 
-Builds the trainer's image and tries it. Exit status: 0 built and tried, 1 not (the reason is printed).
+Builds the images of this checkout and tries each. Exit status: 0 built and tried, 1 not (the reason is printed).
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 
+from stack.images.build import Build, build
 from stack.images.engine import Engine
-from stack.images.trainer import Build, build, smoke_test
+from stack.images.services import services, try_services
+from stack.images.trainer import trainer, try_trainer
 from stack.problems import StackError
+
+_USUAL = ("services", "trainer")
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m stack.images", description="Build the trainer's image and try it.")
-    parser.add_argument("--base", default="", help="base image, if not NVIDIA's: a Debian 12 for --torch cpu")
-    parser.add_argument("--torch", default="cuda", choices=("cuda", "cpu"))
-    parser.add_argument("--tag", default="brightrun-trainer:dev")
-    parser.add_argument("--engine", default="", help="docker or podman; the one that is there")
-    options = parser.parse_args()
+    options = _options()
     try:
         engine = Engine.find(options.engine)
-        build(engine, Build(options.tag, options.base, options.torch))
-        for seen in smoke_test(engine, options.tag):
-            print(f"   {seen}")
+        for wanted, attempt in _chosen(options):
+            build(engine, wanted)
+            print(f"{wanted.tag} is built.")
+            for seen in attempt(engine, wanted.tag):
+                print(f"   {seen}")
     except StackError as error:
         print(f"\n{error}\n-> {error.fix}" if error.fix else f"\n{error}", file=sys.stderr)
         return 1
-    print(f"{options.tag} is built and starts.")
     return 0
+
+
+def _chosen(options: argparse.Namespace) -> list[tuple[Build, Callable[[Engine, str], list[str]]]]:
+    known = {
+        "services": (services(f"{options.name}:{options.version}", options.base), try_services),
+        "local": (services(f"{options.name}-local:{options.version}", options.base, "local"), try_services),
+        "trainer": (trainer(f"{options.name}-trainer:{options.version}", options.trainer_base, options.torch),
+                    try_trainer),
+    }
+    unknown = sorted(set(options.images) - set(known))
+    if unknown:
+        raise StackError(f"There is no image {', '.join(unknown)}.", f"Known: {', '.join(known)}.")
+    return [known[name] for name in options.images or _USUAL]
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m stack.images", description="Build the images and try each.")
+    parser.add_argument("images", nargs="*", help="services, local, trainer; services and trainer unless named")
+    parser.add_argument("--base", default="", help="base of services and local, if not python:3.11-slim")
+    parser.add_argument("--trainer-base", default="", help="base of trainer, if not NVIDIA's")
+    parser.add_argument("--torch", default="cuda", choices=("cuda", "cpu"), help="build of torch in trainer")
+    parser.add_argument("--name", default="brightrun", help="with the registry's address before it")
+    parser.add_argument("--version", default="dev")
+    parser.add_argument("--engine", default="", help="docker or podman; the one that answers")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from stack.problems import StackError
 
+# Read-only, without network and rights: what an image needs beyond that, it has to be given.
+LOCKED = ("run", "--rm", "--read-only", "--network", "none", "--cap-drop", "all", "--tmpfs", "/tmp")  # noqa: S108
+
 
 @dataclass(frozen=True)
 class Engine:
@@ -37,3 +40,10 @@ class Engine:
 
     def output(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([self.program, *arguments], check=False, capture_output=True, text=True)
+
+    def python(self, image: str, program: str) -> str:
+        """What the program prints in a locked container of the image. Raises StackError when it fails."""
+        done = self.output(*LOCKED, "--entrypoint", "python", image, "-c", program)
+        if done.returncode != 0:
+            raise StackError(f"{image} cannot run what it should:\n{done.stderr[-2000:]}")
+        return done.stdout.strip()

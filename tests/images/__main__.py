@@ -14,7 +14,7 @@ from stack.parts.process import package_folder
 from tests.fixtures.containers import NATS_IMAGE, POSTGRES_IMAGE, S3_IMAGE, VALKEY_IMAGE
 
 HERE = Path(__file__).parent
-BASE = "localhost/brightrun-test-base"
+BASE, PYTHON_BASE = "localhost/brightrun-test-base", "localhost/brightrun-test-python"
 SANDBOX = """[containers]
 default_ulimits=[]
 cgroups="enabled"
@@ -56,16 +56,16 @@ class Builder:
             self._program(folder / "valkey", VALKEY_IMAGE, _program(ValkeyPart), BASE, "/usr/local/bin/valkey-server",
                           '["valkey-server", "--bind", "0.0.0.0", "--protected-mode", "no"]')
 
-    def build_base(self) -> None:
-        """A minimal Debian of this machine's own release."""
+    def build_base(self, image: str = BASE, *packages: str) -> None:
+        """A minimal Debian of this machine's own release, with these packages."""
         release = _release()
         print(f"base system ({release}) ...", flush=True)
         with tempfile.TemporaryDirectory() as folder:
             archive = f"{folder}/base.tar"
             _run("mmdebstrap", "--quiet", "--variant=minbase", "--dpkgopt=path-exclude=/usr/share/doc/*",
-                 "--dpkgopt=path-exclude=/usr/share/locale/*", release, archive)
+                 "--dpkgopt=path-exclude=/usr/share/locale/*", f"--include={','.join(packages)}", release, archive)
             path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-            _run(self._engine, "import", "--change", f"ENV PATH={path}", archive, BASE)
+            _run(self._engine, "import", "--change", f"ENV PATH={path}", archive, image)
 
     def _postgres(self, folder: Path) -> None:
         shutil.copytree(HERE / "postgres", folder)

@@ -4,14 +4,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from stack.images.build import build
 from stack.images.engine import Engine
-from stack.images.trainer import Build, build, smoke_test
-from tests.images.__main__ import BASE, SANDBOX, Builder
+from stack.images.trainer import trainer, try_trainer
+from tests.images.__main__ import BASE, Builder
 from tests.system import history
 from tests.system.stack_under_test import StackUnderTest
 
@@ -20,25 +20,16 @@ TAG = "localhost/brightrun-trainer:test"
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    settings = tmp_path_factory.mktemp("podman") / "containers.conf"
-    settings.write_text(SANDBOX)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CONTAINERS_CONF", str(settings))
-        yield Engine.find("podman")
-
-
-@pytest.fixture(scope="module")
 def image(engine: Engine) -> str:
     """On a minimal Debian of this machine's release: no registry is asked."""
     if engine.output("image", "exists", BASE).returncode != 0:
         Builder(engine.program).build_base()
-    build(engine, Build(TAG, BASE, "cpu"))
+    build(engine, trainer(TAG, BASE, "cpu"))
     return TAG
 
 
 def test_it_starts_without_rights_and_says_what_it_lacks(engine: Engine, image: str) -> None:
-    without_order, libraries = smoke_test(engine, image)
+    without_order, libraries = try_trainer(engine, image)
     assert "78" in without_order
     assert "uid 1001" in libraries
 

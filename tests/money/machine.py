@@ -20,6 +20,7 @@ from tests.money.books import EXPECTED_COST, Books, month_begin
 from tests.money.truth import JobTruth, Span
 from tests.money.world import World
 from tests.services.cost_guard.examples import Job
+from tests.services.cost_guard.in_process import GivenPrices
 
 BUDGETS = st.sampled_from([0, 5_000_000, 12_000_000, 30_000_000, 500_000_000])
 RATES = st.sampled_from([100_000, 1_234_567, 2_490_000, 9_999_999])
@@ -62,8 +63,8 @@ class MoneyMachine(RuleBasedStateMachine):
 
     def _reserve(self, truth: JobTruth, try_: UUID | None, *, lost: bool = False) -> bool:
         before = self.books.state(truth.job.workspace_id, self.clock.now(), without=truth)
-        settings, now = self.world.settings, self.clock.now()
-        reply = self._run(reservations.reserve(self.world.database, truth.job.reserve(try_), settings, now))
+        settings, now, asked = self.world.settings, self.clock.now(), truth.job.reserve(try_)
+        reply = self._run(reservations.reserve(self.world.database, GivenPrices(), asked, settings, now))
         needed = reply.estimate.cost_micro_usd.high
         if truth.ended_at is None and truth.held and try_ in (None, truth.held[0]):
             assert (reply.accepted, reply.reservation_id, reply.reserved_micro_usd) == (True, *truth.held)

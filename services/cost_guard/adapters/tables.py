@@ -79,6 +79,10 @@ billing_intervals = Table(
     Column("gpu_type", Text, nullable=False),
     Column("pricing_tier", Text, nullable=False),
     Column("rate_micro_usd_per_hour", BigInteger, nullable=False),
+    # `provider`: it told this machine's own price; `configured`: the rate of the day it began.
+    Column("rate_source", Text, nullable=False, server_default="configured"),
+    Column("on_demand_micro_usd_per_hour", BigInteger),
+    Column("gpu_model", Text, nullable=False, server_default=""),
     Column("running_since", DateTime(timezone=True), nullable=False),
     Column("terminated_at", DateTime(timezone=True)),
     Index("billing_intervals_workspace", "workspace_id", "running_since"),

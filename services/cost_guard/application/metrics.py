@@ -8,7 +8,7 @@ METER_FAILURES = Counter(
 CORRECTIONS = Counter(
     "brightrun_billing_corrections",
     "Bills that were brought to the provider's times: opened (never heard of), closed (its end was never heard), "
-    "corrected (its times), unlisted (the provisioner knows no such machine and its job has ended)",
+    "corrected (its times or its price), unlisted (the provisioner knows no such machine and its job has ended)",
     ["kind"],
 )
 CORRECTION_FAILURES = Counter(

@@ -1,42 +1,75 @@
 """Price a request with the rates and the experience of this moment."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.rpc.costs import BudgetView, DurationRange, Estimate, EstimateRequest, Range, TierEstimate
+from contracts.gpus import PricingTier
+from contracts.rpc.costs import (
+    BudgetView,
+    DurationRange,
+    Estimate,
+    EstimateRequest,
+    Range,
+    RateSource,
+    TierEstimate,
+)
+from contracts.rpc.pods import Price
 from services.cost_guard.adapters.repository import jobs, rates
 from services.cost_guard.domain.budget import BudgetState
-from services.cost_guard.domain.estimate import Priced, RateTable, cost_micro_usd, explain, offered, price, rate_of
+from services.cost_guard.domain.estimate import (
+    Priced,
+    RateTable,
+    cost_micro_usd,
+    explain,
+    offered_tiers,
+    planned_tier,
+    price,
+    rate_of,
+    with_offered_prices,
+)
 from services.cost_guard.domain.estimate import workload as workload_of
 from services.cost_guard.domain.throughput import experience_key
 
 
 @dataclass(frozen=True)
 class Quote:
-    """A priced request. `experience_key` names the runs it was learnt from, and will teach."""
+    """A priced request. `offered`: the provider's prices of the moment, which stand in `rates`. `experience_key` names
+    the runs it was learnt from, and will teach."""
 
     request: EstimateRequest
     rates: RateTable
+    offered: Mapping[PricingTier, Price]
     rate: int
     priced: Priced
     cost: Range
     experience_key: str
 
+    def price_of(self, tier: PricingTier) -> Price | None:
+        """The provider's price that this tier is planned with; None: with the configured rate."""
+        return self.offered.get(planned_tier(self.rates, self.request.gpu_type, tier))
 
-async def quote(connection: AsyncConnection, request: EstimateRequest, now: datetime) -> Quote:
-    """Raises RateUnknown."""
-    table = {pair: rate.micro_usd_per_hour for pair, rate in (await rates.valid_at(connection, now)).items()}
+
+async def quote(
+    connection: AsyncConnection, request: EstimateRequest, offered: Iterable[Price], now: datetime
+) -> Quote:
+    """`offered` was asked for before: nobody is asked in a transaction. Raises RateUnknown."""
+    configured = {pair: rate.micro_usd_per_hour for pair, rate in (await rates.valid_at(connection, now)).items()}
+    prices = {price.pricing_tier: price for price in offered}
+    table = with_offered_prices(configured, request.gpu_type, prices.values())
     rate = rate_of(table, request.gpu_type, request.pricing_tier)
     work = workload_of(request.hyperparameters, request.conversations, request.tokens, request.done_epochs)
     key = experience_key(request.gpu_type, request.base_model)
     priced = price(request.gpu_type, work, await jobs.throughput_log_errors(connection, key))
-    return Quote(request, table, rate, priced, _range(rate, priced), key)
+    return Quote(request, table, prices, rate, priced, _range(rate, priced), key)
 
 
 def estimate_of(quoted: Quote, state: BudgetState) -> Estimate:
     request, priced = quoted.request, quoted.priced
+    offered = quoted.price_of(request.pricing_tier)
     return Estimate(
         gpu_type=request.gpu_type,
         pricing_tier=request.pricing_tier,
@@ -49,10 +82,11 @@ def estimate_of(quoted: Quote, state: BudgetState) -> Estimate:
         total_steps=priced.workload.steps,
         throughput_tokens_per_s=priced.workload.training_tokens / priced.duration.expected_s,
         based_on_runs=priced.runs,
-        explanation=explain(priced),
+        explanation=explain(priced, quoted.rate, offered),
         tiers=_tiers(quoted),
         budget=budget_view(state),
         allowed_to_proceed=quoted.cost.high <= state.available_micro_usd,
+        **_source(offered),
     )
 
 
@@ -75,9 +109,16 @@ def _range(rate: int, priced: Priced) -> Range:
     )
 
 
+def _source(offered: Price | None) -> dict[str, Any]:
+    if offered is None:
+        return {"rate_source": RateSource.CONFIGURED}
+    return {"rate_source": RateSource.PROVIDER, "gpu_model": offered.gpu_model}
+
+
 def _tiers(quoted: Quote) -> tuple[TierEstimate, ...]:
     request = quoted.request
     return tuple(
-        TierEstimate(pricing_tier=tier, rate_micro_usd_per_hour=rate, cost_micro_usd=_range(rate, quoted.priced))
-        for tier, rate in offered(quoted.rates, request.gpu_type, request.pricing_tier)
+        TierEstimate(pricing_tier=tier, rate_micro_usd_per_hour=rate, cost_micro_usd=_range(rate, quoted.priced),
+                     **_source(quoted.price_of(tier)))
+        for tier, rate in offered_tiers(quoted.rates, request.gpu_type, request.pricing_tier)
     )

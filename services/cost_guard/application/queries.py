@@ -4,18 +4,23 @@ from datetime import datetime
 from uuid import UUID
 
 from chassis.database.engine import Database
-from contracts.rpc.costs import BudgetView, Estimate, EstimateRequest, JobCost, JobCostQuery, Rates
+from contracts.rpc.costs import BudgetView, Estimate, EstimateRequest, JobCost, JobCostQuery, MachineCost, Rates
 from services.cost_guard.adapters.repository import budgets, intervals, jobs, rates
+from services.cost_guard.adapters.repository.intervals import BilledMachine
 from services.cost_guard.application.pricing import budget_view, estimate_of, quote
-from services.cost_guard.domain.billing import billed_seconds, total_cost
+from services.cost_guard.domain.billing import billed_seconds, cost_of, total_cost
+from services.cost_guard.ports import PriceList
 from services.cost_guard.settings import Settings
 
 
-async def estimate(database: Database, request: EstimateRequest, settings: Settings, now: datetime) -> Estimate:
+async def estimate(
+    database: Database, prices: PriceList, request: EstimateRequest, settings: Settings, now: datetime
+) -> Estimate:
     """Raises RateUnknown."""
     limit = settings.default_budget_micro_usd
+    offered = await prices.prices(request.gpu_type)
     async with database.read() as connection:
-        quoted = await quote(connection, request, now)
+        quoted = await quote(connection, request, offered, now)
         return estimate_of(quoted, await budgets.state(connection, request.workspace_id, now, default_limit=limit))
 
 
@@ -23,7 +28,8 @@ async def job_cost(database: Database, query: JobCostQuery, now: datetime) -> Jo
     """Zero for a job that never ran, also for one of another workspace."""
     async with database.read() as connection:
         job = await jobs.find(connection, query.job_id, query.workspace_id)
-        billed = [] if job is None else await intervals.of_job(connection, query.job_id)
+        machines = [] if job is None else await intervals.machines_of_job(connection, query.job_id)
+    billed = [machine.interval for machine in machines]
     running = [interval for interval in billed if interval.until is None]
     return JobCost(
         cost_micro_usd=total_cost(billed, now),
@@ -32,6 +38,22 @@ async def job_cost(database: Database, query: JobCostQuery, now: datetime) -> Jo
         running=bool(running),
         as_of=now,
         rate_micro_usd_per_hour=sum(interval.rate_micro_usd_per_hour for interval in running) or None,
+        machines=tuple(_machine_cost(machine, now) for machine in machines),
+    )
+
+
+def _machine_cost(machine: BilledMachine, now: datetime) -> MachineCost:
+    bill = machine.interval
+    return MachineCost(
+        attempt=machine.attempt,
+        pricing_tier=machine.pricing_tier,
+        gpu_model=bill.gpu_model,
+        rate_micro_usd_per_hour=bill.rate_micro_usd_per_hour,
+        rate_source=bill.rate_source,
+        on_demand_micro_usd_per_hour=bill.on_demand_micro_usd_per_hour,
+        since=bill.since,
+        until=bill.until,
+        cost_micro_usd=cost_of(bill, now),
     )
 
 

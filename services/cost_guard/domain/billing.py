@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from contracts.rpc.costs import RateSource
+
 MICROSECONDS_PER_HOUR = 3_600_000_000
 
 
@@ -17,11 +19,15 @@ class RunTimes:
 
 @dataclass(frozen=True)
 class BilledInterval:
-    """One machine's time; open while `until` is None. The rate is that of the day it started."""
+    """One machine's time; open while `until` is None. The rate is the provider's for this very machine, or the
+    configured one of the day it started. `on_demand_micro_usd_per_hour`: what spot is compared with, where known."""
 
     rate_micro_usd_per_hour: int
     since: datetime
     until: datetime | None
+    rate_source: RateSource = RateSource.CONFIGURED
+    on_demand_micro_usd_per_hour: int | None = None
+    gpu_model: str = ""
 
     @property
     def times(self) -> RunTimes:
@@ -43,6 +49,25 @@ def confirmed(known: RunTimes | None, since: datetime | None, until: datetime | 
     return None if since is None else RunTimes(since, until)
 
 
+def bill(
+    times: RunTimes, known: BilledInterval | None, *, told_micro_usd: int | None, configured_micro_usd: int | None,
+    on_demand_micro_usd: int | None, gpu_model: str = "",
+) -> BilledInterval | None:
+    """The bill of a machine with these times. What its provider told last about its price counts, whoever says the
+    times; None when nobody told a price."""
+    on_demand, model = on_demand_micro_usd, gpu_model
+    source = RateSource.CONFIGURED if told_micro_usd is None else RateSource.PROVIDER
+    rate = configured_micro_usd if told_micro_usd is None else told_micro_usd
+    if known is not None:
+        model = model or known.gpu_model
+        on_demand = known.on_demand_micro_usd_per_hour if on_demand is None else on_demand
+        if told_micro_usd is None and (known.rate_source is RateSource.PROVIDER or known.since == times.since):
+            rate, source = known.rate_micro_usd_per_hour, known.rate_source
+    if rate is None:
+        return None
+    return BilledInterval(rate, times.since, times.until, source, on_demand, model)
+
+
 def correction_kind(known: RunTimes | None, new: RunTimes) -> str:
     """`opened` (never heard of), `closed` (its end was never heard) or `corrected`."""
     if known is None:
@@ -60,8 +85,12 @@ def billed_time(interval: BilledInterval, now: datetime) -> timedelta:
     return max(timedelta(0), (interval.until or now) - interval.since)
 
 
+def cost_of(interval: BilledInterval, now: datetime) -> int:
+    return _cost(billed_time(interval, now), interval)
+
+
 def total_cost(intervals: Iterable[BilledInterval], now: datetime) -> int:
-    return sum(_cost(billed_time(interval, now), interval) for interval in intervals)
+    return sum(cost_of(interval, now) for interval in intervals)
 
 
 def billed_seconds(intervals: Iterable[BilledInterval], now: datetime) -> float:

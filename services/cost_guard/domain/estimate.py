@@ -1,11 +1,13 @@
 """A price before the start: exact token counts times a throughput with an interval."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from contracts.gpus import GpuType, PricingTier
 from contracts.hyperparameters import Hyperparameters
+from contracts.money import format_usd
+from contracts.rpc.pods import Price
 from services.cost_guard.domain.throughput import PRIORS, Duration, physical_duration_s, predict
 
 RateTable = Mapping[tuple[GpuType, PricingTier], int]
@@ -78,17 +80,34 @@ def rate_of(rates: RateTable, gpu_type: GpuType, tier: PricingTier) -> int:
         raise RateUnknown(gpu_type, tier) from None
 
 
-def offered(rates: RateTable, gpu_type: GpuType, chosen: PricingTier) -> list[tuple[PricingTier, int]]:
+def offered_tiers(rates: RateTable, gpu_type: GpuType, chosen: PricingTier) -> list[tuple[PricingTier, int]]:
     """The chosen tier first, then the others that have a price of their own. Raises RateUnknown."""
     others = [tier for tier in (PricingTier.SPOT, PricingTier.ON_DEMAND) if tier is not chosen]
     known = [tier for tier in others if (gpu_type, tier) in rates]
     return [(tier, rate_of(rates, gpu_type, tier)) for tier in (chosen, *known)]
 
 
-def explain(priced: Priced) -> str:
+def planned_tier(rates: RateTable, gpu_type: GpuType, tier: PricingTier) -> PricingTier:
+    """The tier whose rate `rate_of` plans with. Raises RateUnknown."""
+    rate = rate_of(rates, gpu_type, tier)
+    return next(one for one in (tier, PricingTier.SPOT, PricingTier.ON_DEMAND) if rates.get((gpu_type, one)) == rate)
+
+
+def with_offered_prices(rates: RateTable, gpu_type: GpuType, offered: Iterable[Price]) -> RateTable:
+    """The provider's prices of the moment in place of the configured rates, where it tells them."""
+    return {**rates, **{(gpu_type, price.pricing_tier): price.micro_usd_per_hour for price in offered}}
+
+
+def explain(priced: Priced, rate_micro_usd_per_hour: int, offered: Price | None) -> str:
     basis = f"{priced.runs} finished runs like this one" if priced.runs else f"no finished run yet; {priced.source}"
     work = priced.workload
     return (
         f"{work.training_tokens:,} training tokens in {work.steps:,} steps; based on {basis}. "
-        "Eight of ten runs are expected inside the interval."
+        f"Eight of ten runs are expected inside the interval. {_whose_price(rate_micro_usd_per_hour, offered)}"
     )
+
+
+def _whose_price(rate_micro_usd_per_hour: int, offered: Price | None) -> str:
+    if offered is None:
+        return f"Priced with the configured rate of {format_usd(rate_micro_usd_per_hour)} an hour."
+    return f"Priced with what the provider asks now for {offered.gpu_model}: {format_usd(rate_micro_usd_per_hour)}/h."

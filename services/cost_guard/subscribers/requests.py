@@ -22,7 +22,7 @@ from contracts.rpc.costs import (
 )
 from services.cost_guard.application import queries
 from services.cost_guard.application.commands import budgets, reservations
-from services.cost_guard.subscribers.context import WithSettings
+from services.cost_guard.subscribers.context import WithPrices, WithSettings
 from services.cost_guard.subscribers.problems import problems
 
 requests = RequestRouter()
@@ -30,18 +30,18 @@ requests = RequestRouter()
 
 @requests.rpc(costs.ESTIMATE)
 async def estimate(
-    request: EstimateRequest, database: WithDatabase, settings: WithSettings, clock: WithClock
+    request: EstimateRequest, database: WithDatabase, prices: WithPrices, settings: WithSettings, clock: WithClock
 ) -> Estimate:
     with problems():
-        return await queries.estimate(database, request, settings, clock.now())
+        return await queries.estimate(database, prices, request, settings, clock.now())
 
 
 @requests.rpc(costs.RESERVE)
 async def reserve(
-    request: ReserveRequest, database: WithDatabase, settings: WithSettings, clock: WithClock
+    request: ReserveRequest, database: WithDatabase, prices: WithPrices, settings: WithSettings, clock: WithClock
 ) -> ReserveReply:
     with problems():
-        return await reservations.reserve(database, request, settings, clock.now())
+        return await reservations.reserve(database, prices, request, settings, clock.now())
 
 
 @requests.rpc(costs.RELEASE)

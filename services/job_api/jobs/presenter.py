@@ -1,6 +1,7 @@
 """Jobs and their events as the API shows them. `schemas` documents the same shapes."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,8 @@ from services.job_api.base_models import shown_base_model, with_shown_base_model
 from services.job_api.jobs.domain.configuration import differences_from_preset
 from services.job_api.jobs.domain.failure import Failure, explain
 from services.job_api.jobs.domain.queue import Place, in_words
+from services.job_api.jobs.domain.trainer_output import Line, TrainerOutput
+from services.job_api.jobs.progress_view import interruptions, progress
 
 Row = RowMapping | Mapping[str, Any]
 
@@ -58,6 +61,8 @@ def job(row: Row) -> dict[str, Any]:
         "estimated_time_remaining_minutes": _minutes(row["eta_s"]),
         "estimated_time_remaining_seconds": row["eta_s"],
         "last_event_seq": row["event_seq"],
+        "progress": progress(row),
+        "interruptions": interruptions(row),
     }
 
 
@@ -174,3 +179,28 @@ def snapshot(row: Row) -> dict[str, Any]:
 
 def _minutes(seconds: float | None) -> int | None:
     return None if seconds is None else round(seconds / 60)
+
+
+def log(job_id: UUID, output: TrainerOutput) -> dict[str, Any]:
+    lines = None if output.lines is None else [_line(line) for line in output.lines]
+    navigation = ("attempt", "source", "next_after", "next_before", "more_after", "more_before")
+    return {"object": "training_job.log", "job_id": job_id, "lines": lines} | {
+        name: getattr(output, name) for name in navigation} | {
+        "attempts": [kept.model_dump() for kept in output.attempts],
+        "text": output.text if output.lines is None else "".join(f"{line.text}\n" for line in output.lines),
+        "next_offset": output.next_offset,
+        "end": output.end if output.more_after is None else not output.more_after,
+        "details": output.details,
+    }
+
+
+def _line(line: Line) -> dict[str, Any]:
+    return {"line": line.line, "time": _moment(line.time), "level": line.level.value, "text": line.text}
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    """None for a time beyond the calendar: it is what a machine's clock said."""
+    try:
+        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None

@@ -62,6 +62,7 @@ training_jobs = Table(
     Column("latest_perplexity", Double),
     Column("eta_s", Double),
     Column("last_checkpoint_step", Integer),
+    json("course", default="{}"),  # contracts.job_course
     Column("error_type", Text),
     Column("error_message", Text),
     # refines error_type; null for jobs that failed before there was one (contracts.error_catalogue)

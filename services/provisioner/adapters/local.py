@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contracts.gpus import GpuType, PricingTier
+from contracts.rpc.pods import Price
 from services.provisioner.adapters.local_folder import ENDED, LOG, PodFolder
 from services.provisioner.ports import Capacity, Lifetime, Machine, MachineState, NoCapacity, PodRequest, ProviderError
 
@@ -73,6 +74,12 @@ class LocalProvider:
         taken = sum(machine.state is not MachineState.EXITED for machine in await self.list())
         free = taken < self._settings.max_pods
         return Capacity(free, "" if free else f"{taken} of {self._settings.max_pods} local pods are running")
+
+    async def prices(self, gpu_type: GpuType) -> Sequence[Price]:
+        return ()  # this machine sends no bill: the configured rate counts
+
+    def take_losses(self) -> Sequence[int]:
+        return ()
 
     async def read_log(self, name: str, offset: int, max_bytes: int) -> tuple[bytes, bool]:
         return await asyncio.to_thread(self._read_log, name, offset, max_bytes)

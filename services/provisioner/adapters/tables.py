@@ -77,6 +77,10 @@ pods = Table(
     _count("create_failures"),
     # How often the tier that the pod asks for was not to be had.
     _count("failed_offers"),
+    # What the machine really is and costs, as the provider tells it.
+    _word("gpu_model"),
+    Column("rate_micro_usd_per_hour", BigInteger),
+    Column("on_demand_micro_usd_per_hour", BigInteger),
     # Filled by the release before; its users lived in an account that lets them in no more.
     Column("nats_users", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     _time("requested_at", required=True),

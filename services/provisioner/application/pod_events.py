@@ -1,5 +1,6 @@
 """Facts about pods, published by the transaction that made them true."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -35,8 +36,8 @@ def _machine(pod: Pod) -> dict[str, Any]:
     return {"provider": pod.provider, "gpu_type": pod.gpu_type, "pricing_tier": pod.pricing_tier}
 
 
-async def publish_requested(tx: AsyncConnection, job: Job, pod: Pod) -> None:
-    await _publish(tx, job, pod, PodRequested, **_machine(pod))
+async def publish_requested(tx: AsyncConnection, job: Job, pod: Pod, reason: str = "") -> None:
+    await _publish(tx, job, pod, PodRequested, **_machine(pod), reason=reason)
 
 
 async def publish_waiting(tx: AsyncConnection, job: Job, pod: Pod, ahead: int, since: datetime, reason: str) -> None:
@@ -44,7 +45,8 @@ async def publish_waiting(tx: AsyncConnection, job: Job, pod: Pod, ahead: int, s
 
 
 async def publish_running(tx: AsyncConnection, job: Job, pod: Pod, provider_pod_id: str, since: datetime) -> None:
-    await _publish(tx, job, pod, PodRunning, **_machine(pod), provider_pod_id=provider_pod_id, running_since=since)
+    await _publish(tx, job, pod, PodRunning, **_machine(pod), **asdict(pod.price), provider_pod_id=provider_pod_id,
+                   running_since=since)
 
 
 async def publish_interrupted(
@@ -62,5 +64,5 @@ async def publish_failed(tx: AsyncConnection, job: Job, pod: Pod, why: GiveUp) -
 async def publish_terminated(
     tx: AsyncConnection, job: Job, pod: Pod, exit_code: int | None, billed: BilledInterval
 ) -> None:
-    await _publish(tx, job, pod, PodTerminated, **_machine(pod), running_since=billed.since,
+    await _publish(tx, job, pod, PodTerminated, **_machine(pod), **asdict(pod.price), running_since=billed.since,
                    terminated_at=billed.until, exit_code=exit_code, reason=pod.reason)

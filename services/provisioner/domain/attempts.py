@@ -144,5 +144,15 @@ def tier_for(wanted: PricingTier, counters: RetryCounters) -> PricingTier:
     """The concrete tier of the next pod."""
     if wanted is not PricingTier.AUTO:
         return wanted
-    lost_patience = counters.not_started > 0 or counters.interruptions >= _SPOT_INTERRUPTIONS
-    return PricingTier.ON_DEMAND if lost_patience else PricingTier.SPOT
+    return PricingTier.ON_DEMAND if tier_reason(wanted, counters) else PricingTier.SPOT
+
+
+def tier_reason(wanted: PricingTier, counters: RetryCounters) -> str:
+    """Why the next pod of an `auto` job is not spot; empty when it is."""
+    if wanted is not PricingTier.AUTO:
+        return ""
+    if counters.not_started > 0:
+        return "the spot machine did not come up: on-demand next"
+    if counters.interruptions >= _SPOT_INTERRUPTIONS:
+        return f"spot was taken away {counters.interruptions} times without a new checkpoint: on-demand next"
+    return ""

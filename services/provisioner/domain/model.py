@@ -7,6 +7,7 @@ from uuid import UUID
 
 from contracts.events import JobStartRequested
 from contracts.gpus import GpuType, PricingTier
+from services.provisioner.domain.prices import UNPRICED, MachinePrice
 from services.provisioner.domain.retry_counters import RetryCounters
 
 
@@ -58,6 +59,7 @@ class Job:
     run: int = 1
     paused_run: int = -1
     paused_at: datetime | None = None
+    ended_at: datetime | None = None
 
     @property
     def active(self) -> bool:
@@ -97,6 +99,7 @@ class Pod:
     waiting_since: datetime | None = None
     told_ahead: int | None = None
     last_words_until: datetime | None = None
+    price: MachinePrice = UNPRICED
     # Asked to save a checkpoint and end; stopped anyway at this moment.
     drain_by: datetime | None = None
 

@@ -8,6 +8,7 @@ from contracts.rpc.pods import (
     JOB_PODS,
     MACHINES,
     POD_LOG,
+    PRICES,
     JobCheckpoints,
     JobCheckpointsQuery,
     JobPods,
@@ -16,10 +17,13 @@ from contracts.rpc.pods import (
     LogQuery,
     Machines,
     MachinesQuery,
+    Prices,
+    PricesQuery,
 )
 from services.provisioner.application.queries import checkpoints as checkpoint_queries
 from services.provisioner.application.queries import machines as machine_queries
 from services.provisioner.application.queries import pods
+from services.provisioner.application.queries import prices as price_queries
 from services.provisioner.subscribers.context import WithProvider
 from services.provisioner.subscribers.problems import refusals_as_problems
 
@@ -46,3 +50,8 @@ async def pod_log(request: LogQuery, database: WithDatabase, provider: WithProvi
 @requests.rpc(MACHINES)
 async def machines(request: MachinesQuery, database: WithDatabase) -> Machines:
     return await machine_queries.machines(database, request)
+
+
+@requests.rpc(PRICES)
+async def prices(request: PricesQuery, provider: WithProvider) -> Prices:
+    return await price_queries.prices(provider, request)

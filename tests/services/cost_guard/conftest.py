@@ -11,8 +11,11 @@ from chassis.messaging.bus import Bus
 from contracts.envelope import EventData, new_event
 from contracts.registry import parse_event
 from contracts.rpc.costs import JOB_COST, RESERVE, JobCost, JobCostQuery, ReserveReply
+from contracts.rpc.pods import Machine
 from services.cost_guard.app import build_runtime
+from services.cost_guard.application.workers.reconciliation import BillingReconciliation
 from services.cost_guard.settings import Settings
+from tests.money.world import FixedList
 from tests.services.cost_guard.examples import NOON, Job
 from tests.services.cost_guard.in_process import guard_in_process
 
@@ -96,3 +99,14 @@ async def in_process(fresh_database, clock):
     """Its subscribers without NATS and without the meter; see in_process.py."""
     async with guard_in_process(await fresh_database("services.cost_guard"), Settings(), clock) as guard:
         yield guard
+
+
+@pytest_asyncio.fixture
+async def compared_with(in_process, clock):
+    """`await compared_with(machines)`: the bills were compared with a list of these."""
+
+    async def compare(*machines: Machine) -> None:
+        listed = FixedList(machines, answered=True)
+        await BillingReconciliation(in_process.database, listed, in_process.settings, clock).reconcile()
+
+    return compare

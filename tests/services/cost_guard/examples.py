@@ -117,8 +117,8 @@ class Job:
     def requested(self, attempt: int = 1) -> events.PodRequested:
         return events.PodRequested(**self.machine(attempt))
 
-    def running(self, since: datetime, attempt: int = 1) -> events.PodRunning:
-        return events.PodRunning(**self.machine(attempt), provider_pod_id="1", running_since=since)
+    def running(self, since: datetime, attempt: int = 1, **price: Any) -> events.PodRunning:
+        return events.PodRunning(**self.machine(attempt), **price, provider_pod_id="1", running_since=since)
 
-    def terminated(self, since: datetime | None, at: datetime, attempt: int = 1) -> events.PodTerminated:
-        return events.PodTerminated(**self.machine(attempt), running_since=since, terminated_at=at)
+    def terminated(self, since: datetime | None, at: datetime, attempt: int = 1, **price: Any) -> events.PodTerminated:
+        return events.PodTerminated(**self.machine(attempt), **price, running_since=since, terminated_at=at)

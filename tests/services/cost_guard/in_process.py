@@ -13,12 +13,24 @@ from chassis.database.engine import Database
 from chassis.messaging.middleware import REQUEST_MIDDLEWARES, Inbox
 from chassis.problems import MEDIA_TYPE, ProblemError
 from contracts.envelope import Event, EventData, new_event
+from contracts.gpus import GpuType
 from contracts.problem import Problem
 from contracts.registry import parse_event
+from contracts.rpc.pods import Price
 from contracts.rpc.spec import Rpc
 from services.cost_guard.settings import Settings
 from services.cost_guard.subscribers.events import events
 from services.cost_guard.subscribers.requests import requests
+
+
+class GivenPrices:
+    """A price list as a test sets it; empty: nobody tells a price."""
+
+    def __init__(self, *prices: Price) -> None:
+        self._prices = prices
+
+    async def prices(self, gpu_type: GpuType) -> tuple[Price, ...]:
+        return self._prices
 
 
 class GuardInProcess:
@@ -63,7 +75,7 @@ async def guard_in_process(
     broker = NatsBroker(serializer=None, logger=None)
     broker.include_router(events.copy(), middlewares=(Inbox, *inside_inbox))
     broker.include_router(requests.copy(), middlewares=REQUEST_MIDDLEWARES)
-    for name, value in {"database": database, "settings": settings, "clock": clock}.items():
+    for name, value in {"database": database, "settings": settings, "clock": clock, "prices": GivenPrices()}.items():
         broker.context.set_global(name, value)
     async with TestNatsBroker(broker) as running:
         yield GuardInProcess(running, database, settings, clock)

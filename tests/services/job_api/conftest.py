@@ -24,7 +24,7 @@ from chassis.settings import ServiceSettings
 from contracts.envelope import Event, EventData, new_event
 from contracts.identifiers import uuid7
 from contracts.registry import parse_event
-from contracts.rpc import metrics, pods, validation
+from contracts.rpc import logs, metrics, pods, validation
 from services.job_api.accounts import repository as accounts
 from services.job_api.app import create_app
 from services.job_api.bootstrap import bootstrap
@@ -60,6 +60,9 @@ def insight() -> RequestRouter:
         text = "step 1\nstep 2\n"[request.offset :][: request.max_bytes]
         return pods.LogPage(attempt=1, text=text, next_offset=request.offset + len(text), end=False)
 
+    async def lines(request: logs.LogLinesQuery) -> logs.LogLinesPage:
+        return logs.LogLinesPage(attempt=None)
+
     async def evaluation(request: validation.EvaluationQuery) -> validation.EvaluationView:
         lost = [validation.ConversationResult(conversation_key=f"c-{n}", group="calm", tokens=100,
                                               base_perplexity=20.0, trained_perplexity=30.0 - 10 * n) for n in range(2)]
@@ -71,6 +74,7 @@ def insight() -> RequestRouter:
 
     return answering({
         metrics.LATEST: latest, metrics.RANGE: series, pods.JOB_PODS: job_pods, pods.POD_LOG: log,
+        logs.LOG_LINES: lines,
         validation.EVALUATION: evaluation})
 
 

@@ -36,6 +36,7 @@ class CostGuard:
         self.reserve_answer = self.reserve
         self.released: list[UUID] = []
         self.asked: list[costs.EstimateRequest] = []
+        self.machines: tuple[costs.MachineCost, ...] = ()
         self.rates = [costs.GpuRate(gpu_type="local", pricing_tier="spot", micro_usd_per_hour=100_000,
                                     valid_from=datetime(2026, 1, 1, tzinfo=UTC))]
 
@@ -44,7 +45,7 @@ class CostGuard:
         return {
             costs.ESTIMATE: self.estimate, costs.RESERVE: self.answer_reserve, costs.RELEASE: self.release,
             costs.BUDGET: self.budget, costs.SET_BUDGET: self.set_budget, costs.RATES: self.all_rates,
-            costs.SET_RATE: self.set_rate}
+            costs.SET_RATE: self.set_rate, costs.JOB_COST: self.job_cost}
 
     def requests(self) -> RequestRouter:
         return answering(self.answers)
@@ -97,6 +98,11 @@ class CostGuard:
     def _give_up(self, job_id: UUID) -> None:
         if job_id not in self.started and (name := self.reserved.pop(job_id, None)) is not None:
             self.closed.add(name)
+
+    async def job_cost(self, request: costs.JobCostQuery) -> costs.JobCost:
+        total = sum(machine.cost_micro_usd for machine in self.machines)
+        return costs.JobCost(cost_micro_usd=total, estimate_micro_usd=None, billed_seconds=0, running=False,
+                             rate_micro_usd_per_hour=None, as_of=datetime.now(UTC), machines=self.machines)
 
     async def budget(self, request: costs.BudgetQuery) -> costs.BudgetView:
         return self.view()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from contracts.gpus import GpuType, PricingTier
+from contracts.rpc.pods import Price
+from services.provisioner.domain.prices import UNPRICED
 from services.provisioner.ports import Capacity, Lifetime, Machine, MachineState, NoCapacity, PodRequest
 
 
@@ -40,6 +42,10 @@ class FakeProvider:
         self.full = False
         # So many machines at a time, made at different speeds; None: any number.
         self.places: int | None = None
+        # What its machines are and cost, and its price list.
+        self.price = UNPRICED
+        self.price_list: list[Price] = []
+        self.losses: list[int] = []
         # How far the provider's clock is ahead of ours.
         self.clock_ahead_s = 0.0
         self._clock, self._changed = now, asyncio.Queue[str]()
@@ -57,8 +63,8 @@ class FakeProvider:
             state = MachineState.STARTING if self.starting else MachineState.RUNNING
             now = self._now()
             since = None if self.starting else now
-            self.lifetimes[request.name] = Lifetime(now)
-            self._set(Machine(request.name, f"id-{request.name}", state, now, since))
+            self.lifetimes[request.name] = Lifetime(now, price=self.price)
+            self._set(Machine(request.name, f"id-{request.name}", state, now, since, price=self.price))
         _raise_next(self.faults.after_create)
         return self.machines[request.name]
 
@@ -86,6 +92,13 @@ class FakeProvider:
 
     async def capacity(self, gpu_type: GpuType, pricing_tier: PricingTier) -> Capacity:
         return Capacity(not self.full, "full" if self.full else "")
+
+    async def prices(self, gpu_type: GpuType) -> Sequence[Price]:
+        return self.price_list
+
+    def take_losses(self) -> Sequence[int]:
+        taken, self.losses = self.losses, []
+        return taken
 
     async def read_log(self, name: str, offset: int, max_bytes: int) -> tuple[bytes, bool]:
         log = self.logs.get(name, b"")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from contracts.gpus import GpuType, PricingTier
+from contracts.rpc.pods import Price
 from services.provisioner.ports import Capacity, ComputeProvider, Lifetime, Machine, PodRequest
 
 
@@ -44,6 +45,12 @@ class LaggingProvider:
 
     async def capacity(self, gpu_type: GpuType, pricing_tier: PricingTier) -> Capacity:
         return await self._provider.capacity(gpu_type, pricing_tier)
+
+    async def prices(self, gpu_type: GpuType) -> Sequence[Price]:
+        return await self._provider.prices(gpu_type)
+
+    def take_losses(self) -> Sequence[int]:
+        return self._provider.take_losses()
 
     async def read_log(self, name: str, offset: int, max_bytes: int) -> tuple[bytes, bool]:
         return await self._provider.read_log(name, offset, max_bytes)

@@ -11,7 +11,7 @@ from contracts.events import JobCancelRequested
 from contracts.gpus import GpuType, PricingTier
 from services.provisioner.domain.model import PodStatus
 from services.provisioner.domain.names import pod_name
-from services.provisioner.ports import NoCapacity
+from services.provisioner.ports import NoCapacity, TierSoldOut
 from tests.services.provisioner.world import World, completed, start_request
 
 RETRY_S = 15.0
@@ -122,7 +122,7 @@ async def test_the_wait_for_capacity_is_none_for_the_machine_to_come_up(world: W
 
 async def test_auto_behind_others_takes_on_demand_when_its_time_is_over(world: World) -> None:
     world.provider.name = "runpod"
-    world.provider.faults.before_create += [NoCapacity("no spot")] * 99
+    world.provider.faults.before_create += [TierSoldOut("no spot")] * 2
     card = {"gpu_type": GpuType.H100_PCIE_80GB}
     await requested(world, 1, **card, pricing_tier=PricingTier.SPOT)
     await world.settle()

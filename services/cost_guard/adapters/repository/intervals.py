@@ -11,12 +11,23 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.events import PodRunning, PodTerminated
+from contracts.gpus import PricingTier
+from contracts.rpc.costs import RateSource
 from contracts.rpc.pods import Machine
 from services.cost_guard.adapters.tables import billing_intervals
 from services.cost_guard.domain.billing import BilledInterval
 
 AnyMachine = PodRunning | PodTerminated | Machine
 MachineKey = tuple[UUID, int]  # job, attempt
+
+
+@dataclass(frozen=True)
+class BilledMachine:
+    """One attempt's machine with its bill."""
+
+    attempt: int
+    pricing_tier: PricingTier
+    interval: BilledInterval
 
 
 @dataclass(frozen=True)
@@ -30,8 +41,12 @@ class OpenBill:
 
 
 async def save(tx: AsyncConnection, machine: AnyMachine, interval: BilledInterval) -> None:
-    times = {
+    bill = {
+        "pricing_tier": machine.pricing_tier.value,
         "rate_micro_usd_per_hour": interval.rate_micro_usd_per_hour,
+        "rate_source": interval.rate_source.value,
+        "on_demand_micro_usd_per_hour": interval.on_demand_micro_usd_per_hour,
+        "gpu_model": interval.gpu_model,
         "running_since": interval.since,
         "terminated_at": interval.until,
     }
@@ -40,10 +55,9 @@ async def save(tx: AsyncConnection, machine: AnyMachine, interval: BilledInterva
         attempt=machine.attempt,
         workspace_id=machine.workspace_id,
         gpu_type=machine.gpu_type.value,
-        pricing_tier=machine.pricing_tier.value,
-        **times,
+        **bill,
     )
-    await tx.execute(statement.on_conflict_do_update(constraint=billing_intervals.primary_key, set_=times))
+    await tx.execute(statement.on_conflict_do_update(constraint=billing_intervals.primary_key, set_=bill))
 
 
 async def close(tx: AsyncConnection, job_id: UUID, attempt: int, until: datetime) -> bool:
@@ -61,6 +75,13 @@ async def of_job(connection: AsyncConnection, job_id: UUID) -> list[BilledInterv
     return [_interval(row) for row in await connection.execute(query)]
 
 
+async def machines_of_job(connection: AsyncConnection, job_id: UUID) -> list[BilledMachine]:
+    """By attempt."""
+    query = select(billing_intervals).where(billing_intervals.c.job_id == job_id).order_by(billing_intervals.c.attempt)
+    return [BilledMachine(row.attempt, PricingTier(row.pricing_tier), _interval(row))
+            for row in await connection.execute(query)]
+
+
 async def of_machines(connection: AsyncConnection, keys: Iterable[MachineKey]) -> dict[MachineKey, BilledInterval]:
     columns = tuple_(billing_intervals.c.job_id, billing_intervals.c.attempt)
     query = select(billing_intervals).where(columns.in_(list(keys)))
@@ -74,4 +95,6 @@ async def open_bills(connection: AsyncConnection) -> list[OpenBill]:
 
 
 def _interval(row: Row[Any]) -> BilledInterval:
-    return BilledInterval(row.rate_micro_usd_per_hour, row.running_since, row.terminated_at)
+    return BilledInterval(
+        row.rate_micro_usd_per_hour, row.running_since, row.terminated_at, RateSource(row.rate_source),
+        row.on_demand_micro_usd_per_hour, row.gpu_model)

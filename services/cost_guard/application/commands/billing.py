@@ -9,14 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.envelope import Event
 from contracts.events import PodRunning, PodTerminated
-from contracts.gpus import GpuType, PricingTier
+from contracts.gpus import PricingTier
 from contracts.rpc.pods import Machine
 from services.cost_guard.adapters.repository import intervals, jobs, rates
 from services.cost_guard.adapters.repository.intervals import AnyMachine, OpenBill
 from services.cost_guard.application.budget_alerts import publish_alerts
 from services.cost_guard.application.cost_reports import report_cost
-from services.cost_guard.domain.billing import BilledInterval, RunTimes, began, confirmed, correction_kind
-from services.cost_guard.domain.estimate import rate_of
+from services.cost_guard.domain.billing import BilledInterval, RunTimes, began, bill, confirmed, correction_kind
+from services.cost_guard.domain.estimate import RateUnknown
 from services.cost_guard.settings import Settings
 
 _log = structlog.get_logger(__name__)
@@ -72,21 +72,29 @@ async def _bill(tx: AsyncConnection, machine: AnyMachine, heard: Heard) -> str |
     known = (await intervals.of_machines(tx, [key])).get(key)
     times = known.times if known else None
     new = heard(times)
-    if new is None or new == times:
+    if new is None:
         return None
-    rate = await _rate(tx, machine.gpu_type, machine.pricing_tier, known, new.since)
-    await intervals.save(tx, machine, BilledInterval(rate, new.since, new.until))
+    interval = await _priced(tx, machine, known, new)
+    if interval == known:
+        return None
+    await intervals.save(tx, machine, interval)
     return correction_kind(times, new)
 
 
-async def _rate(
-    tx: AsyncConnection, gpu_type: GpuType, tier: PricingTier, known: BilledInterval | None, since: datetime
-) -> int:
-    """That of the day the machine began."""
-    if known is not None and known.since == since:
-        return known.rate_micro_usd_per_hour
-    table = {pair: rate.micro_usd_per_hour for pair, rate in (await rates.valid_at(tx, since)).items()}
-    return rate_of(table, gpu_type, tier)
+async def _priced(
+    tx: AsyncConnection, machine: AnyMachine, known: BilledInterval | None, times: RunTimes
+) -> BilledInterval:
+    """At the machine's own price; where the provider tells none, at the rate of the day it began."""
+    told, on_demand = machine.rate_micro_usd_per_hour, machine.on_demand_micro_usd_per_hour
+    table = {pair: rate.micro_usd_per_hour for pair, rate in (await rates.valid_at(tx, times.since)).items()}
+    if told is None and on_demand is None and known is None:
+        on_demand = table.get((machine.gpu_type, PricingTier.ON_DEMAND))
+    interval = bill(
+        times, known, told_micro_usd=told, configured_micro_usd=table.get((machine.gpu_type, machine.pricing_tier)),
+        on_demand_micro_usd=on_demand, gpu_model=machine.gpu_model)
+    if interval is None:
+        raise RateUnknown(machine.gpu_type, machine.pricing_tier)
+    return interval
 
 
 async def _publish(tx: AsyncConnection, about: AnyMachine | OpenBill, settings: Settings, now: datetime) -> None:

@@ -22,18 +22,23 @@ from services.cost_guard.domain.reservation import (
     next_held,
     no_start,
 )
+from services.cost_guard.ports import PriceList
 from services.cost_guard.settings import Settings
 
 
-async def reserve(database: Database, request: ReserveRequest, settings: Settings, now: datetime) -> ReserveReply:
+async def reserve(
+    database: Database, prices: PriceList, request: ReserveRequest, settings: Settings, now: datetime
+) -> ReserveReply:
     """Reserve the upper end of the estimate for this try, or say why not. Raises RateUnknown.
 
     The same try gets the same answer. Another try for a job that has not started takes the place of the one before,
     whether or not there is money for it: who tries anew has given the earlier try up.
     """
     workspace_id, limit = request.estimate.workspace_id, settings.default_budget_micro_usd
+    offered = await prices.prices(request.estimate.gpu_type)
     async with database.transaction() as tx:
-        quoted = await quote(tx, request.estimate, now)  # before the lock: everybody of the workspace waits for it
+        # Before the lock: everybody of the workspace waits for it.
+        quoted = await quote(tx, request.estimate, offered, now)
         await budgets.lock(tx, workspace_id, limit)
         account = await jobs.lock(tx, request.job_id, workspace_id)
         state = await budgets.state(tx, workspace_id, now, default_limit=limit, without=request.job_id)

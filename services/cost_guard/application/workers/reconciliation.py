@@ -99,4 +99,7 @@ def _since(asked_before: datetime | None, bills: Sequence[OpenBill]) -> datetime
 
 def _differs(machine: Machine, known: BilledInterval | None) -> bool:
     times = known.times if known else None
+    told = machine.rate_micro_usd_per_hour
+    if known is not None and told is not None and told != known.rate_micro_usd_per_hour:
+        return True
     return confirmed(times, machine.running_since, machine.terminated_at) != times

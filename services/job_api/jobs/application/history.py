@@ -25,14 +25,14 @@ class JobLog:
     def __init__(self, tx: AsyncConnection, job_id: UUID, last_seq: int) -> None:
         self._tx, self._job_id, self.last_seq = tx, job_id, last_seq
 
-    async def take(self, event: Event[Any], *, ended: bool) -> Keep:
+    async def take(self, event: Event[Any], *, ended: bool, milestone: bool = False) -> Keep:
         """Log an event from outside, or keep it as the newest snapshot. DROP: it is known or older than what is."""
         if isinstance(event.data, PodInterrupted) and await self._knows_interruption(event.data.attempt):
             return Keep.DROP
         if not is_snapshot(event.data):
             return Keep.LOG if await self._append(event) else Keep.DROP
         before = await snapshots.find(self._tx, self._job_id, event.data.subject_prefix())
-        found = keep(event.data, before, ended=ended)
+        found = keep(event.data, before, ended=ended, milestone=milestone)
         if found is Keep.LOG and not await self._append(event):
             return Keep.DROP
         if found is not Keep.DROP:

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from chassis.messaging.retry import Permanent
 from contracts.envelope import Event, EventData
 from contracts.events import CostUpdated, PodFailed, PodRunning, TrainingCompleted, TrainingFailed
+from contracts.job_progress import has_caught_up
 from contracts.job_projection import JobState, project
 from contracts.job_status import TERMINAL, JobStatus
 from services.job_api.base_models import without_folder
@@ -40,7 +41,7 @@ async def record_event(tx: AsyncConnection, event: Event[Any], limits: QueueLimi
     log, moved = JobLog(tx, job.id, job.event_seq), state.status is not job.state.status
     if moved:
         await log.append_last_progress()
-    kept = await log.take(event, ended=job.state.status in TERMINAL)
+    kept = await log.take(event, ended=job.state.status in TERMINAL, milestone=has_caught_up(job.state, state))
     if kept is Keep.DROP:
         return False
     await log.publish(announce(job, state, event.time))

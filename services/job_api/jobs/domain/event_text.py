@@ -98,7 +98,8 @@ def _(data: events.JobFailed) -> Line:
 @describe.register
 def _(data: events.PodRequested) -> Line:
     tier = data.pricing_tier.value
-    return Line(f"Machine {data.pod_name} requested from {data.provider} as {tier} (attempt {data.attempt}).")
+    why = f": {data.reason}" if data.reason else ""
+    return Line(f"Machine {data.pod_name} requested from {data.provider} as {tier} (attempt {data.attempt}){why}.")
 
 
 @describe.register
@@ -110,7 +111,9 @@ def _(data: events.PodWaiting) -> Line:
 
 @describe.register
 def _(data: events.PodRunning) -> Line:
-    return Line(f"Machine {data.pod_name} runs (attempt {data.attempt}).")
+    at = f" at {format_usd(data.rate_micro_usd_per_hour)}/h" if data.rate_micro_usd_per_hour is not None else ""
+    what = f", {data.gpu_model} as {data.pricing_tier.value}{at}" if data.gpu_model else ""
+    return Line(f"Machine {data.pod_name} runs (attempt {data.attempt}){what}.")
 
 
 @describe.register

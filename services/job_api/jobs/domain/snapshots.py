@@ -28,12 +28,13 @@ def is_snapshot(data: EventData) -> bool:
     return isinstance(data, TrainingProgressed | CostUpdated | PodWaiting)
 
 
-def keep(data: EventData, before: Snapshot | None, *, ended: bool) -> Keep:
-    """`ended`: the job has, so that only what settles it is news."""
+def keep(data: EventData, before: Snapshot | None, *, ended: bool, milestone: bool = False) -> Keep:
+    """`ended`: the job has, so that only what settles it is news. `milestone`: an attempt has caught up."""
     if before is None:
         return Keep.LOG
     if isinstance(data, TrainingProgressed):
-        return _progress(data, before, ended)
+        found = _progress(data, before, ended)
+        return Keep.LOG if milestone and found is Keep.SHOW else found
     if isinstance(data, PodWaiting):
         return _place_in_line(data, before, ended)
     assert isinstance(data, CostUpdated)

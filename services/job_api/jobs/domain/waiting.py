@@ -4,7 +4,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from contracts.error_catalogue import CATALOGUE, ErrorCode
-from contracts.job_projection import JobState, StatusReason
+from contracts.job_projection import JobState
+from contracts.job_reasons import StatusReason
 from contracts.job_status import JobStatus
 from services.job_api.jobs.domain.job import Decision, Job, announce
 

@@ -88,3 +88,11 @@ async def page(
         statement = statement.where(columns.seq < after if descending else columns.seq > after)
     ordered = statement.order_by(columns.seq.desc() if descending else columns.seq).limit(limit)
     return (await tx.execute(ordered)).mappings().all()
+
+
+async def of_types(tx: AsyncConnection, job_id: UUID, types: Sequence[str], most: int = 20_000) -> Sequence[RowMapping]:
+    """All entries of these types that belong to an attempt, oldest first."""
+    columns = job_events.c
+    wanted = (columns.job_id == job_id) & columns.type.in_(types) & columns.attempt.is_not(None)
+    statement = select(columns.type, columns.attempt, columns.occurred_at, columns.payload).where(wanted)
+    return (await tx.execute(statement.order_by(columns.seq).limit(most))).mappings().all()

@@ -7,20 +7,25 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from contracts.rpc import metrics, pods, validation
+from contracts.rpc.logs import LogLinesQuery
 from services.job_api.dependencies import Dependencies, WithDependencies
 from services.job_api.edge.auth import Reader
 from services.job_api.edge.responses import JsonResponse, page
+from services.job_api.jobs import attempt_view, presenter
+from services.job_api.jobs.application.attempts import attempt_history
+from services.job_api.jobs.application.trainer_output import read_lines, read_text
+from services.job_api.jobs.domain.job import Job
 from services.job_api.jobs.errors import JobNotFound
 from services.job_api.jobs.repository import jobs
+from services.job_api.jobs.schemas.attempts import AttemptList
 from services.job_api.jobs.schemas.history import (
     EvaluationListQuery,
     EvaluationOfJob,
-    LogQuery,
-    LogView,
     MetricsQuery,
     MetricsView,
     PodList,
 )
+from services.job_api.jobs.schemas.logs import LogQuery, LogView
 from services.job_api.paths import PREFIX
 
 router = APIRouter(prefix=f"{PREFIX}/jobs/{{job_id}}", tags=["history"])
@@ -64,18 +69,33 @@ async def list_pods(job_id: UUID, principal: Reader, deps: WithDependencies) -> 
     return JsonResponse(page([pod.model_dump(mode="json") for pod in reply.pods], None))
 
 
+@router.get("/attempts", response_model=AttemptList)
+async def list_attempts(job_id: UUID, principal: Reader, deps: WithDependencies) -> JsonResponse:
+    """Each attempt with its machine, its cause of end, and what that cost in steps, minutes and dollars."""
+    return JsonResponse(attempt_view.attempts(await attempt_history(deps.jobs, principal.workspace_id, job_id)))
+
+
 @router.get("/logs", response_model=LogView)
 async def read_log(
     job_id: UUID, query: Annotated[LogQuery, Query()], principal: Reader, deps: WithDependencies
 ) -> JsonResponse:
-    """The trainer's own output; read on from `next_offset`."""
-    await _must_exist(deps, principal.workspace_id, job_id)
-    found = await deps.rpc.request(pods.POD_LOG, pods.LogQuery(
-        job_id=job_id, workspace_id=principal.workspace_id, **query.model_dump()))
-    return JsonResponse({"object": "training_job.log", "job_id": job_id, **found.model_dump(mode="json")})
+    """The trainer's own output, while it runs and after its machine is gone: pages of lines, forwards (`after`),
+    backwards (`before`) or the last ones (`tail`), all or those of a `level` and with a text (`search`). Without any of
+    these: bytes, to be read on from `next_offset`."""
+    job = await _must_exist(deps, principal.workspace_id, job_id)
+    about = {"job_id": job_id, "workspace_id": principal.workspace_id}
+    if query.by_lines:
+        found = await read_lines(
+            deps.rpc, LogLinesQuery(**about, **query.model_dump(exclude={"offset", "max_bytes"})), job.state.attempt)
+    else:
+        found = await read_text(
+            deps.rpc, pods.LogQuery(**about, **query.model_dump(include={"attempt", "offset", "max_bytes"})))
+    return JsonResponse(presenter.log(job_id, found))
 
 
-async def _must_exist(deps: Dependencies, workspace_id: UUID, job_id: UUID) -> None:
+async def _must_exist(deps: Dependencies, workspace_id: UUID, job_id: UUID) -> Job:
     async with deps.database.read() as tx:
-        if await jobs.find(tx, workspace_id, job_id) is None:
-            raise JobNotFound(job_id)
+        job = await jobs.find(tx, workspace_id, job_id)
+    if job is None:
+        raise JobNotFound(job_id)
+    return job

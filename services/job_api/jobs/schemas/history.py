@@ -104,19 +104,3 @@ class EvaluationOfJob(View):
     samples: int = Field(description="Held out in all")
     conversations: list[ConversationResult] = Field(description="Those that lost most first")
     updated_at: datetime | None
-
-
-class LogQuery(Request):
-    attempt: int | None = Field(default=None, ge=1, le=10_000)
-    offset: int = Field(default=0, ge=0, le=_LARGEST_SEQ)
-    max_bytes: int = Field(default=100_000, ge=1, le=500_000)
-
-
-class LogView(View):
-    object: Literal["training_job.log"]
-    job_id: UUID
-    attempt: int | None
-    text: str
-    next_offset: int
-    end: bool
-    details: dict[str, Any]

@@ -142,6 +142,25 @@ class ConfigurationView(View):
     max_duration_s: int
 
 
+class ProgressView(View):
+    """After an interruption progress stands at the checkpoint that is safe; what came after it is done again."""
+
+    percentage: float
+    step: int = Field(description="Steps that count: of the present attempt, or up to the checkpoint that is safe")
+    total_steps: int | None
+    safe_step: int | None = Field(description="The checkpoint from which the job can go on")
+    redoing_from: int | None = Field(description="Steps after this one, up to redoing_to, are done a second time")
+    redoing_to: int | None
+    message: str
+
+
+class InterruptionsView(View):
+    """The attempts and what they cost: GET /api/training/jobs/{job_id}/attempts."""
+
+    count: int
+    sentence: str
+
+
 class JobView(View):
     object: Literal["training_job"]
     id: UUID
@@ -201,6 +220,8 @@ class JobView(View):
     adjustments: list[AdjustmentView]
     retry_suggestion: RetrySuggestionView | None
     last_event_seq: int
+    progress: ProgressView
+    interruptions: InterruptionsView
     created_by: str
     created_at: datetime
     updated_at: datetime

@@ -108,4 +108,5 @@ def _job(row: Row[Any]) -> Job:
         accepted_at=row.accepted_at, first_running_at=row.first_running_at, best_step=row.best_step,
         counters=RetryCounters(row.interruptions, row.faults, row.not_started, row.strikes_at_step),
         traceparent=row.traceparent, run=row.run, paused_run=row.paused_run, paused_at=row.paused_at,
+        ended_at=row.ended_at,
     )

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.gpus import GpuType, PricingTier
 from services.provisioner.adapters.tables import pods
 from services.provisioner.domain.model import LIVE, Pod, PodStatus, Result
+from services.provisioner.domain.prices import MachinePrice
 
 # A replica of the release before, which does not know the first, may have seen it come up.
 _came_up = func.coalesce(pods.c.came_up_at, pods.c.running_since)
@@ -113,5 +114,6 @@ def as_pod(row: Row[Any]) -> Pod:
         terminated_at=row.terminated_at, create_asked_at=row.create_asked_at, came_up_at=row.came_up_at,
         missing_since=row.missing_since, closed_at=row.closed_at, failed_offers=row.failed_offers,
         in_line_since=row.in_line_since, waiting_since=row.waiting_since, told_ahead=row.told_ahead,
+        price=MachinePrice(row.gpu_model, row.rate_micro_usd_per_hour, row.on_demand_micro_usd_per_hour),
         last_words_until=row.last_words_until, drain_by=row.drain_by,
     )

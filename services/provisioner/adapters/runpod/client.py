@@ -27,12 +27,14 @@ class RunPodClient:
         return _read(Pod, await self._http.post("/v2/pods", body, order.env))
 
     async def list_pods(self) -> list[Pod]:
-        return _read(PodList, await self._http.get("/v2/pods")).pods
+        answer = await self._http.get("/v2/pods")
+        return [_shown(pod, answer) for pod in _read(PodList, answer).pods]
 
     async def get_pod(self, pod_id: str) -> Pod | datetime:
         """The pod, or the moment (by the provider's clock) at which there was none."""
         try:
-            return _read(Pod, await self._http.get(f"/v2/pods/{pod_id}"))
+            answer = await self._http.get(f"/v2/pods/{pod_id}")
+            return _shown(_read(Pod, answer), answer)
         except NotFound as error:
             return error.at
 
@@ -55,6 +57,10 @@ class RunPodClient:
             async for text in answer.aiter_lines():
                 if text.startswith("data:"):
                     yield LogLine.model_validate_json(text.removeprefix("data:")).line
+
+
+def _shown(pod: Pod, answer: httpx.Response) -> Pod:
+    return pod.model_copy(update={"shown_at": told_at(answer)})
 
 
 def _read(document: type[_D], answer: httpx.Response) -> _D:

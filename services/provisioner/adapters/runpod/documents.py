@@ -44,9 +44,14 @@ class PodOrder(Document):
     mounts: MountsOrder | None = None
 
 
+class PodGpu(Document):
+    id: str = ""
+
+
 class Pod(Document):
     """A pod without its environment, which holds the trainer's credentials: it is not even read. `status` stays a
-    string: a new one must not make every pod unreadable."""
+    string: a new one must not make every pod unreadable. `cost` in USD per hour, 0 after its end. `shown_at` is ours:
+    when the provider showed it so, by its clock."""
 
     id: str
     name: str
@@ -54,6 +59,8 @@ class Pod(Document):
     created_at: datetime
     started_at: datetime | None = None
     cost: float = 0.0
+    gpu: PodGpu | None = None
+    shown_at: datetime | None = None
     data_center_id: str | None = None
 
 

@@ -15,20 +15,27 @@ from services.provisioner.adapters.runpod.client import RunPodClient
 from services.provisioner.adapters.runpod.configuration import Configuration
 from services.provisioner.adapters.runpod.documents import Pod
 from services.provisioner.domain.names import parse_pod_name
+from services.provisioner.domain.prices import MachinePrice, cost_micro_usd, micro_usd_per_hour
 from services.provisioner.ports import AskLater, Lifetime, ProviderError
 
 _log = structlog.get_logger(__name__)
 
 _MOST_REMEMBERED = 5_000
+# The container has ended; RunPod bills the pod no more, though it still exists.
+EXITED = ("EXITED", "ERROR")
 
 
 @dataclass
 class Remembered:
-    """A pod whose id is known. `seen`: the provider has shown it, so that its absence means its end."""
+    """A pod whose id is known. `seen`: the provider has shown it, so that its absence means its end. `exited_at`: when
+    it was first shown as ended; it costs nothing from then on. `usd_per_hour`: its price while it ran."""
 
     name: str
     began_at: datetime
     ended_at: datetime | None = None
+    exited_at: datetime | None = None
+    usd_per_hour: float | None = None
+    card: str = ""
     seen: bool = False
     asked_at: float = float("-inf")
     answer: Pod | None = None
@@ -45,6 +52,7 @@ class Inventory:
         self._listed: dict[str, Pod] = {}
         self._listed_at = float("-inf")
         self._listing = asyncio.Lock()
+        self._losses: list[int] = []
 
     async def pods(self, *, fresh: bool = False) -> dict[str, Pod]:
         """This installation's pods by name, one for each. Asked once for everybody who waits."""
@@ -82,13 +90,24 @@ class Inventory:
         lives = [self._remembered[pod_id] for pod_id in self._ids(name)]
         if not lives:
             return None
-        ends = [life.ended_at for life in lives]
+        ends = [life.exited_at or life.ended_at for life in lives]
         ended_at = None if None in ends else max(end for end in ends if end is not None)
-        return Lifetime(min(life.began_at for life in lives), ended_at)
+        first = min(lives, key=lambda life: life.began_at)
+        return Lifetime(first.began_at, ended_at, MachinePrice(first.card, micro_usd_per_hour(first.usd_per_hour)))
 
-    def add(self, name: str, pod_id: str, began_at: datetime) -> None:
+    def take_losses(self) -> list[int]:
+        """What second pods of a name have cost, since this was asked last."""
+        taken, self._losses = self._losses, []
+        return taken
+
+    def usd_per_hour(self, pod_id: str) -> float | None:
+        """What the pod costs, or cost until its end; None: that was never seen."""
+        known = self._remembered.get(pod_id)
+        return known.usd_per_hour if known else None
+
+    def add(self, name: str, pod_id: str, began_at: datetime, usd_per_hour: float | None) -> None:
         """One that was just made."""
-        self._remembered.setdefault(pod_id, Remembered(name, began_at))
+        self._remembered.setdefault(pod_id, Remembered(name, began_at, usd_per_hour=usd_per_hour))
         while len(self._remembered) > _MOST_REMEMBERED:
             del self._remembered[next(iter(self._remembered))]
         self.forget_list()
@@ -133,8 +152,14 @@ class Inventory:
         _log.warning("runpod_second_pod_removed", pod=name, provider_pod_id=pod.id)
         try:
             self._end(pod.id, await self._client.delete_pod(pod.id))
+            self._losses.append(self._cost(pod.id))
         except ProviderError as error:
             _log.warning("runpod_second_pod_not_removed", provider_pod_id=pod.id, error=str(error))
+
+    def _cost(self, pod_id: str) -> int:
+        known = self._remembered[pod_id]
+        seconds = ((known.exited_at or known.ended_at or known.began_at) - known.began_at).total_seconds()
+        return cost_micro_usd(micro_usd_per_hour(known.usd_per_hour) or 0, seconds)
 
     async def _by_id(self, pod_id: str, *, fresh: bool) -> Pod | None:
         known = self._remembered[pod_id]
@@ -145,8 +170,10 @@ class Inventory:
     async def _read(self, pod_id: str, known: Remembered) -> Pod | None:
         found = await self._client.get_pod(pod_id)
         if isinstance(found, Pod) and found.status != "TERMINATED":
-            self._see(found)
+            # A pod by its id is shown as it is; the list may lag.
             known.ended_at = None
+            known.exited_at = known.exited_at if found.status in EXITED else None
+            self._see(found)
             return found
         if known.seen:
             self._end(pod_id, datetime.now(UTC) if isinstance(found, Pod) else found)
@@ -156,6 +183,10 @@ class Inventory:
         name = pod.name.removeprefix(self._configuration.prefix)
         known = self._remembered.setdefault(pod.id, Remembered(name, pod.created_at))
         known.began_at, known.seen = pod.created_at, True
+        known.usd_per_hour = pod.cost or known.usd_per_hour
+        known.card = pod.gpu.id if pod.gpu else known.card
+        if pod.status in EXITED:
+            known.exited_at = known.exited_at or max(pod.shown_at or pod.created_at, pod.created_at)
 
     def _end(self, pod_id: str, at: datetime) -> None:
         known = self._remembered[pod_id]

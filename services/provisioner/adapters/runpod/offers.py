@@ -32,6 +32,24 @@ def offers(configuration: Configuration, gpu_type: GpuType, gpus: Sequence[Gpu] 
     return [*_with_volumes(configuration, ranked, gpus), *ranked]
 
 
+def first_on_the_price_list(
+    configuration: Configuration, gpu_type: GpuType, gpus: Sequence[Gpu] | None
+) -> Offer | None:
+    """What would be asked for first; where all is sold out, what would be if it were not. None without a price."""
+    if not gpus:
+        return None
+    in_stock = [gpu.model_copy(update={"availability": None, "data_centers": None}) for gpu in gpus]
+    found = [*offers(configuration, gpu_type, gpus), *offers(configuration, gpu_type, in_stock)]
+    return found[0] if found else None
+
+
+def cheapest_token_first(
+    configuration: Configuration, priced: Iterable[tuple[Offer, float]]
+) -> list[tuple[Offer, float]]:
+    """Offers with what each would cost in USD per hour. Machines with the base models at hand stay first."""
+    return sorted(priced, key=lambda pair: (pair[0].volume_id is None, pair[1] / configuration.speeds[pair[0].gpu_id]))
+
+
 def one_place_each(some: Iterable[Offer]) -> Iterator[Offer]:
     """For an interface that takes a single data center."""
     for offer in some:
@@ -40,8 +58,8 @@ def one_place_each(some: Iterable[Offer]) -> Iterator[Offer]:
 
 
 def _ranked(configuration: Configuration, gpus: list[Gpu]) -> Iterator[Offer]:
-    for gpu in sorted(gpus, key=lambda gpu: _price(configuration, gpu) / configuration.speeds[gpu.id]):
-        price, places = _price(configuration, gpu), _places(configuration, gpu)
+    for gpu in sorted(gpus, key=lambda gpu: usd_per_hour(configuration, gpu) / configuration.speeds[gpu.id]):
+        price, places = usd_per_hour(configuration, gpu), _places(configuration, gpu)
         if gpu.availability != _NONE and 0 < price <= configuration.max_usd_per_hour and places is not None:
             yield Offer(gpu.id, places, None, price)
 
@@ -69,5 +87,5 @@ def _free_in(gpu: Gpu) -> set[str]:
     return {place.id for place in gpu.data_centers or () if place.availability != _NONE}
 
 
-def _price(configuration: Configuration, gpu: Gpu) -> float:
+def usd_per_hour(configuration: Configuration, gpu: Gpu) -> float:
     return gpu.price.secure if configuration.cloud == "SECURE" else gpu.price.community

@@ -7,7 +7,7 @@ and says so; everything else goes on.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import structlog
@@ -53,6 +53,21 @@ class SpotMarket:
         """Raises TierNotOffered while spot is off."""
         if time.monotonic() < self._off_until:
             raise TierNotOffered("RunPod offers no spot machines; choose on_demand, or auto, which takes it then")
+
+    async def bids(self, offers: Sequence[Offer]) -> tuple[list[tuple[Offer, float]], list[NoCapacity]]:
+        """Offers with the bid for each, a card asked for once; and why there is none for the others.
+
+        Raises TierNotOffered.
+        """
+        found: dict[str, float | NoCapacity] = {}
+        for offer in offers:
+            if offer.gpu_id not in found:
+                try:
+                    found[offer.gpu_id] = await self.bid(offer)
+                except NoCapacity as error:
+                    found[offer.gpu_id] = error
+        priced = [(offer, bid) for offer in offers if isinstance(bid := found[offer.gpu_id], float)]
+        return priced, [error for error in found.values() if isinstance(error, NoCapacity)]
 
     async def bid(self, offer: Offer) -> float:
         """USD per hour: a little above the lowest bid, never above the price on demand. Raises NoCapacity."""

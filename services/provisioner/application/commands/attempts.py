@@ -9,7 +9,7 @@ from contracts.error_taxonomy import TrainingErrorType
 from contracts.events import InterruptionSource
 from services.provisioner.adapters.repository import jobs, leases, lines, pods
 from services.provisioner.application import pod_events
-from services.provisioner.domain.attempts import GiveUp, can_save, next_attempt, tier_for
+from services.provisioner.domain.attempts import GiveUp, can_save, next_attempt, tier_for, tier_reason
 from services.provisioner.domain.model import LIVE, Job, JobState, Pod, PodStatus, Result
 from services.provisioner.domain.names import pod_name
 from services.provisioner.domain.policy import Policy
@@ -49,7 +49,7 @@ async def request_attempt(
     pod = await pods.lock_pod(tx, job.job_id, attempt)
     assert pod is not None
     if not (await lines.ahead(tx, pod, now)).waiting:  # otherwise the reconciler tells its place in line
-        await pod_events.publish_requested(tx, job, pod)
+        await pod_events.publish_requested(tx, job, pod, tier_reason(job.spec.pricing_tier, counters))
     await leases.notify(tx)
 
 

@@ -1,5 +1,6 @@
 """Machines that the provider lists and nobody wants: billed like any other before they are forgotten."""
 
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from enum import Enum
 
@@ -9,6 +10,7 @@ from services.provisioner.adapters.repository import jobs, leases, pods
 from services.provisioner.domain.attempts import tier_for
 from services.provisioner.domain.model import Job, Pod, PodStatus
 from services.provisioner.domain.names import parse_pod_name
+from services.provisioner.domain.prices import completed_by
 from services.provisioner.ports import Machine
 
 
@@ -35,7 +37,8 @@ async def adopt_orphan(
     # `create_asked_at`: no create is under way, and what was seen and ended is gone when it is not seen any more.
     await pods.change(tx, machine.name, status=PodStatus.TERMINATING, terminated_at=None, closed_at=None, due_at=now,
                       provider_pod_id=machine.provider_pod_id, create_asked_at=None,
-                      running_since=since if pod is None or pod.running_since is None else pod.running_since)
+                      running_since=since if pod is None or pod.running_since is None else pod.running_since,
+                      **asdict(machine.price if pod is None else completed_by(pod.price, machine.price)))
     await leases.notify(tx)
     return Orphan.ADOPTED
 

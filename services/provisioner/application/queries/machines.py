@@ -22,5 +22,6 @@ def _machine(row: Row[Any]) -> Machine:
     return Machine(
         job_id=row.job_id, workspace_id=row.workspace_id, attempt=row.attempt, provider=row.provider,
         gpu_type=row.gpu_type, pricing_tier=row.pricing_tier, running_since=row.running_since,
-        terminated_at=row.terminated_at,
+        terminated_at=row.terminated_at, gpu_model=row.gpu_model, rate_micro_usd_per_hour=row.rate_micro_usd_per_hour,
+        on_demand_micro_usd_per_hour=row.on_demand_micro_usd_per_hour,
     )

@@ -48,4 +48,5 @@ def _view(pod: Pod) -> PodView:
         status=pod.status.value, gpu_type=pod.gpu_type.value, pricing_tier=pod.pricing_tier.value,
         requested_at=pod.requested_at, running_since=pod.running_since, terminated_at=pod.terminated_at,
         last_heartbeat_at=pod.last_heartbeat_at, exit_code=pod.exit_code, reason=pod.reason,
+        gpu_model=pod.price.gpu_model, rate_micro_usd_per_hour=pod.price.rate_micro_usd_per_hour,
     )

@@ -1,22 +1,22 @@
 """Ask the provider for the machine of an attempt whose intent is saved."""
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
 
 from contracts.error_catalogue import ErrorCode
-from contracts.gpus import PricingTier
 from services.provisioner.adapters.repository import broker, lines, pods
 from services.provisioner.application import pod_events
 from services.provisioner.application.commands.attempts import give_up
 from services.provisioner.application.workers.context import LeasedPod, PodLease, WorkerContext, leased
 from services.provisioner.application.workers.machines import record_machine
+from services.provisioner.application.workers.other_tier import OtherTier, Refused
 from services.provisioner.application.workers.pod_request import PodDefaults, pod_request, pod_spec
 from services.provisioner.domain.attempts import GiveUp, takes_on_demand
 from services.provisioner.domain.lines import asks_now
-from services.provisioner.domain.model import Pod, PodStatus
+from services.provisioner.domain.model import Job, Pod, PodStatus
 from services.provisioner.domain.policy import delay
 from services.provisioner.ports import (
     AskLater,
@@ -30,8 +30,6 @@ from services.provisioner.ports import (
     PodRequest,
     ProviderError,
     RequestRefused,
-    TierNotOffered,
-    TierSoldOut,
 )
 
 _log = structlog.get_logger(__name__)
@@ -49,22 +47,26 @@ class Prepared:
 
     request: PodRequest
     account: BrokerAccount | None
+    job: Job = field(repr=False)
 
 
 class CreatePod:
     def __init__(self, context: WorkerContext, access: BrokerAccess, defaults: PodDefaults) -> None:
         self._context, self._access, self._defaults = context, access, defaults
+        self._tiers = OtherTier(context)
 
     async def run(self, lease: PodLease) -> None:
         """Create, then record what came of it. Killed in between, the next create finds what exists."""
         prepared = await self._prepare(lease)
         if prepared is None or not await self._introduced(lease, prepared.account):
             return
+        if await self._tiers.sends_back(lease, prepared.job):
+            return
         try:
             async with asyncio.timeout(self._context.call_timeout_s):
                 made = await self._made_before(lease.pod) or await self._context.provider.create(prepared.request)
         except Exception as error:
-            await self._failed(lease, error)
+            await self._failed(lease, prepared.job, error)
             return
         async with leased(self._context, lease) as current:
             if current is None:
@@ -104,17 +106,24 @@ class CreatePod:
                               creating_since=current.pod.creating_since or current.now, create_asked_at=current.now)
             spec = pod_spec(current.job, current.pod, self._defaults, current.now)
             account, user = await self._user(current, spec.max_duration_s + _CREDENTIALS_MARGIN_S)
-            return Prepared(pod_request(current.pod, spec, user), account)
+            return Prepared(pod_request(current.pod, spec, user), account, current.job)
 
     async def _is_its_turn(self, current: LeasedPod) -> bool:
         ahead = await lines.ahead(current.tx, current.pod, current.now)
-        if asks_now(current.pod, ahead):
+        if asks_now(current.pod, ahead) or self._lost_patience(current):
             return True
         if ahead.waiting:
             await self._wait_in_line(current, ahead.waiting, NoCapacity("others wait for the same machines"))
         else:
             await current.release(_LOOK_AGAIN_S)  # the one before it is being asked for
         return False
+
+    def _lost_patience(self, current: LeasedPod) -> bool:
+        """Whether an `auto` job has stood behind others for so long that it is asked for on demand: it is asked for
+        out of turn, which is how its tier is changed."""
+        spec = current.job.spec
+        return spec is not None and takes_on_demand(
+            spec.pricing_tier, current.pod, self._context.policy.retry, failed_offers=0, now=current.now)
 
     async def _user(
         self, current: LeasedPod, lifetime_s: int
@@ -141,18 +150,21 @@ class CreatePod:
             return False
         return True
 
-    async def _failed(self, lease: PodLease, error: Exception) -> None:
+    async def _failed(self, lease: PodLease, job: Job, error: Exception) -> None:
         self._context.metrics.provider_errors.labels("create").inc()
+        price = await self._tiers.price_after(error, job, lease.pod)
         async with leased(self._context, lease) as current:
             if current is None:
                 return
             if current.pod.status is PodStatus.TERMINATING:
                 await current.release()
-            elif not await self._other_tier(current, error):
-                await self._try_again(current, error)
+                return
+            taken = await self._tiers.take(current, error, price)
+            if taken is not True:
+                await self._not_made(current, taken.error if isinstance(taken, Refused) else error)
             await lines.wake_first(current.tx, current.pod, current.now)
 
-    async def _try_again(self, current: LeasedPod, error: Exception) -> None:
+    async def _not_made(self, current: LeasedPod, error: Exception) -> None:
         if isinstance(error, NoCapacity):
             await self._wait_in_line(current, 0, error)
         elif isinstance(error, AskLater):
@@ -168,45 +180,10 @@ class CreatePod:
         _log.warning("create_failed", pod=current.pod.pod_name, failures=failures, error=_words(error))
         await current.release(delay(delays_s, failures), create_failures=failures, reason=_words(error))
 
-    async def _other_tier(self, current: LeasedPod, error: Exception) -> bool:
-        """An `auto` job that gets no spot machine takes one on demand: whether it does so now. Its reservation was made
-        for the dearer of both."""
-        job, pod = current.job, current.pod
-        if job.spec is None or not isinstance(error, TierSoldOut | TierNotOffered):
-            return False
-        retry, failed_offers = self._context.policy.retry, pod.failed_offers + 1
-        if isinstance(error, TierNotOffered):
-            failed_offers = max(failed_offers, retry.spot_offers)
-        if not takes_on_demand(job.spec.pricing_tier, pod, retry, failed_offers=failed_offers, now=current.now):
-            await pods.change(current.tx, pod.pod_name, failed_offers=failed_offers)
-            return False
-        await self._take_on_demand(current, failed_offers, error)
-        return True
-
-    async def _other_tier_by_time(self, current: LeasedPod, error: Exception) -> bool:
-        """Behind others it gets no offers, but the time counts."""
-        job, pod, retry = current.job, current.pod, self._context.policy.retry
-        if job.spec is None or not takes_on_demand(
-                job.spec.pricing_tier, pod, retry, failed_offers=pod.failed_offers, now=current.now):
-            return False
-        await self._take_on_demand(current, pod.failed_offers, error)
-        return True
-
-    async def _take_on_demand(self, current: LeasedPod, failed_offers: int, error: Exception) -> None:
-        pod = current.pod
-        _log.info("spot_given_up", pod=pod.pod_name, failed_offers=failed_offers, error=_words(error))
-        on_demand = replace(pod, pricing_tier=PricingTier.ON_DEMAND)
-        await pod_events.publish_requested(current.tx, current.job, on_demand)
-        await current.release(pricing_tier=on_demand.pricing_tier, failed_offers=failed_offers, create_asked_at=None,
-                              waiting_since=None, told_ahead=None,
-                              reason=f"no spot machine was to be had: {_words(error)}")
-
     async def _wait_in_line(self, current: LeasedPod, ahead: int, error: NoCapacity) -> None:
         """Nothing was created. The first in line asks again soon, and sooner when something was given back."""
         retry, pod, since = self._context.policy.retry, current.pod, current.pod.waiting_since or current.now
         if await self._waited_too_long(current, since, error):
-            return
-        if ahead and await self._other_tier_by_time(current, error):
             return
         if pod.told_ahead != ahead:
             await pod_events.publish_waiting(current.tx, current.job, pod, ahead, since, _words(error))

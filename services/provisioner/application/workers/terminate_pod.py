@@ -1,16 +1,18 @@
 """End a machine and keep at it until the provider's own word is that it is gone."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
 from services.provisioner.adapters.repository import lines
 from services.provisioner.application import pod_events
 from services.provisioner.application.workers.context import LeasedPod, PodLease, WorkerContext, leased
-from services.provisioner.application.workers.machines import began, still_missing
-from services.provisioner.domain.billing import billed_interval
-from services.provisioner.domain.model import PodStatus
+from services.provisioner.application.workers.machines import began, price_columns, priced, still_missing
+from services.provisioner.domain.billing import BilledInterval, billed_interval
+from services.provisioner.domain.leaks import leaked_micro_usd, needed_until
+from services.provisioner.domain.model import Pod, PodStatus
+from services.provisioner.domain.prices import completed_by
 from services.provisioner.ports import Lifetime, Machine
 
 _log = structlog.get_logger(__name__)
@@ -61,19 +63,35 @@ class TerminatePod:
         await current.release(
             self._context.policy.timeouts.terminate_poll_s, provider_pod_id=machine.provider_pod_id,
             running_since=current.pod.running_since or began(machine), exit_code=_exit_code(current, machine),
-            missing_since=None,
+            missing_since=None, **price_columns(priced(current.pod, machine)),
         )
 
     async def _close(self, current: LeasedPod, seen: Seen) -> None:
-        life, code = seen.lifetime, _exit_code(current, seen.before)
+        life, code, pod = seen.lifetime, _exit_code(current, seen.before), _priced(current.pod, seen)
         billed = billed_interval(
             current.pod.running_since, life.began_at if life else None, began(seen.before),
             ended_at=life.ended_at if life else None, now=current.now)
         await current.release(
             status=PodStatus.TERMINATED, running_since=billed.since, terminated_at=billed.until, exit_code=code,
-            ended_at=current.pod.ended_at or current.now, closed_at=current.now)
+            ended_at=current.pod.ended_at or current.now, closed_at=current.now, **price_columns(pod))
         await lines.wake_first(current.tx, current.pod, current.now)
-        await pod_events.publish_terminated(current.tx, current.job, current.pod, code, billed)
+        await pod_events.publish_terminated(current.tx, current.job, pod, code, billed)
+        self._count_leak(current, pod, seen, billed)
+
+    def _count_leak(self, current: LeasedPod, pod: Pod, seen: Seen, billed: BilledInterval) -> None:
+        """A pod without a create under way was adopted: nobody asked for this machine."""
+        wanted, life = pod.create_asked_at is not None, seen.lifetime
+        own = began(seen.before) or (life.began_at if life else None)
+        cost = leaked_micro_usd(pod.price.rate_micro_usd_per_hour, billed.since if wanted else own or billed.since,
+                                billed.until, needed_until(current.job, pod), wanted=wanted)
+        if cost:
+            _log.warning("money_leaked", pod=pod.pod_name, micro_usd=cost)
+            self._context.metrics.count_leaked(pod.provider, cost)
+
+
+def _priced(pod: Pod, seen: Seen) -> Pod:
+    pod = priced(pod, seen.before)
+    return replace(pod, price=completed_by(seen.lifetime.price, pod.price)) if seen.lifetime else pod
 
 
 def _exit_code(current: LeasedPod, machine: Machine | None) -> int | None:

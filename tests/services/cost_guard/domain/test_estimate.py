@@ -4,7 +4,17 @@ import pytest
 
 from contracts.gpus import GpuType, PricingTier
 from contracts.presets import PRESETS
-from services.cost_guard.domain.estimate import RateUnknown, cost_micro_usd, explain, price, rate_of, workload
+from contracts.rpc.pods import Price
+from services.cost_guard.domain.estimate import (
+    RateUnknown,
+    cost_micro_usd,
+    explain,
+    planned_tier,
+    price,
+    rate_of,
+    with_offered_prices,
+    workload,
+)
 
 
 def test_workload_counts_steps_as_the_trainer_does() -> None:
@@ -18,7 +28,26 @@ def test_the_published_job_is_hours_not_half_a_day() -> None:
     work = workload(PRESETS["balanced"].hyperparameters, conversations=242, tokens=705_000)
     priced = price(GpuType.H100_PCIE_80GB, work, [])
     assert 1800 < priced.duration.expected_s < 4 * 3600
-    assert "no finished run yet" in explain(priced)
+    assert "no finished run yet" in explain(priced, 2_490_000, None)
+
+
+def test_an_explanation_says_whose_price_it_is() -> None:
+    work = workload(PRESETS["balanced"].hyperparameters, conversations=242, tokens=705_000)
+    priced = price(GpuType.H100_PCIE_80GB, work, [])
+    asked = Price(pricing_tier=PricingTier.SPOT, gpu_model="NVIDIA H100 NVL", micro_usd_per_hour=1_760_000)
+    assert "what the provider asks now for NVIDIA H100 NVL: $1.76/h" in explain(priced, 1_760_000, asked)
+    assert "the configured rate of $2.49 an hour" in explain(priced, 2_490_000, None)
+
+
+def test_auto_is_planned_with_the_dearer_tier_whoever_tells_its_price() -> None:
+    gpu = GpuType.H100_PCIE_80GB
+    configured = {(gpu, PricingTier.SPOT): 2, (gpu, PricingTier.ON_DEMAND): 8}
+    cheap = Price(pricing_tier=PricingTier.ON_DEMAND, gpu_model="m", micro_usd_per_hour=1)
+    rates = with_offered_prices(configured, gpu, [cheap])
+    assert rate_of(rates, gpu, PricingTier.AUTO) == 2
+    assert planned_tier(rates, gpu, PricingTier.AUTO) is PricingTier.SPOT
+    assert planned_tier(configured, gpu, PricingTier.AUTO) is PricingTier.ON_DEMAND
+    assert planned_tier(rates, gpu, PricingTier.ON_DEMAND) is PricingTier.ON_DEMAND
 
 
 def test_rates_and_rounding() -> None:

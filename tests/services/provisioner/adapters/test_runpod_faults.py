@@ -257,7 +257,7 @@ async def test_when_spot_is_withdrawn_it_is_off_and_on_demand_goes_on(runpod: Fa
     for _ in range(2):
         with pytest.raises(TierNotOffered, match=r"choose on_demand"):
             await provider.create(wanted(name, PricingTier.SPOT))
-    assert asked(runpod, "POST", "/graphql") <= 2  # the lowest bid and the mutation, once
+    assert asked(runpod, "POST", "/graphql") <= 5  # the lowest bid for each card and the mutation, once
     assert not (await provider.capacity(GpuType.H100_PCIE_80GB, PricingTier.SPOT)).available
     assert (await provider.create(wanted(name))).name == name
 
@@ -276,9 +276,26 @@ async def test_a_bid_is_a_little_above_the_lowest_one(runpod: FakeRunPod) -> Non
 
 async def test_a_bid_never_exceeds_the_price_on_demand(runpod: FakeRunPod) -> None:
     name = new_name()
-    runpod.account.gpus[SXM].spot_usd = 3.45
+    for card in runpod.account.gpus.values():
+        card.spot_usd = 3.45 if card.id == SXM else None
     await provider_for(runpod).create(wanted(name, PricingTier.SPOT))
     assert pods(runpod, name)[0].hourly_usd == pytest.approx(3.49)
+
+
+@pytest.mark.parametrize(("bids", "card"), [
+    ({}, SXM),
+    ({SXM: 2.6}, NVL),  # 2.6 / 1.4 is more than 1.6 / 1.1, though on demand the SXM's token is the cheapest
+    ({SXM: 2.6, NVL: None}, PCIE),
+    ({H200: 1.8}, H200),  # the dearest hour, the cheapest token
+])
+async def test_the_cheapest_spot_token_is_bid_for_first(
+    runpod: FakeRunPod, bids: dict[str, float | None], card: str
+) -> None:
+    name = new_name()
+    for changed, usd in bids.items():
+        runpod.account.gpus[changed].spot_usd = usd
+    await provider_for(runpod).create(wanted(name, PricingTier.SPOT))
+    assert [pod.order["gpu"]["id"] for pod in pods(runpod, name)] == [card]
 
 
 @pytest.mark.parametrize("tier", [PricingTier.SPOT, PricingTier.ON_DEMAND])

@@ -43,6 +43,16 @@ def test_the_cheapest_token_comes_first_not_the_cheapest_hour() -> None:
     assert cards(found) == [PCIE, SXM, H200]
 
 
+@pytest.mark.parametrize(("speeds", "order"), [
+    ({SXM: 1.3, PCIE: 1.0, H200: 1.5}, [SXM, PCIE, H200]),
+    ({SXM: 1.1, PCIE: 1.0, H200: 1.5}, [PCIE, H200, SXM]),
+    ({SXM: 1.1, PCIE: 1.0, H200: 1.6}, [H200, PCIE, SXM]),
+])
+def test_measured_speeds_decide_beside_the_prices(speeds: dict[str, float], order: list[str]) -> None:
+    catalogue = [gpu(PCIE, 2.99), gpu(H200, 4.59), gpu(SXM, 3.49)]
+    assert cards(offers(configuration(speeds=speeds), GpuType.H100_PCIE_80GB, catalogue)) == order
+
+
 def test_sold_out_unpriced_too_dear_and_unknown_cards_are_left_out() -> None:
     catalogue = [gpu(PCIE, 2.99, "NONE"), gpu(SXM, 0.0), gpu(H200, 7.0), gpu("NVIDIA GeForce RTX 4090", 0.5)]
     assert offers(configuration(), GpuType.H100_PCIE_80GB, catalogue) == []

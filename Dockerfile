@@ -1,0 +1,58 @@
+# All services, the one-off jobs (chassis.migrate, chassis.topology) and the command line; the command chooses:
+#   docker run ... brightrun services.job_api        docker run ... brightrun brightrun jobs list
+# `make images` builds it. Target `services` trains nowhere itself; target `local` holds the trainer's packages as well, for
+# the provider `local`. The trainer's own image is trainer_image/Dockerfile.
+ARG BASE=python:3.11-slim
+
+FROM ${BASE} AS packages
+ARG DEBIAN_FRONTEND=noninteractive
+RUN apt-get update && apt-get install -y --no-install-recommends binutils
+# These three concern the build alone: certificates, and where wheels lie besides the main index.
+ARG PIP_CERT=
+ARG SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
+ARG UV_FIND_LINKS=
+COPY requirements /tmp/requirements
+RUN python3 -m venv /opt/uv \
+    && /opt/uv/bin/pip install --quiet --no-cache-dir --require-hashes --requirement /tmp/requirements/uv.lock
+ENV VIRTUAL_ENV=/opt/venv UV_LINK_MODE=copy UV_NO_CACHE=1
+RUN python3 -m venv --without-pip /opt/venv \
+    && UV_COMPILE_BYTECODE=1 /opt/uv/bin/uv pip sync --require-hashes \
+        /tmp/requirements/services.lock /tmp/requirements/client.lock \
+    # What packages bring for those who build or test them.
+    && find /opt/venv -type d \( -name tests -o -path '*/sqlalchemy/testing' -o -path '*/numpy/f2py' \
+        -o -path '*/numpy/_core/include' \) -prune -exec rm -r {} + \
+    && find /opt/venv -type f \( -name '*.c' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.pyi' -o -name '*.a' \) -delete \
+    && strip --strip-debug /opt/venv/lib/python3*/site-packages/uvloop/*.so \
+        /opt/venv/lib/python3*/site-packages/asyncpg/*/*.so
+
+FROM packages AS code
+COPY contracts /app/contracts
+COPY chassis /app/chassis
+COPY services /app/services
+COPY brightrun /app/brightrun
+RUN /opt/venv/bin/python -m compileall -q /app
+
+FROM packages AS packages-local
+COPY trainer_image/requirements.txt /tmp/requirements/trainer.txt
+RUN UV_COMPILE_BYTECODE=1 /opt/uv/bin/uv pip sync --require-hashes /tmp/requirements/services.lock \
+        /tmp/requirements/client.lock /tmp/requirements/trainer.txt /tmp/requirements/torch-cpu.lock
+
+FROM ${BASE} AS runtime
+LABEL org.opencontainers.image.title="Bright Run services" \
+      org.opencontainers.image.description="From a conversation dataset to a LoRA adapter with proof: all services and the CLI"
+# /tmp is the only folder that is written to: the root file system can be read-only.
+ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+    MALLOC_ARENA_MAX=2 OPENBLAS_NUM_THREADS=1 \
+    BRIGHTRUN_HTTP_HOST=0.0.0.0 BRIGHTRUN_HTTP_PORT=8000 BRIGHTRUN_DATA_DIR=/tmp/brightrun
+WORKDIR /app
+USER 10001:10001
+ENTRYPOINT ["python", "-m"]
+
+FROM runtime AS local
+COPY --from=packages-local /opt/venv /opt/venv
+COPY --from=code /app /app
+COPY trainer_image /app/trainer_image
+
+FROM runtime AS services
+COPY --from=packages /opt/venv /opt/venv
+COPY --from=code /app /app
