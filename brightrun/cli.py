@@ -7,12 +7,15 @@ from brightrun.commands import (
     dead_letters,
     doctor,
     downloads,
+    errors,
     estimates,
     files,
     jobs,
     logs,
     models,
     queue,
+    retries,
+    steering,
     training,
     validation,
 )
@@ -31,8 +34,12 @@ app.command("queue")(queue.queue)
 app.command("promote")(queue.promote)
 app.command("attempts")(attempts.attempts)
 app.command("download")(downloads.download)
+app.command("retry")(retries.retry)
+app.command("error-log")(errors.error_log)
 app.command("logs")(logs.logs)
 app.add_typer(files.app, name="files")
+jobs.app.registered_commands += steering.app.registered_commands
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(errors.app, name="errors")
 app.add_typer(models.app, name="models")
 app.add_typer(dead_letters.app, name="dlq")

@@ -80,8 +80,41 @@ class Client:
             self.http.json("GET", f"{ROOT}/queue", params=_given({"limit": limit, "after": after or None}))
         )
 
+    def pause(self, job_id: str, reason: str = "") -> Job:
+        return self._act(job_id, "pause", json={"reason": reason} if reason else None)
+
+    def resume(self, job_id: str, tier: str | None = None) -> Job:
+        return self._act(job_id, "resume", json={"gpu_pricing_tier": tier} if tier else None)
+
+    def change_tier(self, job_id: str, tier: str, reason: str = "") -> Job:
+        return self._act(job_id, "tier", json={"pricing_tier": tier, "reason": reason})
+
+    def continue_job(self, job_id: str, start: bool = True, **choice: Any) -> Job:
+        """A new job from the newest checkpoint of one that failed or was cancelled."""
+        return self._act(job_id, "continue", json=_given({**choice, "start": start}))
+
     def retry(self, job_id: str, start: bool = True) -> Job:
         return self._act(job_id, "retry", json={"start": start})
+
+    def propose_retry(self, job_id: str, **choice: Any) -> dict[str, Any]:
+        """What a retry would change, field by field; nothing is created. `choice`: as for `confirm_retry`."""
+        return self._retry(job_id, False, choice)
+
+    def confirm_retry(self, job_id: str, **choice: Any) -> Job:
+        """Make and start the retry. `choice`: apply_adjustments, hyperparameters, gpu_pricing_tier, max_duration_s."""
+        return Job.model_validate(self._retry(job_id, True, choice))
+
+    def error(self, job_id: str) -> dict[str, Any]:
+        """Why a job failed, with the last lines of its trainer."""
+        return dict(self.http.json("GET", f"{ROOT}/jobs/{job_id}/error"))
+
+    def error_log(self, job_id: str) -> bytes:
+        """A ZIP for support: trace, events, configuration, versions, attempts, last output."""
+        return self.http.send("GET", f"{ROOT}/jobs/{job_id}/error-log").content
+
+    def error_statistics(self, **filters: Any) -> dict[str, Any]:
+        """The workspace's failures, the most frequent first, and how retries went."""
+        return dict(self.http.json("GET", f"{ROOT}/errors/stats", params=_given(filters)))
 
     def events(self, job_id: str, limit: int = 50, **filters: Any) -> Page:
         return self._page(f"/jobs/{job_id}/events", limit=limit, **filters)
@@ -138,6 +171,10 @@ class Client:
         """One dead letter, or all of them when `sequence` is None."""
         path = f"{sequence}/replay" if sequence is not None else "replay-all"
         return dict(self.http.json("POST", f"{ROOT}/dead-letters/{path}"))
+
+    def _retry(self, job_id: str, confirm: bool, choice: dict[str, Any]) -> dict[str, Any]:
+        body = _given(choice) | {"confirm": confirm}
+        return dict(self.http.json("POST", f"{ROOT}/jobs/{job_id}/retry", json=body))
 
     def _act(self, job_id: str, action: str, **arguments: Any) -> Job:
         return Job.model_validate(self.http.json("POST", f"{ROOT}/jobs/{job_id}/{action}", **arguments))

@@ -63,6 +63,7 @@ class Job(Answer):
     validation: dict[str, Any] | None = None
     allowed_actions: list[str] = []
     adjustments: list[dict[str, Any]] | None = None
+    error: dict[str, Any] | None = None
     created_at: datetime | None = None
 
     @property

@@ -194,6 +194,7 @@ def _training() -> dict[str, EventData]:
             size_bytes=1_048_576,
             saved_at=AT,
         ),
+        "checkpoint.expired": events.CheckpointExpired(**JOB_FIELDS, expired_at=AT),
         "evaluation.generated": events.EvaluationGenerated(
             **TRAINER,
             conversations=(

@@ -1,17 +1,29 @@
-"""What a user does to a job that runs, beside what events make of it (contracts.job_projection)."""
+"""What users do to a job, beside what events make of it (contracts.job_projection)."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from contracts.job_projection import JobState, moved
-from contracts.job_reasons import StatusReason
+from contracts.job_reasons import WAITING_FOR_TURN, StatusReason
 from contracts.job_status import JobStatus, may_move
-
-WAITING_FOR_TURN = "waiting_for_turn"
 
 
 def in_line(state: JobState) -> JobState:
-    """A user started the job and the budget allowed it; it runs when it is its turn."""
+    """The user started the job and the budget allowed it; it runs when it is its turn."""
     return moved(state, JobStatus.QUEUED, StatusReason(WAITING_FOR_TURN, "Accepted; waiting for its turn."))
+
+
+def queued(state: JobState) -> JobState:
+    """It is the job's turn; a machine is asked for."""
+    return moved(state, JobStatus.QUEUED, StatusReason("queued", "Accepted; waiting for a machine."))
+
+
+def cancelled(state: JobState, by: str, at: datetime) -> JobState:
+    """A user ended the job; one that has ended stays as it is."""
+    if not may_move(state.status, JobStatus.CANCELLED):
+        return state
+    result = moved(state, JobStatus.CANCELLED, StatusReason("cancelled", f"Cancelled by {by}."))
+    return replace(result, completed_at=at, eta_s=None)
 
 
 def paused(state: JobState, by: str) -> JobState:

@@ -158,11 +158,14 @@ def _(data: events.PodInterrupted, state: JobState, at: datetime) -> JobState:
 
 @_apply.register
 def _(data: events.PodTerminated, state: JobState, at: datetime) -> JobState:
-    if state.status is not JobStatus.PAUSED or data.attempt < state.attempt:
-        return state
+    paused = state.status is JobStatus.PAUSED and data.attempt >= state.attempt
+    return replace(state, reason=_idle(state)) if paused else state
+
+
+def _idle(state: JobState) -> StatusReason:
     kept = state.last_checkpoint_step
     progress = f"it goes on from step {kept}" if kept is not None else "it begins anew, no checkpoint was saved yet"
-    return replace(state, reason=StatusReason("paused", f"Paused; {progress}. No machine runs, nothing is billed."))
+    return StatusReason("paused", f"Paused; {progress}. No machine runs, nothing is billed.")
 
 
 @_apply.register
@@ -233,8 +236,11 @@ def _(data: events.TrainingProgressed, state: JobState, at: datetime) -> JobStat
 @_apply.register
 def _(data: events.CheckpointSaved, state: JobState, at: datetime) -> JobState:
     # A checkpoint of an older attempt is as good as any other.
-    newest = max(data.step, state.last_checkpoint_step or 0)
-    return state if state.status in TERMINAL else replace(state, last_checkpoint_step=newest)
+    if state.status in TERMINAL:
+        return state
+    saved = replace(state, last_checkpoint_step=max(data.step, state.last_checkpoint_step or 0))
+    idle = state.status is JobStatus.PAUSED and state.reason is not None and state.reason.code == "paused"
+    return replace(saved, reason=_idle(saved)) if idle else saved
 
 
 @_apply.register
@@ -285,16 +291,3 @@ def _failed(state: JobState, failure: events.PodFailed | events.TrainingFailed, 
         completed_at=at,
         eta_s=None,
     )
-
-
-def queued(state: JobState) -> JobState:
-    """It is the job's turn; a machine is asked for."""
-    return moved(state, JobStatus.QUEUED, StatusReason("queued", "Accepted; waiting for a machine."))
-
-
-def cancelled(state: JobState, by: str, at: datetime) -> JobState:
-    """A user ended the job; one that has ended stays as it is."""
-    if not may_move(state.status, JobStatus.CANCELLED):
-        return state
-    result = moved(state, JobStatus.CANCELLED, StatusReason("cancelled", f"Cancelled by {by}."))
-    return replace(result, completed_at=at, eta_s=None)

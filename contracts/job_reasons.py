@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from contracts.events import PodWaiting
 
 RUNS = "pod_running"
+WAITING_FOR_TURN = "waiting_for_turn"
 
 
 @dataclass(frozen=True)

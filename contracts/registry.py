@@ -57,6 +57,7 @@ EVENTS: tuple[EventSpec, ...] = (
     # The provisioner repeats a result that it finds in the object store when a pod ended and the event is missing.
     EventSpec(events.TrainingCompleted, "TRAINING", ("trainer", "provisioner"), ("job_api", "provisioner")),
     EventSpec(events.TrainingFailed, "TRAINING", ("trainer", "provisioner"), ("job_api", "provisioner")),
+    EventSpec(events.CheckpointExpired, "TRAINING", _PROVISIONER, ("job_api",)),
     EventSpec(events.CheckpointSaved, "TRAINING", _TRAINER, ("job_api", "provisioner")),
     EventSpec(events.EvaluationGenerated, "EVALUATIONS", ("trainer", "provisioner"), ("validator", "job_api")),
     EventSpec(events.MetricsReported, "METRICS", _TRAINER, ("metrics_ingest",)),

@@ -50,6 +50,8 @@ class Checkpoints:
         self._idle = threading.Event()
         self._idle.set()
         self._failure: TrainerError | None = None
+        # The run ends with the checkpoint that is taken next.
+        self.ending = False
 
     def resumed(self, step: int, kept: list[tuple[int, int]]) -> None:
         self.kept, self._proven = sorted(kept), True
@@ -59,7 +61,8 @@ class Checkpoints:
         """Raises StorageFailed when the first one could not be saved and never will be."""
         if self._failure is not None:
             raise self._failure
-        return (step == total_steps or self._idle.is_set()) and self._schedule.due(step, total_steps)
+        can_wait = step != total_steps and not self.ending
+        return (self._idle.is_set() or not can_wait) and self._schedule.due(step, total_steps)
 
     def folder_for(self, step: int) -> Path:
         folder = self._folder / f"step-{step}"
@@ -67,7 +70,7 @@ class Checkpoints:
         return folder
 
     def save(self, snapshot: Snapshot) -> None:
-        """Waits only for a checkpoint that is still in flight, which `due` avoids but for the last step."""
+        """Waits only for a checkpoint that is still in flight, which `due` avoids but for the last one of a run."""
         self._idle.wait()
         self._idle.clear()
         self._schedule.tried(snapshot.step)
@@ -76,6 +79,14 @@ class Checkpoints:
     def want_one_now(self) -> None:
         """The machine is about to go: save after the step that runs, if no checkpoint is in flight."""
         self._schedule.wanted = True
+
+    def end_after_save(self) -> None:
+        """Save after the step that runs, and make no other one (`ending`)."""
+        self.ending = self._schedule.wanted = True
+
+    @property
+    def newest_step(self) -> int | None:
+        return self.kept[-1][0] if self.kept else None
 
     def finish(self, timeout_s: float | None = None) -> bool:
         """Wait for the checkpoint in flight; False when the time is over."""

@@ -1,6 +1,6 @@
 """How likely a model finds the held-out conversations: the same measure during and after the training."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -38,12 +38,16 @@ def negative_log_likelihood(model: Any, sample: Sample) -> float:
     return -float(outputs.log_probs.double().sum())
 
 
-def validation_loss(model: Any, held_out: Sequence[Sample]) -> float:
-    """Nats per learnt token, each token counting the same. Not a number when nothing is held out."""
+def likelihoods(model: Any, held_out: Sequence[Sample]) -> dict[str, float]:
+    """Of each conversation by its key, as `negative_log_likelihood`."""
     with evaluating(model):
-        total = sum(negative_log_likelihood(model, sample) for sample in held_out)
+        return {sample.key: negative_log_likelihood(model, sample) for sample in held_out}
+
+
+def mean_loss(found: Mapping[str, float], held_out: Sequence[Sample]) -> float:
+    """Nats per learnt token, each token counting the same. Not a number when nothing is held out."""
     tokens = sum(sample.learnt_tokens for sample in held_out)
-    return total / tokens if tokens else float("nan")
+    return sum(found[sample.key] for sample in held_out) / tokens if tokens else float("nan")
 
 
 def for_training(held_out: Sequence[Sample], limit: int = TOKENS_DURING_TRAINING) -> tuple[Sample, ...]:
@@ -58,14 +62,21 @@ def for_training(held_out: Sequence[Sample], limit: int = TOKENS_DURING_TRAINING
     return tuple(chosen)
 
 
-def compare(model: Any, held_out: Sequence[Sample]) -> tuple[ConversationLikelihood, ...]:
-    """Base (adapter disabled, the same weights in memory) and trained model on each conversation."""
-    with evaluating(model):
-        trained = [negative_log_likelihood(model, sample) for sample in held_out]
-        with model.disable_adapter():
-            base = [negative_log_likelihood(model, sample) for sample in held_out]
+def compare(
+    model: Any, held_out: Sequence[Sample], *, known_base: Mapping[str, float], known_trained: Mapping[str, float],
+) -> tuple[ConversationLikelihood, ...]:
+    """Base (adapter disabled, the same weights in memory) and trained model on each conversation; what is known
+    already is not computed again."""
+    trained = _completed(model, held_out, known_trained)
+    with model.disable_adapter():
+        base = _completed(model, held_out, known_base)
     return tuple(
-        ConversationLikelihood(conversation_key=sample.key, tokens=sample.learnt_tokens, base_nll=before,
-                               trained_nll=after, group=sample.group, source_conversation=sample.source)
-        for sample, before, after in zip(held_out, base, trained, strict=True)
+        ConversationLikelihood(
+            conversation_key=sample.key, tokens=sample.learnt_tokens, base_nll=base[sample.key],
+            trained_nll=trained[sample.key], group=sample.group, source_conversation=sample.source)
+        for sample in held_out
     )
+
+
+def _completed(model: Any, held_out: Sequence[Sample], known: Mapping[str, float]) -> dict[str, float]:
+    return {**known, **likelihoods(model, [sample for sample in held_out if sample.key not in known])}

@@ -9,6 +9,8 @@ class ExitCode(IntEnum):
     FAILED = 1
     # The provisioner answered a heartbeat with `stop`: the attempt no longer counts, nothing was published.
     STOPPED = 64
+    # training.paused was published: a user paused the job, or chose another tier.
+    PAUSED = 65
     # Nobody answered for longer than the lease: the attempt ended itself, after pod.interrupted where it could be told.
     ABANDONED = 75
     # The pod's environment is incomplete: nobody could be told.

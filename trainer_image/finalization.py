@@ -47,7 +47,9 @@ def deliver(
     """
     spec = reporter.spec
     checkpoints.drop_local(finished.trainer.state.global_step)
-    likelihoods = compare(finished.trainer.model, finished.data.held_out)
+    trainer = finished.trainer
+    likelihoods = compare(trainer.model, finished.data.held_out, known_base=trainer.base_likelihoods,
+                          known_trained=trainer.trained_likelihoods)
     results = _results(finished, likelihoods, spec.hyperparameters.num_epochs, seconds)
     files = package(
         finished.trainer.model, finished.tokenizer, folder, spec=spec, data=finished.data, base=finished.base,

@@ -17,14 +17,16 @@ from contracts.pod_environment import TOKENS_AT_ONCE
 from trainer_image.checkpoints import Checkpoints
 from trainer_image.data import Sample, TrainingData
 from trainer_image.device import on_gpu
+from trainer_image.environment import Kernels
 from trainer_image.errors import is_out_of_memory
-from trainer_image.evaluation import for_training, validation_loss
+from trainer_image.evaluation import for_training, likelihoods, mean_loss
+from trainer_image.kernels import apply_kernels
 from trainer_image.metric_series import MetricSeries
 from trainer_image.micro_batches import MemoryProof, MicroBatches, TokenBudget
 from trainer_image.model import lora_config
 from trainer_image.sampling import COLUMN, SampleRecord
-from trainer_image.snapshot import take_snapshot
-from trainer_image.step_batch import Row, collate_step, cut, longest, size
+from trainer_image.snapshot import SnapshotBuffers, take_snapshot
+from trainer_image.step_batch import FirstStep, Row, collate_step, cut, longest, size
 from trainer_image.training_clock import TrainingClock
 
 _log = logging.getLogger(__name__)
@@ -79,12 +81,16 @@ class LoraTrainer(SFTTrainer):
         self, base: Any, tokenizer: Any, data: TrainingData, hyperparameters: Hyperparameters, folder: Path,
         *, metrics: MetricSeries, checkpoints: Checkpoints, recipe: dict[str, Any], evaluate_first: bool,
         tokens_at_once: int = TOKENS_AT_ONCE, on_less_at_once: Callable[[int, int], None] = _tell,
+        kernels: Kernels = "reference",
     ) -> None:
         self.metrics_series, self.checkpoints, self.recipe = metrics, checkpoints, recipe
         self.record = SampleRecord(data.train, folder / "samples.jsonl")
         self.clock = TrainingClock()
         self.longest = longest(self.record.dataset_rows(data.train), samples_per_step(hyperparameters))
         self.micro_batches = MicroBatches(self, TokenBudget(tokens_at_once, size(self.longest[:1]), on_less_at_once))
+        self.snapshot_buffers = SnapshotBuffers(pinned=on_gpu())
+        self.base_likelihoods: dict[str, float] = {}
+        self.evaluated: tuple[int, dict[str, float]] = (-1, {})
         self.held_out: Sequence[Sample] = for_training(data.held_out)
         super().__init__(
             model=base, processing_class=tokenizer, peft_config=lora_config(hyperparameters),
@@ -99,9 +105,14 @@ class LoraTrainer(SFTTrainer):
         for parameter in self.model.parameters():
             if parameter.requires_grad:
                 parameter.data = parameter.data.float()
+        apply_kernels(self.model, kernels)
         for unwanted in (PrinterCallback, ProgressCallback):
             self.remove_callback(unwanted)
         self.add_callback(MemoryProof(self.prove_memory))
+
+    def begin_within_step(self, seen: int) -> None:
+        """The first step of this run leaves out its first `seen` conversations: they were trained before."""
+        self.data_collator = FirstStep(seen)
 
     def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:
         """One optimizer step, in micro-batches; the gradient is that of all its conversations at once."""
@@ -122,14 +133,25 @@ class LoraTrainer(SFTTrainer):
         if not self.held_out:
             return {}
         with self.clock.paused():
-            metrics = {"eval_loss": validation_loss(self.model, self.held_out)}
+            found = likelihoods(self.model, self.held_out)
+        if self.state.global_step == 0:
+            self.base_likelihoods = found  # B is still 0: the adapter adds nothing to the base
+        self.evaluated = self.state.global_step, found
+        metrics = {"eval_loss": mean_loss(found, self.held_out)}
         self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)  # type: ignore[has-type]
         return metrics
+
+    @property
+    def trained_likelihoods(self) -> dict[str, float]:
+        """By the weights as they are now, as far as the last evaluation measured them."""
+        step, found = self.evaluated
+        return found if step == self.state.global_step else {}
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         step = self.state.global_step
         with self.clock.paused():
             try:
+                self.checkpoints.finish()  # the one before still lies in the buffers
                 snapshot = take_snapshot(
                     self, self.checkpoints.folder_for(step), self.metrics_series.rows(), self.recipe)
             except (OSError, RuntimeError) as error:  # torch.save on a full disk raises the latter

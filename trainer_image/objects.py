@@ -1,13 +1,17 @@
 """Files in and out through presigned URLs; the trainer has no key to the storage."""
 
+from __future__ import annotations
+
 import hashlib
 import logging
 import re
 import time
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
+from uuid import UUID
 
 import httpx
 
@@ -79,7 +83,14 @@ class Objects:
 
     def __init__(self, reporter: Reporter, *, patience_s: float = 600.0) -> None:
         self._reporter, self._patience_s = reporter, patience_s
+        self._job_id: UUID | None = None
         self._http = httpx.Client(timeout=httpx.Timeout(60.0, connect=10.0), follow_redirects=False)
+
+    def of_job(self, job_id: UUID | None) -> Objects:
+        """The same, for the checkpoints of the job that this one continues. None: its own."""
+        other = copy(self)
+        other._job_id = job_id
+        return other
 
     def put_bytes(self, area: Area, key: str, data: bytes) -> Stored:
         signed = self._repeat(lambda: self._put(area, key, lambda: iter((data,)), len(data)), f"upload of {key}")
@@ -106,7 +117,7 @@ class Objects:
 
     def _sign(self, method: Literal["GET", "PUT"], area: Area, key: str) -> SignedUrl:
         request = SignUrls(attempt=self._reporter.spec.attempt,
-                           objects=(ObjectRequest(method=method, area=area, key=key),))
+                           objects=(ObjectRequest(method=method, area=area, key=key, job_id=self._job_id),))
         return self._reporter.ask(SIGN_URLS, request, patience_s=self._patience_s).urls[0]
 
     def _put(self, area: Area, key: str, chunks: Callable[[], Iterator[bytes]], size: int) -> SignedUrl:

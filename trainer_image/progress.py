@@ -13,6 +13,7 @@ from trainer_image.checkpoints import Checkpoints
 from trainer_image.divergence import LossGuard
 from trainer_image.machine import GpuReadings
 from trainer_image.metric_series import MetricSeries, perplexity
+from trainer_image.pausing import Paused
 from trainer_image.reporter import Reporter
 from trainer_image.sampling import SampleRecord
 from trainer_image.training_clock import TrainingClock
@@ -45,6 +46,10 @@ class Progress(TrainerCallback):
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._reporter.step = state.global_step
         control.should_save = self._checkpoints.due(state.global_step, state.max_steps)
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if self._checkpoints.ending:
+            raise Paused
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any], **_: Any) -> None:
         if "loss" not in logs:

@@ -38,8 +38,11 @@ Reply = TypeVar("Reply", bound=BaseModel)
 class Reporter:
     """`publish` from any thread. `stage` and `step` are what the heartbeat tells; its answers renew `lease`."""
 
-    def __init__(self, spec: PodSpec, credentials: str, work_dir: Path, *, on_stop: Callable[[str], None]) -> None:
-        self.spec, self._on_stop = spec, on_stop
+    def __init__(
+        self, spec: PodSpec, credentials: str, work_dir: Path, *, on_stop: Callable[[str], None],
+        on_pause: Callable[[str], None] = _log.warning,
+    ) -> None:
+        self.spec, self._on_stop, self._on_pause = spec, on_stop, on_pause
         self.lease = Lease(spec.lease_s)
         self.stage, self.step = "", 0
         self._journal = Journal(work_dir / "events.journal")
@@ -161,6 +164,8 @@ class Reporter:
                 reply = await self._broker.ask(HEARTBEAT, beat, self.spec.heartbeat_interval_s)
                 if reply.directive == "stop":
                     self._on_stop(reply.reason)
+                elif reply.directive == "pause":
+                    self._on_pause(reply.reason)
                 self.lease.renew(reply.lease_s)
             except (NoAnswer, Refused) as error:
                 _log.debug("heartbeat unanswered: %s", error)

@@ -6,6 +6,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from pydantic import ValidationError
 
@@ -23,17 +24,27 @@ from trainer_image.reporter import Reporter
 _log = logging.getLogger(__name__)
 
 _METRICS_FILE, _RECIPE_FILE, _STATE_FILE = "metrics.json", "recipe.json", "trainer_state.json"
+# Data, split, order, base model and the adapter's shape stay.
+MAY_CHANGE = ("learning_rate", "num_epochs", "samples_per_step", "warmup_ratio", "weight_decay", "max_grad_norm",
+              "lr_scheduler_type")
 
 
 @dataclass(frozen=True)
 class ResumePoint:
-    """A downloaded, verified checkpoint. `metrics`: rows up to its step. `kept`: (step, attempt) of all offered."""
+    """A downloaded, verified checkpoint. `metrics`: rows up to its step. `kept`: (step, attempt) of all offered.
+
+    `job_id`: the job whose it is, if this one only continues that. `seen_in_step`: so many conversations of the next
+    step were trained already. `origin`: where it comes from, for people.
+    """
 
     attempt: int
     step: int
     folder: Path
     metrics: list[dict[str, Any]]
     kept: list[tuple[int, int]]
+    job_id: UUID | None = None
+    seen_in_step: int = 0
+    origin: str = ""
 
 
 class Unusable(Exception):
@@ -61,10 +72,10 @@ def newest_usable_checkpoint(
     for offer in sorted(offers, key=lambda offer: (offer.step, offer.attempt), reverse=True):
         target = folder / f"resume-a{offer.attempt}-step-{offer.step}"
         try:
-            _download(objects, offer, target, str(reporter.spec.job_id))
-            check_recipe(target, wanted)
+            _download(objects.of_job(offer.job_id), offer, target, str(offer.job_id or reporter.spec.job_id))
+            check_recipe(target, wanted, continues=offer.job_id is not None)
             metrics = [row for row in json.loads((target / _METRICS_FILE).read_text()) if row["step"] <= offer.step]
-            return ResumePoint(offer.attempt, offer.step, target, metrics, kept)
+            return ResumePoint(offer.attempt, offer.step, target, metrics, kept, offer.job_id)
         except Unusable as error:
             shutil.rmtree(target, ignore_errors=True)
             reporter.warn("checkpoint_skipped", f"The checkpoint of step {offer.step} (attempt {offer.attempt}) "
@@ -96,13 +107,15 @@ def _download(objects: Objects, offer: CheckpointOffer, target: Path, job_id: st
         raise Unusable(str(error)) from error
 
 
-def check_recipe(target: Path, wanted: dict[str, Any]) -> None:
+def check_recipe(target: Path, wanted: dict[str, Any], *, continues: bool = False) -> None:
+    """Raises Unusable. A job that continues another one may change how it goes on, not what it has learnt so far."""
     try:
         found = json.loads((target / _RECIPE_FILE).read_text())
         json.loads((target / _STATE_FILE).read_text())["global_step"]
     except (OSError, ValueError, KeyError) as error:
         raise Unusable(f"it is incomplete ({type(error).__name__})") from error
     found = {"base_model_revision": wanted["base_model_revision"], **found}  # older checkpoints do not say
-    changed = sorted(name for name in wanted if found.get(name) != json.loads(json.dumps(wanted[name])))
+    compared = [name for name in wanted if not (continues and name in MAY_CHANGE)]
+    changed = sorted(name for name in compared if found.get(name) != json.loads(json.dumps(wanted[name])))
     if changed:
         raise Unusable(f"it was made with other settings ({', '.join(changed)})")

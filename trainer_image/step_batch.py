@@ -26,6 +26,17 @@ def collate_step(rows: list[Row]) -> dict[str, Any]:
     return {"labels": torch.tensor([labels]), "step": Step(rows)}
 
 
+class FirstStep:
+    """`collate_step`, but the first batch leaves out its first `seen` rows."""
+
+    def __init__(self, seen: int) -> None:
+        self._seen = seen
+
+    def __call__(self, rows: list[Row]) -> dict[str, Any]:
+        seen, self._seen = self._seen, 0
+        return collate_step(rows[seen:])
+
+
 def cut(rows: Sequence[Row], tokens: int) -> list[list[Row]]:
     """Neighbours together, in their order, as many as fit into `tokens`; a longer conversation is one of its own."""
     return list(_groups(rows, tokens))

@@ -33,6 +33,7 @@ from trainer_image.exit_codes import ExitCode
 from trainer_image.libraries import prepare_libraries
 from trainer_image.machine import GpuReadings
 from trainer_image.own_machine import delete_own_machine
+from trainer_image.pausing import Pause, Paused
 from trainer_image.reporter import Reporter
 from trainer_image.versions import library_versions
 
@@ -63,7 +64,10 @@ def leave(code: int) -> None:
 
 
 class Attempt:
-    """`situation` is what an error message may need to know; it grows as the run goes on."""
+    """`situation` is what an error message may need to know; it grows as the run goes on. Whoever holds `last_word`
+    ends the attempt, with `ends_with`."""
+
+    leave = staticmethod(leave)
 
     def __init__(self, environment: TrainerEnvironment) -> None:
         self.environment, self.spec = environment, environment.spec
@@ -73,10 +77,12 @@ class Attempt:
         self.situation: dict[str, Any] = {}
         self.metrics: Any = None
         self.checkpoints: Any = None
-        self._final_event = threading.Lock()
-        self._ends_with: int | None = None
+        self.last_word = threading.Lock()
+        self.ends_with: int | None = None
+        self.pause = Pause(self)
         interruption.watch(lambda received: self.interrupted(received.name))
-        self.reporter = Reporter(self.spec, environment.nats_credentials, self.folder, on_stop=stop_silently)
+        self.reporter = Reporter(self.spec, environment.nats_credentials, self.folder, on_stop=stop_silently,
+                                 on_pause=self.pause.wanted)
 
     def run(self) -> int:
         self.reporter.publish(TrainingStarted, pid=os.getpid(), host=socket.gethostname(), started_at=datetime.now(UTC))
@@ -87,6 +93,8 @@ class Attempt:
         self.reporter.lease.watch(self.abandoned)
         try:
             self.train()
+        except Paused:
+            return self.pause.end()
         except BaseException as error:
             return self.failed(error)
         if not self.reporter.drain(_SECONDS_TO_DRAIN):
@@ -125,13 +133,17 @@ class Attempt:
         # 2. The base in 4 bits, an adapter on all its linear layers, and the newest checkpoint, if there is one.
         reporter.enter(JobStatus.MODEL_LOADING, f"{len(data.train)} conversations to train, "
                        f"{len(data.held_out)} held out", base_model=base.given, revision=base.revision)
+        from trainer_image.continuation import continued
         from trainer_image.delivery.size import verify_adapter_size
         from trainer_image.finalization import Finished
         from trainer_image.lora_trainer import LoraTrainer, verify_loss_mask
         from trainer_image.progress import Progress
+        from trainer_image.snapshot import base_likelihoods
 
         this_recipe = recipe(spec, base)
         checkpoint = newest_usable_checkpoint(reporter, objects, self.folder / "checkpoints", this_recipe)
+        if spec.continues and (checkpoint is None or checkpoint.job_id):
+            checkpoint = continued(checkpoint, spec, len(data.train))
         fetch_weights(base)
         loaded = models.load_base_model(base)
         warn_about_attention(reporter, loaded.model.config)
@@ -140,7 +152,7 @@ class Attempt:
         trainer = LoraTrainer(
             loaded.model, tokenizer, data, hyperparameters, self.folder, metrics=self.metrics,
             checkpoints=self.checkpoints, recipe=this_recipe, evaluate_first=checkpoint is None,
-            tokens_at_once=spec.tokens_at_once,
+            tokens_at_once=spec.tokens_at_once, kernels=self.environment.kernels,
             on_less_at_once=lambda old, new: self.less_at_once(old, new, trainer.state.global_step))
         verify_loss_mask(trainer, data)
         verify_adapter_size(trainer.model, hyperparameters.lora_rank)
@@ -149,12 +161,16 @@ class Attempt:
         reporter.every_second(self.metrics.flush)
 
         # 3. Train. Checkpoints and metrics leave on other threads.
-        reporter.enter(JobStatus.TRAINING)
+        reporter.enter(JobStatus.TRAINING, checkpoint.origin if checkpoint else "")
         if checkpoint is not None:
             self.metrics.restore(checkpoint.metrics, checkpoint.step)
             self.checkpoints.resumed(checkpoint.step, checkpoint.kept)
+            trainer.base_likelihoods = base_likelihoods(checkpoint.folder)
             reporter.publish(TrainingResumed, resumed_from_step=checkpoint.step, checkpoint_attempt=checkpoint.attempt)
+            trainer.begin_within_step(checkpoint.seen_in_step)
         trainer.train(resume_from_checkpoint=str(checkpoint.folder) if checkpoint else None)
+        if self.checkpoints.ending:
+            raise Paused
         self.metrics.flush()
 
         # 4. Measure, write, verify, upload, tell.
@@ -176,14 +192,14 @@ class Attempt:
         final_events = deliver(finished, self.reporter, objects, self.checkpoints, self.folder / "delivery",
                              seconds=time.monotonic() - self.began)
         upload_result(objects, self.spec.attempt, final_events)
-        with self._final_event:
+        with self.last_word:
             for event in final_events:
                 self.reporter.send(event)
-            self._ends_with = ExitCode.COMPLETED
+            self.ends_with = ExitCode.COMPLETED
 
     def failed(self, error: BaseException) -> int:
         """Publish why, in words and figures; the stack trace goes to the log only."""
-        if not self._final_event.acquire(blocking=False):
+        if not self.last_word.acquire(blocking=False):
             time.sleep(_SECONDS_TO_DRAIN)  # the other thread that failed ends the process
         _log.error("the training failed", exc_info=error)
         self.situation.update(stage=self.reporter.stage, step=self.reporter.step, **GpuReadings().memory())
@@ -197,7 +213,7 @@ class Attempt:
         if self.metrics is not None:
             self.metrics.flush()
         self.reporter.send(event)
-        self._ends_with = ExitCode.FAILED
+        self.ends_with = ExitCode.FAILED
         self.keep_result(event)
         self.reporter.drain(15.0)
         return ExitCode.FAILED
@@ -237,9 +253,9 @@ class Attempt:
 
         A run that has published its end was not interrupted: it is told to end, as it would have.
         """
-        if self._ends_with is not None:
+        if self.ends_with is not None:
             self.reporter.drain(seconds)
-            leave(self._ends_with)
+            leave(self.ends_with)
         self.reporter.publish_at_once(
             PodInterrupted, pod_name=self.spec.pod_name, detected_by=detected_by, reason=reason,
             last_step=self.reporter.step, interrupted_at=datetime.now(UTC))

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from brightrun.commands.logs import logs
+from brightrun.commands.retries import retry, show_error
 from brightrun.models import Job
 from brightrun.output import out
 from brightrun.session import Json, plainly, session
@@ -62,8 +63,10 @@ def show(job_id: JobId, as_json: Json = False) -> None:
     out.say(f"Status    {job.status}, {job.progress_percentage:.1f} %  {figures(job)}")
     if job.status_reason:
         out.say(f"          {job.status_reason.message}")
-        if job.status_reason.suggested_fix:
+        if job.status_reason.suggested_fix and not job.error:
             out.say(f"          What to do: {job.status_reason.suggested_fix}")
+    if job.error:
+        show_error(job.error)
     if job.progress.message:
         out.say(f"          {job.progress.message}")
     if job.interruptions.sentence:
@@ -97,21 +100,7 @@ def cancel(job_id: JobId, reason: str = "", as_json: Json = False) -> None:
         out.say(f"Job {job.id} is {job.status}.")
 
 
-@app.command("retry")
-@plainly
-def retry(
-    job_id: JobId,
-    start: Annotated[bool, typer.Option(help="Start the new job at once.")] = True,
-    as_json: Json = False,
-) -> None:
-    """A new job with the same file and values, corrected for what went wrong."""
-    with session() as client:
-        job = client.retry(job_id, start)
-    if out.result(job):
-        return
-    for change in job.adjustments or []:
-        out.say(f"Changed {change['field']}: {change['from']} -> {change['to']}")
-    out.say(f"Job {job.id} is {job.status}. Watch it: brightrun jobs watch {job.id}")
+app.command("retry")(retry)
 
 
 @app.command("events")

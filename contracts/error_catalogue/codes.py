@@ -16,6 +16,7 @@ class ErrorCode(StrEnum):
     LOSS_NOT_FINITE = "loss_not_finite"
     LOSS_DIVERGED = "loss_diverged"
     BUDGET_STOP = "budget_stop"
+    PAUSED_TOO_LONG = "paused_too_long"
     # nobody's fault: another attempt may do
     NO_GPU_CAPACITY = "no_gpu_capacity"
     PROVISIONING_TIMEOUT = "provisioning_timeout"

@@ -154,4 +154,12 @@ ENTRIES = (
         "Raise the monthly budget, or train fewer epochs. A retry is estimated anew before it starts.",
         (_FEWER_EPOCHS,),
     ),
+    _entry(
+        ErrorCode.PAUSED_TOO_LONG,
+        TrainingErrorType.TIMEOUT,
+        "The job was paused for too long",
+        "A paused job keeps its checkpoints for a limited time, which is over.",
+        ("It was paused for {waited_h:.0f} hours.",),
+        "Continue it as a new job while its checkpoints are there (72 hours by default).",
+    ),
 )

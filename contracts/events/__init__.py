@@ -1,6 +1,12 @@
 """Every event of the system, by name."""
 
-from contracts.events.checkpoint import CheckpointFile, CheckpointManifest, CheckpointSaved, JoinedFile
+from contracts.events.checkpoint import (
+    CheckpointExpired,
+    CheckpointFile,
+    CheckpointManifest,
+    CheckpointSaved,
+    JoinedFile,
+)
 from contracts.events.cost import BudgetExceeded, BudgetThreshold, CostOverrun, CostUpdated
 from contracts.events.evaluation import ConversationLikelihood, EvaluationGenerated
 from contracts.events.job import (
@@ -47,6 +53,7 @@ __all__ = [
     "ArtifactFile",
     "BudgetExceeded",
     "BudgetThreshold",
+    "CheckpointExpired",
     "CheckpointFile",
     "CheckpointManifest",
     "CheckpointSaved",

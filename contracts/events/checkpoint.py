@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from contracts.envelope import AttemptEventData
+from contracts.envelope import AttemptEventData, JobEventData
 
 
 class CheckpointFile(BaseModel):
@@ -56,3 +56,12 @@ class CheckpointSaved(AttemptEventData):
     files: tuple[CheckpointFile, ...]
     size_bytes: int = Field(ge=0)
     saved_at: datetime
+
+
+class CheckpointExpired(JobEventData):
+    """The checkpoints of an ended job are deleted: nothing can go on from them any more."""
+
+    entity: ClassVar[str] = "checkpoint"
+    event: ClassVar[str] = "expired"
+
+    expired_at: datetime

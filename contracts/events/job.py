@@ -92,7 +92,8 @@ class JobStartRequested(JobEvent):
 class JobPauseRequested(JobEvent):
     """A user paused the job: its trainer saves a checkpoint, its machine goes, its money is free.
 
-    `run` is the start that is paused (0: none yet); a later start ends the pause.
+    `run` is the start that is paused (0: none yet); a later start ends the pause. `reservation_id`: the money that it
+    held, which may have been for a start that had not had its turn.
     """
 
     event: ClassVar[str] = "pause_requested"
@@ -100,6 +101,7 @@ class JobPauseRequested(JobEvent):
     run: int = Field(ge=0)
     requested_by: str
     reason: str = ""
+    reservation_id: UUID | None = None
 
 
 class JobTierChangeRequested(JobEvent):

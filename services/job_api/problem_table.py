@@ -38,6 +38,8 @@ PROBLEMS: Mapping[type[DomainError], Callable[[Any], ProblemError]] = {
     jobs.InvalidValues: of_jobs.invalid_values,
     jobs.StartInProgress: of_jobs.start_in_progress,
     jobs.StartOvertaken: of_jobs.start_overtaken,
+    jobs.TierUnchanged: of_jobs.tier_unchanged,
+    jobs.ContinuationRefused: of_jobs.continuation_refused,
     jobs.TooManyStreams: of_jobs.too_many_streams,
     jobs.BudgetExceeded: of_jobs.budget_exceeded,
     jobs.DoesNotFit: of_jobs.does_not_fit,

@@ -5,9 +5,10 @@ from fastapi import APIRouter, FastAPI
 from services.job_api.accounts.routes import router as accounts
 from services.job_api.artifacts.routes import router as artifacts
 from services.job_api.costs.routes import router as costs
+from services.job_api.diagnosis.routes import router as diagnosis
 from services.job_api.edge.bodies import LARGEST_WEBHOOK
 from services.job_api.files.routes import router as files
-from services.job_api.jobs.routes import actions, history, insight, jobs, queue
+from services.job_api.jobs.routes import actions, history, insight, jobs, queue, steering
 from services.job_api.operations.routes import dead_letters, status
 from services.job_api.paths import PREFIX
 from services.job_api.webhook.routes import deliveries, secrets
@@ -23,6 +24,7 @@ _ROUTERS: tuple[APIRouter, ...] = (
     jobs.router,
     costs,
     actions.router,
+    steering.router,
     queue.router,
     history.router,
     insight.router,
@@ -33,6 +35,7 @@ _ROUTERS: tuple[APIRouter, ...] = (
     secrets.router,
     files,
     artifacts,
+    diagnosis,
 )
 
 

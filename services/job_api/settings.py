@@ -52,6 +52,8 @@ class Settings(ServiceSettings):
     model_loading_limit_s: float = Field(default=6 * 3600, gt=0)
     finalization_limit_s: float = Field(default=6 * 3600, gt=0)
     recovering_limit_s: float = Field(default=2 * 3600, gt=0)
+    # A paused job keeps its checkpoints so long; then it fails, and they are kept as those of any ended job.
+    paused_limit_s: float = Field(default=30 * 24 * 3600, gt=0)
     # Jobs that are active at a time, of one user and of one workspace; further starts wait for their turn. 0: any
     # number.
     max_active_jobs_per_user: int = Field(default=1, ge=0)
@@ -74,7 +76,8 @@ class Settings(ServiceSettings):
         limits = {
             JobStatus.QUEUED: self.queued_limit_s, JobStatus.PROVISIONING: self.provisioning_limit_s,
             JobStatus.PREPROCESSING: self.preprocessing_limit_s, JobStatus.MODEL_LOADING: self.model_loading_limit_s,
-            JobStatus.FINALIZATION: self.finalization_limit_s, JobStatus.RECOVERING: self.recovering_limit_s}
+            JobStatus.FINALIZATION: self.finalization_limit_s, JobStatus.RECOVERING: self.recovering_limit_s,
+            JobStatus.PAUSED: self.paused_limit_s}
         return {status: timedelta(seconds=seconds) for status, seconds in limits.items()}
 
     @property

@@ -12,12 +12,11 @@ from contracts import events
 from contracts.envelope import EventData
 from contracts.error_taxonomy import TrainingErrorType
 from contracts.gpus import GpuType, PricingTier
+from contracts.job_moves import cancelled, queued
 from contracts.job_progress import progress_percentage
 from contracts.job_projection import (
     JobState,
-    cancelled,
     project,
-    queued,
 )
 from contracts.job_status import ACTIVE, STAGES, TERMINAL, TRANSITIONS, JobStatus, allowed_actions, may_move
 

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.envelope import EventData
-from contracts.job_moves import moved_to_tier, paused
+from contracts.job_moves import moved_to_tier, paused, queued
 from contracts.job_progress import progress_percentage
-from contracts.job_projection import JobState, project, queued
+from contracts.job_projection import JobState, project
 from contracts.job_status import ACTIVE, STAGES, TERMINAL, JobAction, JobStatus, allowed_actions
 from tests.contracts.test_job_projection import (
     ANYTHING,
@@ -121,7 +121,7 @@ RUN = [requested(1), running(1), stage(1, JobStatus.TRAINING), progressed(1, 100
 def test_in_whatever_order_the_machine_ends_the_pause_says_where_it_goes_on(order):
     state = after([*RUN, pause, *order])[-1]
     assert (state.status, state.reason.code, state.last_checkpoint_step) == (JobStatus.PAUSED, "paused", 101)
-    assert "nothing is billed" in state.reason.message
+    assert "goes on from step 101. No machine runs, nothing is billed" in state.reason.message
 
 
 @given(st.permutations([requested(2), running(2), resumed(2, 101), stage(2, JobStatus.TRAINING), progressed(2, 150),

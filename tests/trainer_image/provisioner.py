@@ -76,10 +76,13 @@ class Provisioner:
 
     def on_sign_urls(self, data: bytes) -> SignUrlsReply:
         request = SignUrls.model_validate_json(data)
-        return SignUrlsReply(urls=tuple(self.sign(item.method, item.area, item.key) for item in request.objects))
+        return SignUrlsReply(urls=tuple(
+            self.sign(item.method, item.area, item.key, item.job_id) for item in request.objects))
 
-    def sign(self, method: Any, area: str, key: str) -> SignedUrl:
+    def sign(self, method: Any, area: str, key: str, job_id: UUID | None = None) -> SignedUrl:
         object_key, expires = self.object_key(area, key), timedelta(minutes=5)
+        if job_id is not None:
+            object_key = object_key.replace(str(self.job_id), str(job_id))
         return SignedUrl(
             area=area, key=key, bucket=BUCKETS[area], object_key=object_key,
             url=obstore.sign(self.store(area), method, object_key, expires), expires_at=datetime.now(UTC) + expires)

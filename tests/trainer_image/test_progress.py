@@ -97,17 +97,18 @@ class Paused:
         self.clock, self.held_out, self.model, self.args = gpu.clock, [SAMPLE], None, None
         self.state, self.control, self.metrics_series, self.recipe = gpu.state, gpu.control, gpu.metrics, None
         self.callback_handler = SimpleNamespace(on_evaluate=lambda *_: None)
-        self.checkpoints = SimpleNamespace(folder_for=lambda _: None, save=lambda *_: None, not_taken=lambda *_: None)
+        self.checkpoints = SimpleNamespace(folder_for=lambda _: None, save=lambda *_: None, not_taken=lambda *_: None,
+                                           finish=lambda: True)
 
 
 @pytest.mark.parametrize(("work", "inside"), [
-    (lambda trainer: LoraTrainer.evaluate(trainer), "validation_loss"),
+    (lambda trainer: LoraTrainer.evaluate(trainer), "likelihoods"),
     (lambda trainer: LoraTrainer._save_checkpoint(trainer, None, None), "take_snapshot"),
 ])
 def test_the_trainer_stops_the_clock_for_what_is_not_training(monkeypatch, gpu: Gpu, work, inside: str) -> None:
-    def takes_long(*_: object) -> float:
+    def takes_long(*_: object) -> dict[str, float]:
         gpu.now += 60.0
-        return 1.0
+        return {SAMPLE.key: 1.0}
 
     monkeypatch.setattr(lora_trainer, inside, takes_long)
     gpu.step()

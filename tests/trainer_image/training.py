@@ -36,6 +36,9 @@ class Disk:
     def folder_for(self, step: int) -> Path:
         return self.folder / f"step-{step}"
 
+    def finish(self) -> None:
+        """Nothing is ever in flight."""
+
     def save(self, snapshot: Any) -> None:
         snapshot.write()
 
@@ -94,7 +97,7 @@ def build(cls: Any, base_model: Path, data: TrainingData, hyperparameters: Hyper
     base = find_base_model(str(base_model))
     trainer = cls(load_base_model(base).model, load_tokenizer(base), data, hyperparameters, folder,
                   metrics=SimpleNamespace(rows=list), checkpoints=Disk(folder / "checkpoints"), recipe={},
-                  evaluate_first=False, **more)
+                  **{"evaluate_first": False, **more})
     trainer.add_callback(Finishing(trainer.record, stop_at))
     return trainer
 

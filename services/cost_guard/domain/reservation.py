@@ -57,9 +57,13 @@ def next_given_up(account: JobAccount) -> dict[str, Any]:
     }
 
 
-def paused(account: JobAccount, run: int) -> dict[str, Any]:
-    """A pause frees what the start that it ends held; what was asked for since then stays asked for."""
-    return {"paused_run": run, "kept_micro_usd": 0, "reserved_micro_usd": account.next_reserved_micro_usd}
+def paused(account: JobAccount, run: int, reservation_id: UUID | None) -> dict[str, Any]:
+    """A pause frees what the start that it ends held, also one that has not had its turn; what was asked for since then
+    stays asked for."""
+    nothing = next_given_up(account) if is_next(account, account.workspace_id, reservation_id) else {
+        "kept_micro_usd": 0}
+    held = 0 if "next_reservation_id" in nothing else account.next_reserved_micro_usd
+    return nothing | {"paused_run": run, "reserved_micro_usd": held}
 
 
 def started_again(

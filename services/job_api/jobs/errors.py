@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 from uuid import UUID
 
-from contracts.gpus import GpuType
+from contracts.gpus import GpuType, PricingTier
 from contracts.job_status import JobAction, JobStatus
 from contracts.model_memory import Fit
 from contracts.rpc.costs import ReserveReply
@@ -65,6 +65,22 @@ class StartOvertaken(DomainError):
     def __init__(self, job_id: UUID) -> None:
         super().__init__(f"the start of job {job_id} was given up")
         self.job_id = job_id
+
+
+class TierUnchanged(DomainError):
+    """The job has this tier already."""
+
+    def __init__(self, job_id: UUID, tier: PricingTier) -> None:
+        super().__init__(f"job {job_id} is {tier.value} already")
+        self.job_id, self.tier = job_id, tier
+
+
+class ContinuationRefused(DomainError):
+    """No job can go on from this one, or not like that; `why` is for a person."""
+
+    def __init__(self, job_id: UUID, why: str) -> None:
+        super().__init__(why)
+        self.job_id, self.why = job_id, why
 
 
 class TooManyStreams(DomainError):

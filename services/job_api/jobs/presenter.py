@@ -8,17 +8,20 @@ from uuid import UUID
 from sqlalchemy.engine import RowMapping
 
 from contracts.error_catalogue import SuggestedEdit
-from contracts.error_taxonomy import TrainingErrorType
-from contracts.job_moves import WAITING_FOR_TURN
+from contracts.job_reasons import WAITING_FOR_TURN
 from contracts.job_status import JobAction, JobStatus, allowed_actions
 from contracts.model_memory import GIB, Fit
 from services.job_api.amounts import dollars
 from services.job_api.base_models import shown_base_model, with_shown_base_models
+from services.job_api.jobs.application.retry_job import Proposal
 from services.job_api.jobs.domain.configuration import differences_from_preset
-from services.job_api.jobs.domain.failure import Failure, explain
+from services.job_api.jobs.domain.failure import Failure, failure_of
 from services.job_api.jobs.domain.queue import Place, in_words
+from services.job_api.jobs.domain.steering import blocked_reason
+from services.job_api.jobs.domain.success import Success
 from services.job_api.jobs.domain.trainer_output import Line, TrainerOutput
 from services.job_api.jobs.progress_view import interruptions, progress
+from services.job_api.jobs.repository.job_rows import job_of
 
 Row = RowMapping | Mapping[str, Any]
 
@@ -28,7 +31,8 @@ _PLAIN = (
     "progress_percentage", "queued_at", "started_at", "completed_at", "current_epoch", "current_step", "total_steps",
     "latest_loss", "latest_validation_loss", "latest_learning_rate", "latest_perplexity",
     "last_checkpoint_step", "error_type", "error_message", "retry_count", "checkpoint_recovery_count", "provider",
-    "runpod_job_id", "runpod_instance_id", "validation", "retry_of", "adjustments", "retry_suggestion", "created_by",
+    "runpod_job_id", "runpod_instance_id", "validation", "retry_of", "continues",
+    "continues_from_step", "continued_by", "adjustments", "retry_suggestion", "created_by",
     "created_at", "updated_at",
 )
 
@@ -48,6 +52,9 @@ def job(row: Row) -> dict[str, Any]:
         "allowed_actions": _actions(row),
         "status_reason": _reason(row),
         "queue": _queue(row),
+        "resume_blocked_reason": blocked_reason(
+            JobStatus(row["status"]), has_checkpoint=row["last_checkpoint_step"] is not None,
+            expired=row["checkpoints_expired"]),
         "cost_estimate": dollars(row["cost_estimate_micro_usd"]),
         "cost_estimate_micro_usd": row["cost_estimate_micro_usd"],
         "estimate": row["estimate"],
@@ -99,7 +106,9 @@ def queued_job(row: Row) -> dict[str, Any]:
 
 
 def _actions(row: Row) -> tuple[JobAction, ...]:
-    return allowed_actions(JobStatus(row["status"]), waits_for_turn=row["waiting_since"] is not None)
+    continuable = row["last_checkpoint_step"] is not None and not row["checkpoints_expired"]
+    return allowed_actions(
+        JobStatus(row["status"]), continuable=continuable, waits_for_turn=row["waiting_since"] is not None)
 
 
 def _reason(row: Row) -> dict[str, Any] | None:
@@ -124,14 +133,10 @@ def _place(place: Place) -> dict[str, Any]:
 
 def failure(row: Row) -> dict[str, Any] | None:
     """Why the job failed, as its row tells; None for one that did not."""
-    if row["status"] != JobStatus.FAILED or row["error_type"] is None:
+    if row["status"] != JobStatus.FAILED:
         return None
-    progress = {name: row[name] for name in ("attempt", "total_steps", "last_checkpoint_step")}
-    facts = progress | {"step": row["current_step"]} | row["error_facts"] | {
-        "base_model": shown_base_model(row["base_model"])}
-    return error(explain(
-        TrainingErrorType(row["error_type"]), row["error_code"], row["error_message"] or "", facts,
-        row["configuration"]))
+    found = failure_of(job_of(row), shown_base_model(row["base_model"]))
+    return error(found) if found else None
 
 
 def error(found: Failure) -> dict[str, Any]:
@@ -142,6 +147,24 @@ def error(found: Failure) -> dict[str, Any]:
         "what_to_do": entry.what_to_do, "retryable": entry.retryable, "docs_url": entry.docs_url,
         "suggested_edits": [edit(item) for item in found.edits],
     }
+
+
+def proposal(found: Proposal) -> dict[str, Any]:
+    row = found.row
+    return {
+        "object": "training_job.retry_proposal", "job_id": found.job.id, "name": row["name"],
+        "error": error(found.failure) if found.failure else None, "differences": row["adjustments"],
+        "follows_suggestion": bool(row["retry_suggestion"] and row["retry_suggestion"]["followed"]),
+        "suggestion_success": success(found.success),
+        "configuration": with_shown_base_models(row["configuration"]), "estimate": row.get("estimate"),
+        "cost_estimate": dollars(row.get("cost_estimate_micro_usd")),
+        "cost_estimate_micro_usd": row.get("cost_estimate_micro_usd"),
+        "estimated_duration_seconds": row.get("estimated_duration_s"),
+    }
+
+
+def success(found: Success) -> dict[str, Any]:
+    return {"retries": found.retries, "ended": found.ended, "completed": found.completed, "success_rate": found.rate}
 
 
 def memory(found: Fit | None) -> dict[str, Any] | None:

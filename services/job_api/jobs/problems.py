@@ -8,12 +8,14 @@ from contracts.job_status import JobAction, JobStatus
 from contracts.money import format_usd, usd
 from services.job_api.jobs.errors import (
     BudgetExceeded,
+    ContinuationRefused,
     DoesNotFit,
     InvalidValues,
     JobNotFound,
     MoveRefused,
     StartInProgress,
     StartOvertaken,
+    TierUnchanged,
     TooManyStreams,
     TrainingFileBlocked,
     UnknownTrainingFile,
@@ -64,6 +66,18 @@ def start_overtaken(error: StartOvertaken) -> Conflict:
         code="start_overtaken", title="The start was given up",
         suggested_fix="Start the job again if it is still pending.", job_id=str(error.job_id), retryable=True,
         retry_after_s=1)
+
+
+def tier_unchanged(error: TierUnchanged) -> Conflict:
+    return Conflict(f"This job runs as {error.tier.value} already.", code="tier_unchanged", title="Nothing to change",
+                    suggested_fix="Choose another tier: spot, on_demand or auto.", job_id=str(error.job_id))
+
+
+def continuation_refused(error: ContinuationRefused) -> Conflict:
+    return Conflict(
+        f"No job can go on from this one like that. {error.why}", code="not_continuable", title="Not continuable",
+        suggested_fix="Change only tier, GPU, batch, accumulation, learning rate and remaining epochs; for anything "
+        "else retry the job, which begins anew.", job_id=str(error.job_id))
 
 
 def too_many_streams(error: TooManyStreams) -> ProblemError:
@@ -125,6 +139,8 @@ def _way_out(refusal: MoveRefused) -> str:
         return "Only a job that waits for its turn can be promoted; GET /api/training/queue lists those that do."
     if refusal.action is JobAction.DELETE:
         return "Only a job that was never started can be deleted; its history is kept. Cancel it if it still runs."
+    if refusal.action is JobAction.RESUME:
+        return "Only a paused job is resumed; one that failed or was cancelled is continued as a new job."
     if refusal.action is JobAction.RETRY:
         return "Wait until the job has ended, or cancel it first."
     return "Read the job again; 'allowed_actions' lists what is possible now."

@@ -32,7 +32,8 @@ async def on_pod_event(event: Event[Any], tx: Tx, limits: WithQueueLimits) -> No
 
 @training(filter=about(
     published.TrainingStarted, published.TrainingStageChanged, published.TrainingResumed, published.TrainingProgressed,
-    published.TrainingWarning, published.TrainingFailed, published.TrainingPaused, published.CheckpointSaved))
+    published.TrainingWarning, published.TrainingFailed, published.TrainingPaused, published.CheckpointSaved,
+    published.CheckpointExpired))
 async def on_training_event(event: Event[Any], tx: Tx, limits: WithQueueLimits) -> None:
     await record_event(tx, event, limits)
 

@@ -14,7 +14,7 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import UUID
+from sqlalchemy.dialects.postgresql import ARRAY, UUID
 
 from services.job_api.columns import count, identifier, json, metadata, moment, texts, workspace
 
@@ -43,6 +43,9 @@ training_jobs = Table(
     Column("current_stage", Text),
     count("attempt"),
     count("interrupted_attempt"),
+    # Attempts that their user ended, and how often the job was started.
+    Column("set_aside", ARRAY(Integer), nullable=False, server_default=text("'{}'")),
+    count("run"),
     Column("progress_percentage", Double, nullable=False, server_default=text("0")),
     moment("queued_at"),
     # the workspace's queue (jobs.domain.queue): null unless the job waits for its turn
@@ -85,6 +88,11 @@ training_jobs = Table(
     Column("runpod_instance_id", Text),
     json("validation"),
     Column("retry_of", UUID(as_uuid=True), ForeignKey("training_jobs.id", ondelete="SET NULL")),
+    # The job whose checkpoint this one goes on from, and how much was trained there.
+    Column("continues", UUID(as_uuid=True), ForeignKey("training_jobs.id", ondelete="SET NULL")),
+    Column("continues_from_step", Integer),
+    Column("checkpoints_expired", Boolean, nullable=False, server_default=text("false")),
+    Column("done_epochs", Double, nullable=False, server_default=text("0")),
     json("adjustments", default="[]"),
     # what was suggested against the error of `retry_of`, and whether this job follows it
     json("retry_suggestion"),
@@ -99,7 +107,9 @@ training_jobs = Table(
     Index("training_jobs_by_duration", "workspace_id", "duration_s", "id"),
     Index("training_jobs_by_name", "workspace_id", "name", "id"),
     Index("training_jobs_waiting", "status", "status_since", postgresql_where=text(
-        "status IN ('queued', 'provisioning', 'preprocessing', 'model_loading', 'finalization', 'recovering')")),
+        "status IN ('queued', 'provisioning', 'preprocessing', 'model_loading', 'finalization', 'recovering', "
+        "'paused')")),
+    Index("training_jobs_by_continued", "continues", postgresql_where=text("continues IS NOT NULL")),
     Index("training_jobs_in_queue", "workspace_id", postgresql_where=text("waiting_since IS NOT NULL")),
     Index("training_jobs_by_tag", "tags", postgresql_using="gin"),
     Index("training_jobs_by_file", "training_file_id"),

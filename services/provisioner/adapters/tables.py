@@ -45,6 +45,8 @@ jobs = Table(
     _time("accepted_at", required=True),
     _time("first_running_at"),
     _time("ended_at"),
+    # What was left of checkpoints that never became whole is gone too.
+    _time("swept_at"),
     _word("end_reason"),
     Column("best_step", Integer),
     _count("interruptions"),
@@ -56,6 +58,7 @@ jobs = Table(
     Column("run", Integer, nullable=False, server_default=text("1")),
     Column("paused_run", Integer, nullable=False, server_default=text("-1")),
     _time("paused_at"),
+    Index("jobs_to_sweep", "ended_at", postgresql_where=text("swept_at IS NULL AND ended_at IS NOT NULL")),
 )
 
 # One per attempt, saved before the provider is asked. `sequence` counts the events said about it.

@@ -39,7 +39,7 @@ WEBHOOK_SECRET = "a webhook secret for tests only"
 JWT_SECRET = "a shared secret of at least thirty-two characters"
 
 
-def insight() -> RequestRouter:
+def insight(saved: list[pods.CheckpointView]) -> RequestRouter:
     """metrics_ingest, the provisioner and the validator, as far as job_api asks them."""
 
     async def latest(request: metrics.LatestQuery) -> metrics.Latest:
@@ -72,7 +72,11 @@ def insight() -> RequestRouter:
             missing_conversations=8, worse_conversations=1, tokens=200, samples=2,
             conversations=tuple(lost[: request.limit]), updated_at=datetime.now(UTC))
 
+    async def checkpoints(request: pods.JobCheckpointsQuery) -> pods.JobCheckpoints:
+        return pods.JobCheckpoints(checkpoints=tuple(saved))
+
     return answering({
+        pods.JOB_CHECKPOINTS: checkpoints,
         metrics.LATEST: latest, metrics.RANGE: series, pods.JOB_PODS: job_pods, pods.POD_LOG: log,
         logs.LOG_LINES: lines,
         validation.EVALUATION: evaluation})
@@ -86,6 +90,8 @@ class Api:
         self.app, self.database, self.jetstream, self.cost_guard = app, database, jetstream, cost_guard
         self.url, self.credentials, self.nats_url = url, credentials, nats_url
         self.workspace_id = UUID(credentials["workspace_id"])
+        # What the provisioner has of every job, the furthest step first.
+        self.checkpoints: list[pods.CheckpointView] = []
         self.client = self.as_key(credentials["api_key"])
 
     def as_key(self, key: str) -> httpx.AsyncClient:
@@ -180,7 +186,8 @@ class Api:
     async def others(self) -> AsyncIterator[None]:
         """The other services answer while this is open."""
         buses = []
-        for service, router in (("cost_guard", self.cost_guard.requests()), ("metrics_ingest", insight())):
+        answers = (("cost_guard", self.cost_guard.requests()), ("metrics_ingest", insight(self.checkpoints)))
+        for service, router in answers:
             bus = Bus(ServiceSettings(service_name=service, nats_url=self.nats_url))
             bus.include(router)
             await bus.start()

@@ -80,7 +80,8 @@ class CostGuard:
         if held is None or held != request.reservation_id:
             self._give_up(request.job_id)
         estimate, name = await self.estimate(request.estimate), request.reservation_id or uuid7()
-        if name in self.closed or request.job_id in self.started or not estimate.allowed_to_proceed:
+        started = request.job_id in self.started and not request.resumes
+        if name in self.closed or started or not estimate.allowed_to_proceed:
             return costs.ReserveReply(accepted=False, estimate=estimate, refusal="$1.00 needed, $0.00 left.")
         self.reserved[request.job_id] = name
         return costs.ReserveReply(accepted=True, reservation_id=name, reserved_micro_usd=self.price,

@@ -14,6 +14,7 @@ from chassis.objects.store import ObjectStore
 from chassis.settings import ServiceSettings
 from contracts.gpus import GpuType, PricingTier
 from services.provisioner.adapters.runpod.provider import RunPodProvider
+from services.provisioner.application.workers.deadlines import SilentPods
 from services.provisioner.application.workers.reaper import Reaper
 from services.provisioner.domain.model import PodStatus
 from services.provisioner.domain.names import pod_name
@@ -117,6 +118,26 @@ async def test_a_finished_job_leaves_nothing_that_costs_money(world: World, runp
     assert live(runpod) == []
     assert (await world.pods(start_job))[0].status is PodStatus.TERMINATED
     assert pod.pod_name == name
+
+
+async def test_a_machine_that_says_running_and_is_dead_is_replaced_and_paid_for_until_it_is_gone(
+    world: World, runpod: FakeRunPod
+) -> None:
+    runpod.faults.dead = True
+    await running(world, PricingTier.ON_DEMAND)
+    (dead,) = live(runpod)
+    runpod.faults.dead, runpod.faults.delete = False, [500] * 9
+    silent = SilentPods(world.context, lambda: True)
+    for _ in range(int(world.policy.timeouts.first_heartbeat_s) + 2):
+        world.clock.advance(1)
+        await silent.interrupt()
+    assert dead.status == "RUNNING"
+    await until(world, "pod.running a2")
+    assert dead.exists
+    assert "pod.terminated a1" not in await world.kinds(), "it is billed as long as it may exist"
+    await until(world, "pod.terminated a1")
+    assert not dead.exists
+    assert len(live(runpod)) == 1
 
 
 async def test_a_machine_that_no_job_knows_is_removed(world: World, runpod: FakeRunPod) -> None:

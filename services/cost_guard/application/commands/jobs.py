@@ -52,7 +52,7 @@ async def pause_job(tx: AsyncConnection, event: Event[JobPauseRequested]) -> Non
     """The unused part of what the job holds is free from here on. A later start has ended an older pause."""
     account = await jobs.lock(tx, event.data.job_id, event.data.workspace_id)
     if account.ended_at is None and event.data.run >= account.run:
-        await jobs.change(tx, account.job_id, **paused(account, event.data.run))
+        await jobs.change(tx, account.job_id, **paused(account, event.data.run, event.data.reservation_id))
 
 
 async def note_machine(tx: AsyncConnection, event: Event[JobEventData]) -> None:

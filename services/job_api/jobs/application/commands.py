@@ -42,6 +42,10 @@ class Retry:
     overrides: HyperparameterOverrides = field(default_factory=HyperparameterOverrides)
     apply_adjustments: bool = True
     pricing_tier: PricingTier | None = None
+    max_duration_s: int | None = None
+    # Whether all edits that the error catalogue suggests are applied, also those that cost more; otherwise only what
+    # releases before changed by themselves.
+    suggestions: bool = False
 
 
 @dataclass(frozen=True)

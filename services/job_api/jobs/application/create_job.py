@@ -62,13 +62,14 @@ def configure(wanted: NewJob, defaults: Defaults) -> Configuration:
 
 
 async def prepare_job(
-    context: JobContext, caller: Caller, wanted: NewJob, configuration: Configuration
+    context: JobContext, caller: Caller, wanted: NewJob, configuration: Configuration, *, done_epochs: float = 0.0
 ) -> PreparedJob:
     """The new job, with an estimate where cost_guard answers. Nothing is written yet. Raises DoesNotFit."""
     async with context.database.read() as tx:
         file = await usable_file(tx, caller.workspace_id, wanted.training_file_id)
     require_fit(context.machines, configuration, references.reference(file))
-    request = estimate_request(caller.workspace_id, configuration, references.reference(file))
+    request = estimate_request(
+        caller.workspace_id, configuration, references.reference(file), done_epochs=done_epochs)
     estimate = await estimate_or_none(context.estimates, request)
     name = wanted.name or f"{file['name']} - {configuration.preset} {context.clock.now():%Y-%m-%d %H:%M}"
     return PreparedJob(_row(caller, replace(wanted, name=name), configuration) | estimate_columns(estimate), request)
@@ -105,7 +106,7 @@ async def _insert(tx: AsyncConnection, row: dict[str, Any]) -> Row:
         training_file_id=row["training_file_id"], preset=row["preset"], configuration=row["configuration"])
     written = await jobs.add(tx, row | {"event_seq": 1})
     await JobLog(tx, row["id"], 0).publish([created])
-    return {**written, "training_file_name": file["name"]}
+    return {**written, "training_file_name": file["name"], "continued_by": []}
 
 
 def _hyperparameters(wanted: NewJob) -> Hyperparameters:

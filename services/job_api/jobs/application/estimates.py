@@ -15,11 +15,14 @@ from services.job_api.ports import RpcClient
 log = structlog.get_logger(__name__)
 
 
-def estimate_request(workspace_id: UUID, configuration: Configuration, file: TrainingFileReference) -> EstimateRequest:
+def estimate_request(
+    workspace_id: UUID, configuration: Configuration, file: TrainingFileReference, *, done_epochs: float = 0.0
+) -> EstimateRequest:
+    """`done_epochs`: what a checkpoint has behind it; only the rest is priced."""
     return EstimateRequest(
         workspace_id=workspace_id, gpu_type=configuration.gpu_type, pricing_tier=configuration.pricing_tier,
         hyperparameters=configuration.hyperparameters, conversations=file.conversations, tokens=file.tokens,
-        base_model=configuration.base_model)
+        base_model=configuration.base_model, done_epochs=done_epochs)
 
 
 async def estimate_or_none(rpc: RpcClient, request: EstimateRequest) -> Estimate | None:

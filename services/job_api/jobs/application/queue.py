@@ -76,7 +76,7 @@ async def _start(held: LockedQueue, job_id: UUID) -> None:
     assert file is not None  # a file that a job uses cannot be deleted
     at = await queue.now(held.tx)
     await apply_decision(held.tx, job, dispatched(job, references.reference(file)), {
-        "waiting_since": None, "status_since": at})
+        "waiting_since": None, "status_since": at, "run": job.run + 1})
 
 
 async def promote(held: LockedQueue, caller: Caller, job_id: UUID) -> RowMapping:

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chassis.messaging.retry import Permanent
 from contracts.envelope import Event, EventData
-from contracts.events import CostUpdated, PodFailed, PodRunning, TrainingCompleted, TrainingFailed
+from contracts.events import CheckpointExpired, CostUpdated, PodFailed, PodRunning, TrainingCompleted, TrainingFailed
 from contracts.job_progress import has_caught_up
 from contracts.job_projection import JobState, project
 from contracts.job_status import TERMINAL, JobStatus
@@ -54,6 +54,8 @@ async def record_event(tx: AsyncConnection, event: Event[Any], limits: QueueLimi
 
 def _columns(job: Job, state: JobState, event: Event[Any], kept: Keep) -> dict[str, Any]:
     columns = state_columns(state) | _machine(event.data, job)
+    if isinstance(event.data, CheckpointExpired):
+        columns |= {"checkpoints_expired": True}
     if isinstance(event.data, CostUpdated):
         columns |= cost_after(job, event.data)
     if kept is Keep.LOG or isinstance(event.data, CostUpdated):  # an indexed column: not with every progress

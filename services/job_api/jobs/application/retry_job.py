@@ -1,6 +1,6 @@
 """A retry is a new job: the old one's file and configuration, with the change that answers its error."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -8,13 +8,16 @@ from pydantic import ValidationError
 
 from contracts.hyperparameters import HyperparameterOverrides, Hyperparameters
 from contracts.job_status import JobAction
+from services.job_api.base_models import shown_base_model
 from services.job_api.callers import Caller
 from services.job_api.jobs.application.commands import Finish, JobContext, NewJob, ResultT, Retry
-from services.job_api.jobs.application.create_job import prepare_job, write_job
-from services.job_api.jobs.domain.configuration import Configuration, adjusted, changes
+from services.job_api.jobs.application.create_job import PreparedJob, prepare_job, write_job
+from services.job_api.jobs.domain.configuration import Configuration, adjusted, changes, edited
+from services.job_api.jobs.domain.failure import Failure, failure_of, suggestion
 from services.job_api.jobs.domain.job import Job, check
+from services.job_api.jobs.domain.success import Success
 from services.job_api.jobs.errors import InvalidValues, JobNotFound
-from services.job_api.jobs.repository import jobs
+from services.job_api.jobs.repository import jobs, suggestions
 
 _LONGEST_NAME = 255
 
@@ -23,11 +26,34 @@ async def retry_job(
     context: JobContext, caller: Caller, job_id: UUID, retry: Retry, finish: Finish[ResultT], *, start: bool = False
 ) -> ResultT:
     """Raises JobNotFound, MoveRefused for a job that has not ended, and what `create_job` raises."""
+    _, prepared = await _prepared(context, caller, job_id, retry)
+    return await write_job(context, prepared, finish, start=start)
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What a retry would do. `row`: the new job's, which is not written."""
+
+    job: Job
+    failure: Failure | None
+    row: dict[str, Any]
+    success: Success
+
+
+async def propose_retry(context: JobContext, caller: Caller, job_id: UUID, retry: Retry) -> Proposal:
+    """The retry as it would be made; nothing is created. Raises what `retry_job` raises."""
+    job, prepared = await _prepared(context, caller, job_id, retry)
+    failure = _failure(job)
+    async with context.database.read() as tx:
+        success = await suggestions.success(tx, caller.workspace_id, failure.entry.code) if failure else Success()
+    return Proposal(job, failure, prepared.row, success)
+
+
+async def _prepared(context: JobContext, caller: Caller, job_id: UUID, retry: Retry) -> tuple[Job, PreparedJob]:
     job = await _ended_job(context, caller, job_id)
     configuration = _configuration(job, retry)
     prepared = await prepare_job(context, caller, _new_job(job, retry), configuration)
-    row = prepared.row | _retry_columns(job, configuration)
-    return await write_job(context, replace(prepared, row=row), finish, start=start)
+    return job, replace(prepared, row=prepared.row | _retry_columns(job, configuration))
 
 
 async def _ended_job(context: JobContext, caller: Caller, job_id: UUID) -> Job:
@@ -47,20 +73,31 @@ def _new_job(job: Job, retry: Retry) -> NewJob:
 
 
 def _configuration(job: Job, retry: Retry) -> Configuration:
-    before = job.configuration
-    error_type = job.state.error_type if retry.apply_adjustments else None
-    values = _overridden(adjusted(before.hyperparameters, error_type), retry.overrides)
-    return replace(before, hyperparameters=values, pricing_tier=retry.pricing_tier or before.pricing_tier)
+    suggested = _adjusted(job, retry) if retry.apply_adjustments else job.configuration
+    return replace(
+        suggested, hyperparameters=_overridden(suggested.hyperparameters, retry.overrides),
+        pricing_tier=retry.pricing_tier or suggested.pricing_tier,
+        max_duration_s=retry.max_duration_s or suggested.max_duration_s)
+
+
+def _adjusted(job: Job, retry: Retry) -> Configuration:
+    if not retry.suggestions:
+        values = adjusted(job.configuration.hyperparameters, job.state.error_type)
+        return replace(job.configuration, hyperparameters=values)
+    failure = _failure(job)
+    return edited(job.configuration, failure.edits) if failure else job.configuration
+
+
+def _failure(job: Job) -> Failure | None:
+    return failure_of(job, shown_base_model(job.configuration.base_model))
 
 
 def _retry_columns(job: Job, after: Configuration) -> dict[str, Any]:
     """What ties the new job to the old one, and what it does differently."""
-    before = job.configuration
-    differences = changes(before.hyperparameters, after.hyperparameters)
-    if after.pricing_tier is not before.pricing_tier:
-        differences.append({
-            "field": "gpu_pricing_tier", "from": before.pricing_tier.value, "to": after.pricing_tier.value})
-    return {"retry_of": job.id, "retry_count": job.retry_count + 1, "adjustments": differences}
+    failure = _failure(job)
+    return {
+        "retry_of": job.id, "retry_count": job.retry_count + 1, "adjustments": changes(job.configuration, after),
+        "retry_suggestion": suggestion(failure, after) if failure else None}
 
 
 def _overridden(values: Hyperparameters, overrides: HyperparameterOverrides) -> Hyperparameters:

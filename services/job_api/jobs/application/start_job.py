@@ -39,7 +39,7 @@ async def _open(tx: AsyncConnection, caller: Caller, job_id: UUID, machines: Mac
     require_fit(machines, job.configuration, file)
     return ReserveRequest(
         job_id=job.id, job_name=job.name, requested_by=caller.subject,
-        estimate=estimate_request(caller.workspace_id, job.configuration, file),
+        estimate=estimate_request(caller.workspace_id, job.configuration, file, done_epochs=job.done_epochs),
         reservation_id=await open_intent(tx, caller.workspace_id, job_id))
 
 

@@ -1,9 +1,10 @@
 """What a job is told to do: a preset, the values that replace its own, and where it runs."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
+from contracts.error_catalogue import SuggestedEdit
 from contracts.error_taxonomy import TrainingErrorType, retry_adjustments
 from contracts.gpus import GpuType, PricingTier
 from contracts.hyperparameters import Hyperparameters
@@ -36,6 +37,11 @@ class Configuration:
             "max_duration_s": self.max_duration_s,
         }
 
+    def values(self) -> dict[str, Any]:
+        """What can be changed from one try to the next, by its name."""
+        return {**self.hyperparameters.model_dump(mode="json"), "gpu_type": self.gpu_type.value,
+                "gpu_pricing_tier": self.pricing_tier.value, "max_duration_s": self.max_duration_s}
+
 
 def differences_from_preset(preset: str, hyperparameters: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Every value that is not the preset's: `{field, preset_value, value}` in the preset's field order."""
@@ -46,10 +52,21 @@ def differences_from_preset(preset: str, hyperparameters: Mapping[str, Any]) -> 
     ]
 
 
-def changes(before: Hyperparameters, after: Hyperparameters) -> list[dict[str, Any]]:
-    """What a retry does differently: `{field, from, to}`."""
-    old, new = before.model_dump(mode="json"), after.model_dump(mode="json")
+def changes(before: Configuration, after: Configuration) -> list[dict[str, Any]]:
+    """What a retry does differently, field by field: `{field, from, to}`."""
+    old, new = before.values(), after.values()
     return [{"field": name, "from": old[name], "to": new[name]} for name in old if old[name] != new[name]]
+
+
+def edited(configuration: Configuration, edits: Iterable[SuggestedEdit]) -> Configuration:
+    """The configuration with these edits, which name hyperparameters or one of the values beside them."""
+    changed = {edit.field: edit.after for edit in edits}
+    inner = {name: changed.pop(name) for name in list(changed) if name in Hyperparameters.model_fields}
+    values = Hyperparameters.model_validate(configuration.hyperparameters.model_dump() | inner)
+    return replace(
+        configuration, hyperparameters=values,
+        pricing_tier=PricingTier(changed.get("gpu_pricing_tier", configuration.pricing_tier)),
+        max_duration_s=changed.get("max_duration_s", configuration.max_duration_s))
 
 
 def adjusted(hyperparameters: Hyperparameters, error_type: TrainingErrorType | None) -> Hyperparameters:

@@ -160,7 +160,7 @@ def _(data: events.TrainingWarning) -> Line:
 
 @describe.register
 def _(data: events.TrainingPaused) -> Line:
-    kept = "no checkpoint was saved yet" if data.checkpoint_step is None else f"saved at step {data.checkpoint_step}"
+    kept = "nothing more was saved" if data.checkpoint_step is None else f"saved at step {data.checkpoint_step}"
     return Line(f"Stopped at step {data.step} (attempt {data.attempt}): {kept}.")
 
 
@@ -178,6 +178,11 @@ def _(data: events.TrainingFailed) -> Line:
 @describe.register
 def _(data: events.CheckpointSaved) -> Line:
     return Line(f"Checkpoint of step {data.step} saved ({data.size_bytes:,} bytes).")
+
+
+@describe.register
+def _(data: events.CheckpointExpired) -> Line:
+    return Line("The checkpoints are deleted; no job can go on from them any more.")
 
 
 @describe.register

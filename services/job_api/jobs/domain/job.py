@@ -9,8 +9,8 @@ from contracts import events
 from contracts.envelope import EventData
 from contracts.error_taxonomy import TrainingErrorType
 from contracts.events import TrainingFileReference
-from contracts.job_moves import in_line
-from contracts.job_projection import JobState, cancelled, queued
+from contracts.job_moves import cancelled, in_line, queued
+from contracts.job_projection import JobState
 from contracts.job_status import ACTIVE, JobAction, JobStatus, allowed_actions
 from services.job_api.jobs.domain.configuration import Configuration
 from services.job_api.jobs.errors import MoveRefused
@@ -41,10 +41,19 @@ class Job:
     reserved_micro_usd: int | None = None
     waiting_since: datetime | None = None
     start_requested_by: str | None = None
+    # How often it was started; the job whose checkpoint it goes on from, and how much of the training lies in that.
+    run: int = 0
+    continues: UUID | None = None
+    done_epochs: float = 0.0
+    checkpoints_expired: bool = False
 
     @property
     def waits_for_turn(self) -> bool:
         return self.waiting_since is not None
+
+    @property
+    def has_checkpoint(self) -> bool:
+        return self.state.last_checkpoint_step is not None and not self.checkpoints_expired
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,8 @@ class Decision:
 
 def check(job: Job, action: JobAction) -> None:
     """Raises MoveRefused."""
-    allowed = allowed_actions(job.state.status, waits_for_turn=job.waits_for_turn)
+    allowed = allowed_actions(
+        job.state.status, continuable=job.has_checkpoint, waits_for_turn=job.waits_for_turn)
     if action not in allowed:
         raise MoveRefused(job.id, action, job.state.status, allowed)
 
@@ -79,7 +89,7 @@ def cost_after(job: Job, cost: events.CostUpdated) -> dict[str, Any]:
 def enters_queue(job: Job) -> Decision:
     """A job whose cost is reserved stands in the queue. Its turn may come at once."""
     state = in_line(job.state)
-    return Decision(state, _status_change(job, state))
+    return Decision(state, status_change(job, state))
 
 
 def has_to_wait(job: Job) -> Decision:
@@ -95,18 +105,23 @@ def promoted(job: Job, by: str) -> Decision:
 
 def dispatched(job: Job, file: TrainingFileReference) -> Decision:
     """It is the turn of a job that waited: its machine is asked for, with the money it holds since it was queued."""
+    return Decision(queued(job.state), (start_request(job, file),))
+
+
+def start_request(job: Job, file: TrainingFileReference) -> events.JobStartRequested:
+    """The next start of a job, with the money that it holds; expected is what was not spent before."""
     assert job.reservation_id is not None
     configuration = job.configuration
-    request = events.JobStartRequested(
+    return events.JobStartRequested(
         job_id=job.id, workspace_id=job.workspace_id, job_name=job.name,
         requested_by=job.start_requested_by or job.created_by, training_file=file,
         hyperparameters=configuration.hyperparameters, base_model=configuration.base_model,
         gpu_type=configuration.gpu_type, pricing_tier=configuration.pricing_tier,
         max_duration_s=configuration.max_duration_s, reservation_id=job.reservation_id,
-        estimated_cost_micro_usd=job.estimated_cost_micro_usd or 0,
+        estimated_cost_micro_usd=max(0, (job.estimated_cost_micro_usd or 0) - job.cost_micro_usd),
         estimated_duration_s=job.estimated_duration_s or 0.0, cost_ceiling_micro_usd=job.reserved_micro_usd,
+        run=job.run + 1, continues=job.continues,
     )
-    return Decision(queued(job.state), (request,))
 
 
 def cancel(job: Job, by: str, reason: str, at: datetime) -> Decision:
@@ -114,21 +129,22 @@ def cancel(job: Job, by: str, reason: str, at: datetime) -> Decision:
     check(job, JobAction.CANCEL)
     state = cancelled(job.state, by, at)
     stop: tuple[EventData, ...] = ()
-    if job.state.status in ACTIVE and not job.waits_for_turn:
+    may_have_a_machine = job.state.status in ACTIVE or job.state.status is JobStatus.PAUSED
+    if may_have_a_machine and not job.waits_for_turn:
         stop = (events.JobCancelRequested(
             job_id=job.id, workspace_id=job.workspace_id, requested_by=by, reason=reason),)
     ended = events.JobCancelled(
         job_id=job.id, workspace_id=job.workspace_id, job_name=job.name, cancelled_by=by, reason=reason,
         cancelled_at=at)
-    return Decision(state, (*stop, ended, *_status_change(job, state)))
+    return Decision(state, (*stop, ended, *status_change(job, state)))
 
 
 def announce(job: Job, state: JobState, at: datetime) -> tuple[EventData, ...]:
     """What the world is told when events from outside moved the job to `state`; nothing when it did not move."""
-    return (*_status_change(job, state), *_outcome(job, state, at))
+    return (*status_change(job, state), *_outcome(job, state, at))
 
 
-def _status_change(job: Job, state: JobState) -> tuple[EventData, ...]:
+def status_change(job: Job, state: JobState) -> tuple[EventData, ...]:
     if state.status is job.state.status:
         return ()
     return (events.JobStatusChanged(

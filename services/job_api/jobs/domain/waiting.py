@@ -42,6 +42,10 @@ def _reason(status: JobStatus, waited: str) -> tuple[StatusReason, ErrorCode]:
         return StatusReason(
             "not_resumed", f"The machine was lost, and within {waited} no other one took over.",
             f"Retry the job: it starts anew. {_OPERATOR}"), ErrorCode.NOT_RESUMED
+    if status is JobStatus.PAUSED:
+        return StatusReason(
+            "paused_too_long", f"The job was paused for {waited}; so long its checkpoints are kept for it.",
+            "Continue it as a new job while they are there (72 hours by default)."), ErrorCode.PAUSED_TOO_LONG
     assert status in _STAGES
     return StatusReason(
         "stage_stalled", f"The stage {status.value} lasted longer than {waited}; the trainer has not said why.",
@@ -52,5 +56,7 @@ def _in_words(limit: timedelta) -> str:
     minutes = round(limit.total_seconds() / 60)
     if minutes < 120:
         return f"{minutes} minutes"
+    if minutes >= 4 * 24 * 60:
+        return f"{minutes / 60 / 24:.0f} days"
     hours = minutes / 60
     return f"{hours:.0f} hours" if hours == int(hours) else f"{hours:.1f} hours"

@@ -23,7 +23,8 @@ _COLUMNS: dict[str, tuple[ColumnElement[Any], ...]] = {
         _jobs.gpu_pricing_tier, _jobs.status, _jobs.current_stage, _jobs.progress_percentage, _jobs.current_epoch,
         _jobs.current_step, _jobs.total_steps, _jobs.latest_loss, _jobs.eta_s, _jobs.error_type, _jobs.retry_count,
         _jobs.cost_estimate_micro_usd, _jobs.actual_cost_micro_usd, _jobs.cost_final, _jobs.duration_s,
-        _jobs.created_by, _jobs.created_at, _jobs.started_at, _jobs.completed_at, _jobs.updated_at),
+        _jobs.created_by, _jobs.created_at, _jobs.started_at, _jobs.completed_at, _jobs.updated_at,
+        _jobs.last_checkpoint_step, _jobs.checkpoints_expired),
 }
 _SORTS: dict[str, ColumnElement[Any]] = {
     "created_at": _jobs.created_at, "cost": _jobs.actual_cost_micro_usd, "duration": _jobs.duration_s,

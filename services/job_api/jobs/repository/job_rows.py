@@ -31,7 +31,8 @@ def job_of(row: Row) -> Job:
         cost_micro_usd=row["actual_cost_micro_usd"], cost_final=row["cost_final"],
         estimated_cost_micro_usd=row["cost_estimate_micro_usd"], estimated_duration_s=row["estimated_duration_s"],
         reserved_micro_usd=row["reserved_micro_usd"], waiting_since=row["waiting_since"],
-        start_requested_by=row["start_requested_by"],
+        start_requested_by=row["start_requested_by"], run=row["run"], continues=row["continues"],
+        done_epochs=row["done_epochs"], checkpoints_expired=row["checkpoints_expired"],
     )
 
 
@@ -58,6 +59,7 @@ def state_of(row: Row) -> JobState:
         loss=row["latest_loss"], validation_loss=row["latest_validation_loss"],
         learning_rate=row["latest_learning_rate"], perplexity=row["latest_perplexity"], eta_s=row["eta_s"],
         last_checkpoint_step=row["last_checkpoint_step"], machines_ahead=row["machines_ahead"],
+        set_aside=tuple(row["set_aside"]),
         course=Course.model_validate(row["course"]),
     )
 
@@ -69,6 +71,7 @@ def state_columns(state: JobState) -> dict[str, Any]:
     left = {} if state.status is JobStatus.QUEUED else {"waiting_since": None}
     return left | {
         "status": state.status.value, "attempt": state.attempt, "interrupted_attempt": state.interrupted_attempt,
+        "set_aside": list(state.set_aside),
         "current_stage": state.current_stage.value if state.current_stage else None,
         "status_reason": asdict(state.reason) if state.reason else None,
         "error_type": state.error_type.value if state.error_type else None, "error_code": state.error_code,

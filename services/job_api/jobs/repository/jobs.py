@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, func, insert, select, text, update
+from sqlalchemy import Uuid, bindparam, delete, func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -18,11 +19,16 @@ from services.job_api.jobs.tables import training_jobs
 # Listeners of job events (services.job_api.jobs.notifier) are woken with the job's id.
 EVENT_CHANNEL = "job_events"
 
-VIEW_COLUMNS = (*training_jobs.c, training_files.c.name.label("training_file_name"))
+_heirs = training_jobs.alias("heirs")
+# Jobs that go on from a checkpoint of this one, the oldest first.
+_CONTINUED_BY = func.array(
+    select(_heirs.c.id).where(_heirs.c.continues == training_jobs.c.id).order_by(_heirs.c.created_at)
+    .correlate(training_jobs).scalar_subquery(), type_=ARRAY(Uuid)).label("continued_by")
+VIEW_COLUMNS = (*training_jobs.c, training_files.c.name.label("training_file_name"), _CONTINUED_BY)
 VIEW_FROM = training_jobs.join(training_files, training_files.c.id == training_jobs.c.training_file_id)
 # The same columns of a row that was just changed.
 _FILE_NAME = select(training_files.c.name).where(training_files.c.id == training_jobs.c.training_file_id)
-_WRITTEN = (*training_jobs.c, _FILE_NAME.scalar_subquery().label("training_file_name"))
+_WRITTEN = (*training_jobs.c, _FILE_NAME.scalar_subquery().label("training_file_name"), _CONTINUED_BY)
 
 # Statements are built once: building one with sixty columns takes longer than running it.
 _IN_WORKSPACE = (training_jobs.c.id == bindparam("b_job_id")) & (

@@ -15,7 +15,9 @@ from services.job_api.jobs.application import retry_job as retrying
 from services.job_api.jobs.application import start_job as starting
 from services.job_api.jobs.application.places import with_place
 from services.job_api.jobs.routes.translate import retry_of
-from services.job_api.jobs.schemas.jobs import CancelJob, JobView, RetryJob
+from services.job_api.jobs.schemas.jobs import JobView
+from services.job_api.jobs.schemas.retries import RetryJob, RetryProposal
+from services.job_api.jobs.schemas.steering import CancelJob
 from services.job_api.paths import PREFIX
 
 router = APIRouter(prefix=f"{PREFIX}/jobs/{{job_id}}", tags=["jobs"])
@@ -50,12 +52,16 @@ async def promote_job(
         return await record.answer(tx, presenter.job(await with_place(tx, row, queue.limits)))
 
 
-@router.post("/retry", status_code=201, response_model=JobView,
-             responses={402: {"description": "The budget does not allow this run"}})
+@router.post("/retry", status_code=201, response_model=JobView, responses={
+    200: {"model": RetryProposal, "description": "With `confirm: false`: what a retry would do; nothing is created"},
+    402: {"description": "The budget does not allow this run"}})
 async def retry_job(
     job_id: UUID, principal: Engineer, deps: WithDependencies, record: WithRecord, body: RetryJob | None = None
 ) -> JsonResponse:
-    """A new job with the same file and configuration, and the change that answers the error (`adjustments`)."""
+    """The same file and configuration with the change that answers the error: `confirm` false proposes it, true makes
+    and starts it."""
     wanted, finish = body or RetryJob(), record.answering(presenter.job, 201, presenter.location)
-    return await retrying.retry_job(
-        deps.jobs, caller(principal), job_id, retry_of(wanted), finish, start=wanted.start)
+    retry, who = retry_of(wanted), caller(principal)
+    if wanted.confirm is False:
+        return JsonResponse(presenter.proposal(await retrying.propose_retry(deps.jobs, who, job_id, retry)))
+    return await retrying.retry_job(deps.jobs, who, job_id, retry, finish, start=wanted.start or bool(wanted.confirm))

@@ -2,8 +2,11 @@
 
 from contracts.money import micro_usd
 from services.job_api.jobs.application.commands import NewJob, Retry
+from services.job_api.jobs.application.continue_job import Continuation
 from services.job_api.jobs.repository.job_list import JobFilter
-from services.job_api.jobs.schemas.jobs import CreateJob, JobListQuery, RetryJob
+from services.job_api.jobs.schemas.jobs import CreateJob, JobListQuery
+from services.job_api.jobs.schemas.retries import RetryJob
+from services.job_api.jobs.schemas.steering import ContinueJob
 
 
 def new_job(body: CreateJob) -> NewJob:
@@ -15,7 +18,14 @@ def new_job(body: CreateJob) -> NewJob:
 
 def retry_of(body: RetryJob) -> Retry:
     return Retry(name=body.name, notes=body.notes, overrides=body.hyperparameters,
-                 apply_adjustments=body.apply_adjustments, pricing_tier=body.gpu_pricing_tier)
+                 apply_adjustments=body.apply_adjustments, pricing_tier=body.gpu_pricing_tier,
+                 max_duration_s=body.max_duration_s, suggestions=body.confirm is not None)
+
+
+def continuation_of(body: ContinueJob) -> Continuation:
+    return Continuation(
+        name=body.name, overrides=body.hyperparameters, remaining_epochs=body.remaining_epochs,
+        pricing_tier=body.gpu_pricing_tier, gpu_type=body.gpu_type)
 
 
 def job_filter(query: JobListQuery) -> JobFilter:

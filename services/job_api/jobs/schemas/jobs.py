@@ -62,20 +62,6 @@ class EditJob(Body):
     tags: Tags | None = None
 
 
-class CancelJob(Body):
-    reason: Annotated[PlainText, Field(max_length=500)] = ""
-
-
-class RetryJob(Body):
-    name: Name = ""
-    notes: Notes | None = None
-    hyperparameters: GivenHyperparameters = Field(default_factory=GivenHyperparameters)
-    apply_adjustments: bool = Field(
-        default=True, description="Change what answers the error, for example a smaller batch after out of memory.")
-    gpu_pricing_tier: PricingTier | None = None
-    start: bool = False
-
-
 class JobListQuery(Request):
     status: Annotated[list[JobStatus], CommaSeparated] = Field(default_factory=list)
     preset: Annotated[list[PresetName], CommaSeparated] = Field(default_factory=list)
@@ -217,6 +203,10 @@ class JobView(View):
     runpod_instance_id: str | None = Field(description="The provider's id of that machine")
     validation: dict[str, Any] | None = Field(description=VALIDATION)
     retry_of: UUID | None
+    continues: UUID | None = Field(description="The job whose checkpoint this one goes on from")
+    continues_from_step: int | None = Field(description="Counted in that job's steps")
+    continued_by: list[UUID] = Field(description="Jobs that go on from a checkpoint of this one")
+    resume_blocked_reason: str | None = Field(description="Why neither resume nor continue is possible; null: one is")
     adjustments: list[AdjustmentView]
     retry_suggestion: RetrySuggestionView | None
     last_event_seq: int

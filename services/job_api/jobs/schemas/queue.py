@@ -1,4 +1,4 @@
-"""The queue: what is asked and what is shown."""
+"""A workspace's queue: what is asked and what is shown."""
 
 from datetime import datetime
 from typing import Literal

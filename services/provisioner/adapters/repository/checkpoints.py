@@ -41,16 +41,31 @@ async def mark_deleted(tx: AsyncConnection, job_id: UUID, now: datetime, *, atte
     return (await tx.execute(update(checkpoints).where(one).values(deleted_at=now))).rowcount == 1
 
 
-async def mark_of_ended_jobs(tx: AsyncConnection, now: datetime, *, ended_before: datetime) -> None:
+async def mark_of_ended_jobs(
+    tx: AsyncConnection, now: datetime, *, ended_before: datetime
+) -> set[tuple[UUID, UUID]]:
     """Offer no checkpoint of a job that ended that long ago; its adapter lies with the artifacts. One that another job
-    is about to go on from is kept until that has saved its own."""
+    is about to go on from is kept until that has saved its own. Returns (job, workspace) of those that lost theirs."""
     heirs = jobs.alias("heirs")
     awaited = exists().where(
         heirs.c.spec["continues"].as_string() == sql_cast(jobs.c.job_id, Text), heirs.c.ended_at.is_(None),
         heirs.c.best_step.is_(None))
     ended = select(jobs.c.job_id).where(jobs.c.ended_at < ended_before, ~awaited).scalar_subquery()
     old = checkpoints.c.deleted_at.is_(None) & checkpoints.c.job_id.in_(ended)
-    await tx.execute(update(checkpoints).where(old).values(deleted_at=now))
+    marked = update(checkpoints).where(old).values(deleted_at=now)
+    rows = await tx.execute(marked.returning(checkpoints.c.job_id, checkpoints.c.workspace_id))
+    return {(row.job_id, row.workspace_id) for row in rows}
+
+
+async def jobs_to_sweep(tx: AsyncConnection, *, ended_before: datetime, count: int) -> list[Row[Any]]:
+    """(workspace_id, job_id) of jobs that ended that long ago and whose folder was not emptied."""
+    due = (jobs.c.ended_at < ended_before) & jobs.c.swept_at.is_(None)
+    columns = select(jobs.c.workspace_id, jobs.c.job_id).where(due).order_by(jobs.c.ended_at).limit(count)
+    return list(await tx.execute(columns))
+
+
+async def mark_swept(tx: AsyncConnection, job_id: UUID, now: datetime) -> None:
+    await tx.execute(update(jobs).where(jobs.c.job_id == job_id).values(swept_at=now))
 
 
 async def to_purge(tx: AsyncConnection, count: int) -> list[Row[Any]]:

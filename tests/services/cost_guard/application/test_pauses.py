@@ -113,6 +113,17 @@ async def test_starts_and_pauses_in_any_order_hold_what_was_said_last(in_process
     assert await reserved(in_process, job) == 0
 
 
+async def test_a_pause_of_a_resume_that_had_not_had_its_turn_frees_its_money(in_process, job) -> None:
+    await started(in_process, job)
+    await in_process.deliver(pause(job))
+    name = uuid7()
+    await ask(in_process, job, name)
+    assert await reserved(in_process, job) > 0
+    await in_process.deliver(pause(job).model_copy(update={"reservation_id": name}))
+    assert await reserved(in_process, job) == 0
+    assert not (await ask(in_process, job, name)).accepted
+
+
 async def test_a_pause_that_overtakes_its_start_frees_the_start(in_process, job) -> None:
     mine = uuid7()
     await in_process.request(RESERVE, job.reserve(mine))

@@ -12,12 +12,13 @@ from services.job_api.tables import training_jobs
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
-async def failed(api, kind=TrainingFailed, *, job=None, **values):
+async def failed(api, kind=TrainingFailed, *, job=None, traceparent=None, **values):
     """A job that failed with these values of the event."""
     job = job or await api.running_job(name="Elena", preset="conservative")
     about = api.about(job) if kind is TrainingFailed else api.pod(job)
     extra = {"retryable": False, "failed_at": NOW} if kind is TrainingFailed else {}
-    await api.tell(kind(**about, **({"message": "It failed.", "suggested_fix": ""} | extra | values)))
+    data = kind(**about, **({"message": "It failed.", "suggested_fix": ""} | extra | values))
+    await api.tell(data, traceparent=traceparent)
     return await api.until(job["id"], lambda job: job["status"] == "failed")
 
 

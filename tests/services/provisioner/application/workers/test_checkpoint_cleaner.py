@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from contracts.rpc.pods import DELETE_CHECKPOINT, DeleteCheckpoint
 from services.provisioner.application.workers.checkpoint_cleaner import CheckpointCleaner
-from tests.services.provisioner.world import World, checkpoint, completed
+from tests.services.provisioner.world import WORKSPACE, World, checkpoint, completed
 
 
 async def test_deleted_checkpoints_lose_their_objects(world: World) -> None:
@@ -26,3 +26,19 @@ async def test_deleted_checkpoints_lose_their_objects(world: World) -> None:
     world.clock.advance(72 * 3600 + 1)
     await cleaner.clean()
     assert not await world.objects.exists(saved[1].bucket, saved[1].manifest_key)
+
+
+async def test_parts_of_checkpoints_that_never_became_whole_go_with_the_others(world: World) -> None:
+    """The machine was taken away in the middle of an upload: no manifest, no event, nobody knows of them."""
+    job_id, other = await world.started(), await world.started()
+    left = [f"{WORKSPACE}/{job}/a1/step-7/optimizer.pt/part-0001" for job in (job_id, other)]
+    for key in left:
+        await world.objects.put_bytes("training-checkpoints", key, b"x")
+    await world.deliver(completed(job_id))
+    cleaner = CheckpointCleaner(world.context, world.objects, timedelta(hours=72))
+    world.clock.advance(72 * 3600 - 60)
+    await cleaner.clean()
+    assert await world.objects.exists("training-checkpoints", left[0])
+    world.clock.advance(120)
+    await cleaner.clean()
+    assert [await world.objects.exists("training-checkpoints", key) for key in left] == [False, True]
