@@ -122,7 +122,7 @@ async def test_the_wait_for_capacity_is_none_for_the_machine_to_come_up(world: W
 
 async def test_auto_behind_others_takes_on_demand_when_its_time_is_over(world: World) -> None:
     world.provider.name = "runpod"
-    world.provider.faults.before_create += [TierSoldOut("no spot")] * 2
+    world.provider.faults.before_create += [TierSoldOut("sold out")] * 20
     card = {"gpu_type": GpuType.H100_PCIE_80GB}
     await requested(world, 1, **card, pricing_tier=PricingTier.SPOT)
     await world.settle()
