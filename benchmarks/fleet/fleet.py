@@ -103,7 +103,7 @@ def _figures(
     recoveries = judge.recovery_times(market.losses, pool.deeds, pace)
     slowest = sorted(judge.event_lags(system, pool.deeds), key=lambda lag: -lag.seconds)
     lags = [lag.seconds for lag in slowest]
-    differences = judge.money_differences(system, account)
+    bills = judge.compare_bills(system, account)
     with system.client() as client:
         dead_letters = client.dead_letters().data
     return {
@@ -118,15 +118,15 @@ def _figures(
         "pods_leaked": judge.leaked(account),
         "pods_reaped": judge.counter(system, "provisioner", "provisioner_leaked_pods_total"),
         "usd_provider": money.provider, "usd_billed": money.billed, "usd_on_demand": money.on_demand,
-        "usd_largest_difference": max((abs(a - b) for _, a, b in differences), default=0.0),
-        "machines_unbilled": sum(a > 0 and b == 0 for _, a, b in differences),
+        "bill_largest_difference_s": max((abs(one.seconds) for one in bills), default=0.0),
+        "machines_unbilled": sum(one.provider > 0 and one.ours == 0 for one in bills),
         "event_lag_median_s": judge.percentile(lags, 50), "event_lag_p99_s": judge.percentile(lags, 99),
         "event_lag_max_s": max(lags, default=0.0), "events": len(lags),
         "slowest_events": [f"{lag.seconds:.2f} s {lag.consumer} {lag.kind}" for lag in slowest[:8]],
         "dead_letters": len(dead_letters),
         "failures": [f"{row['status']}: {row['error_message']}" for row in ids.values()
                      if row["status"] != "completed"][:5],
-        "differences": sorted(differences, key=lambda one: -abs(one[1] - one[2]))[:5],
+        "differences": [vars(one) for one in sorted(bills, key=lambda one: -abs(one.seconds))[:8]],
     }
 
 

@@ -107,16 +107,29 @@ def judge_money(system: StackUnderTest, account: Account, completed: int, pace: 
     return Money(bill, rows[0]["n"] / 1e6, alone)
 
 
-def money_differences(system: StackUnderTest, account: Account) -> list[tuple[str, float, float]]:
-    """(pod, the provider's bill, ours) of every machine name, in USD."""
+@dataclass(frozen=True)
+class Bills:
+    """Of one machine's name, in USD. `seconds`: how much longer than by the provider it is billed here (real ones)."""
+
+    name: str
+    provider: float
+    ours: float
+    seconds: float
+
+
+def compare_bills(system: StackUnderTest, account: Account) -> list[Bills]:
     bills: dict[str, float] = defaultdict(float)
+    hourly: dict[str, float] = {}
     for pod in account.pods.values():
         bills[pod.name] += pod.bill(account.now())
+        hourly[pod.name] = pod.hourly_usd
     ours: dict[str, float] = {}
     for row in system.query("cost_guard", "SELECT job_id, attempt, rate_micro_usd_per_hour AS rate, extract(epoch from "
                             "terminated_at - running_since)::float8 AS seconds FROM billing_intervals"):
         ours[f"{NAME}{row['job_id']}-a{row['attempt']}"] = row["rate"] / 1e6 * (row["seconds"] or 0) / 3600
-    return [(name, bills.get(name, 0.0), ours.get(name, 0.0)) for name in sorted({*bills, *ours})]
+    return [Bills(name, bills[name], ours.get(name, 0.0),
+                  (ours.get(name, 0.0) - bills[name]) / hourly.get(name, 1.0) * 3600)
+            for name in sorted({*bills, *ours})]
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ _ROWS: tuple[tuple[str, Callable[[Run], str]], ...] = (
     ("machines without a job, found and ended", lambda run: f"{run['pods_reaped']:.0f}"),
     ("billed here / by the provider (USD)", lambda run: f"{run['usd_billed']:.2f} / {run['usd_provider']:.2f}"),
     ("difference", lambda run: f"{_share(run):+.2%}"),
+    ("machines without a bill; largest difference of one, in real seconds (the provider tells whole ones)",
+     lambda run: f"{run['machines_unbilled']}; {run['bill_largest_difference_s']:.1f}"),
     ("the same jobs on demand, never interrupted (USD)", lambda run: f"{run['usd_on_demand']:.2f}"),
     ("event to its effect in job_api, median / p99 / longest (s)",
      lambda run: f"{run['event_lag_median_s']:.2f} / {run['event_lag_p99_s']:.2f} / {run['event_lag_max_s']:.2f}"),

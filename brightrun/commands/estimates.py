@@ -34,7 +34,7 @@ def show_estimate(found: dict[str, Any]) -> None:
         out.say(
             f"Cost      {money(cost['expected_micro_usd'])} ({money(cost['low_micro_usd'])} to "
             f"{money(cost['high_micro_usd'])}), {tier['gpu_pricing_tier']} at "
-            f"{money(tier['rate_micro_usd_per_hour'])}/h"
+            f"{money(tier['rate_micro_usd_per_hour'])}/h{_whose(tier)}"
         )
     if memory := found.get("memory"):
         out.say(
@@ -46,3 +46,10 @@ def show_estimate(found: dict[str, Any]) -> None:
     out.say(found["explanation"])
     if not found["allowed_to_proceed"]:
         out.say("The budget does not cover the upper end: a start would be refused.")
+
+
+def _whose(tier: dict[str, Any]) -> str:
+    """The provider's price of the moment names its card; a configured rate is what nobody else told."""
+    if tier.get("rate_source") == "provider":
+        return f" ({tier['gpu_model']}, the provider's price now)"
+    return " (configured rate)" if "rate_source" in tier else ""

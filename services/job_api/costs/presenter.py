@@ -27,7 +27,7 @@ def estimate(training_file_id: UUID, configuration: Configuration, found: Estima
     values = configuration.hyperparameters.model_dump(mode="json")
     plain = found.model_dump(mode="json", include={
         "total_training_tokens", "total_steps", "throughput_tokens_per_s", "based_on_runs", "explanation",
-        "rate_micro_usd_per_hour", "duration", "allowed_to_proceed"})
+        "rate_micro_usd_per_hour", "rate_source", "gpu_model", "duration", "allowed_to_proceed"})
     return plain | {
         "object": "cost_estimate", "training_file_id": training_file_id, "preset": configuration.preset,
         "hyperparameters": values, "differences_from_preset": differences_from_preset(configuration.preset, values),
@@ -35,7 +35,8 @@ def estimate(training_file_id: UUID, configuration: Configuration, found: Estima
         "rate_per_hour": dollars(found.rate_micro_usd_per_hour), "budget": budget(found.budget),
         "tiers": [{
             "gpu_pricing_tier": tier.pricing_tier, "rate_per_hour": dollars(tier.rate_micro_usd_per_hour),
-            "rate_micro_usd_per_hour": tier.rate_micro_usd_per_hour, "cost": amounts(tier.cost_micro_usd),
+            "rate_micro_usd_per_hour": tier.rate_micro_usd_per_hour, "rate_source": tier.rate_source.value,
+            "gpu_model": tier.gpu_model, "cost": amounts(tier.cost_micro_usd),
         } for tier in found.tiers],
     }
 

@@ -9,6 +9,7 @@ from pydantic import Field
 from contracts.gpus import GpuType, PricingTier
 from contracts.hyperparameters import HyperparameterOverrides
 from contracts.presets import ConfigurationDifference
+from contracts.rpc.costs import RateSource
 from services.job_api.edge.fields import Body, PresetName, View
 
 
@@ -40,6 +41,8 @@ class TierView(View):
     gpu_pricing_tier: PricingTier
     rate_per_hour: float
     rate_micro_usd_per_hour: int
+    rate_source: RateSource = Field(description="provider: what it asks now for gpu_model; configured: the rate table")
+    gpu_model: str
     cost: AmountRange
 
 
@@ -81,6 +84,8 @@ class EstimateView(View):
     duration: DurationView
     rate_per_hour: float
     rate_micro_usd_per_hour: int
+    rate_source: RateSource
+    gpu_model: str
     total_training_tokens: int
     total_steps: int
     throughput_tokens_per_s: float

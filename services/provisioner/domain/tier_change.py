@@ -54,9 +54,11 @@ def judge_on_demand(why: str, job: JobStartRequested, spent: Spending, price: Pr
 
 
 def projected_micro_usd(job: JobStartRequested, spent: Spending, rate_micro_usd_per_hour: int) -> int:
-    """What the job will have cost when it goes on at this rate for what is left of its expected duration."""
+    """What the job will have cost when it goes on at this rate for what is left of its expected duration. A later start
+    foretells what was left when it was made: none of that is taken for done."""
     expected_s = job.estimated_duration_s
-    left_s = max(expected_s - spent.seconds, _SHORTEST_SHARE * expected_s)
+    done_s = spent.seconds if job.run == 1 else 0.0
+    left_s = max(expected_s - done_s, _SHORTEST_SHARE * expected_s)
     return spent.micro_usd + cost_micro_usd(rate_micro_usd_per_hour, left_s)
 
 

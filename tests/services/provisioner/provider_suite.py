@@ -137,5 +137,16 @@ class ProviderSuite:
     async def test_an_unknown_log_is_empty(self, provider: ComputeProvider) -> None:
         assert await provider.read_log(new_name(), 0, 100) == (b"", True)
 
+    async def test_prices_are_told_once_for_a_tier_or_not_at_all(self, provider: ComputeProvider) -> None:
+        listed = await provider.prices(self.gpu_type)
+        assert len({price.pricing_tier for price in listed}) == len(listed)
+        name = new_name()
+        await provider.create(self.request(name))
+        machine = await until(provider, name, MachineState.RUNNING, self.up_within_s)
+        assert (machine.price.rate_micro_usd_per_hour is None) == (not listed)
+        assert bool(machine.price.gpu_model) == bool(listed)
+        await gone(provider, name)
+        assert [*provider.take_losses()] == []
+
     async def test_capacity_is_available(self, provider: ComputeProvider) -> None:
         assert (await provider.capacity(self.gpu_type, self.tier)).available

@@ -12,7 +12,9 @@ from faststream.nats import TestNatsBroker
 from chassis.clock import FakeClock
 from chassis.objects.store import ObjectStore
 from chassis.settings import ServiceSettings
+from contracts.events import JobCancelRequested
 from contracts.gpus import GpuType, PricingTier
+from contracts.rpc.pods import HEARTBEAT, Heartbeat
 from services.provisioner.adapters.runpod.provider import RunPodProvider
 from services.provisioner.application.workers.deadlines import SilentPods
 from services.provisioner.application.workers.reaper import Reaper
@@ -24,7 +26,8 @@ from tests.fake_runpod.server import FakeRunPod
 from tests.fixtures.databases import DatabaseFactory
 from tests.fixtures.services import SettingsFactory
 from tests.services.provisioner.runpod_provider import configuration_for
-from tests.services.provisioner.world import FakeBroker, World, completed, start_request
+from tests.services.provisioner.test_pauses import paused
+from tests.services.provisioner.world import WORKSPACE, FakeBroker, World, checkpoint, completed, start_request
 
 
 @pytest_asyncio.fixture
@@ -148,3 +151,36 @@ async def test_a_machine_that_no_job_knows_is_removed(world: World, runpod: Fake
     await Reaper(world.context).reap()
     assert [pod.id for pod in live(runpod)] == [known.id]
     assert not stray.exists
+
+
+async def test_another_tier_ends_the_spot_machine_and_goes_on_on_demand(world: World, runpod: FakeRunPod) -> None:
+    name = await running(world, PricingTier.SPOT)
+    (job_id,) = {event.data.job_id for event in await world.published()}
+    (spot,) = live(runpod)
+    beat = Heartbeat(attempt=1, stage="training", step=6, sent_at=world.clock.now())
+    assert (await world.ask(HEARTBEAT, beat, job_id)).directive == "continue"
+    await world.deliver(start_request(
+        job_id, run=2, gpu_type=GpuType.H100_PCIE_80GB, pricing_tier=PricingTier.ON_DEMAND))
+    assert (await world.ask(HEARTBEAT, beat, job_id)).directive == "pause"
+    await world.deliver(checkpoint(job_id, 7))
+    await world.deliver(paused(world, job_id))
+    await until(world, "pod.running a2")
+    await until(world, "pod.terminated a1")
+    (second,) = live(runpod)
+    assert (spot.spot, second.spot, spot.exists) == (True, False, False)
+    assert "pod.interrupted a1" not in await world.kinds()
+    assert (await world.job(job_id)).counters.interruptions == 0
+    assert name == pod_name(job_id, 1)
+
+
+async def test_a_cancelled_job_is_off_the_providers_list_within_a_minute(world: World, runpod: FakeRunPod) -> None:
+    await running(world, PricingTier.SPOT)
+    (job_id,) = {event.data.job_id for event in await world.published()}
+    beat = Heartbeat(attempt=1, stage="training", step=6, sent_at=world.clock.now())
+    await world.ask(HEARTBEAT, beat, job_id)
+    asked_at = world.clock.now()
+    await world.deliver(JobCancelRequested(job_id=job_id, workspace_id=WORKSPACE, requested_by="ada"))
+    await until(world, "pod.terminated a1")
+    assert await world.provider.list() == []
+    assert live(runpod) == []
+    assert (world.clock.now() - asked_at).total_seconds() <= 60
