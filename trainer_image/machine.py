@@ -27,6 +27,22 @@ def host_memory() -> dict[str, float]:
     return {"memory_used_gb": round(total - available, 1), "memory_total_gb": round(total, 1)}
 
 
+def container_memory() -> tuple[float, float]:
+    """(used, total) in GB of what this process may use: the container's share where it has one, else the machine's.
+
+    Files that the kernel only keeps in memory because there is room are not used.
+    """
+    group = Path("/sys/fs/cgroup")
+    try:
+        limit, current = ((group / name).read_text().strip() for name in ("memory.max", "memory.current"))
+        stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+        total, used = int(limit), int(current) - int(stat["inactive_file"])
+        return used / 1024**3, total / 1024**3
+    except (OSError, ValueError, KeyError):
+        memory = host_memory()
+        return memory["memory_used_gb"], memory["memory_total_gb"]
+
+
 class GpuReadings:
     """Memory (MB) and utilisation (%) of the first GPU; empty readings on a machine without one."""
 

@@ -62,8 +62,8 @@ class PodRunning(MachinePrice, PodEvent):
 class PodInterrupted(PodEvent):
     """The attempt ended before its job did. SIGTERM, silence and the provider's word all become this event.
 
-    Said by the trainer on SIGTERM and by the provisioner once it knows; both carry the same attempt, so the
-    second changes nothing.
+    Said by the trainer on SIGTERM or when nobody answers it, and by the provisioner once it knows; all carry
+    the same attempt, so the second changes nothing.
     """
 
     event: ClassVar[str] = "interrupted"

@@ -63,6 +63,16 @@ def test_the_delivered_zip_loads_in_a_fresh_process(system, finished, tmp_path, 
     assert checked["largest_change"] > 1e-3
 
 
+def test_what_the_trainer_printed_is_there_after_its_machine_is_gone(system, finished) -> None:
+    history.settle(system, finished)
+    done = system.command("brightrun", "logs", finished, "--tail", "100", "--json")
+    printed = json.loads(done.stdout)
+    assert (printed["source"], printed["attempt"]) == ("store", 1)
+    assert any("validation loss" in line["text"] for line in printed["lines"])
+    done = system.command("brightrun", "logs", finished, "--search", "STAGE training")
+    assert [line.split(" INFO ")[1].strip() for line in done.stdout.splitlines()] == ["stage training"]
+
+
 def test_the_cost_of_a_finished_job_stands_still(system, finished) -> None:
     first = history.settle(system, finished)
     assert first.actual_cost_micro_usd > 0

@@ -24,20 +24,21 @@ from contracts.rpc import pods as rpc
 from tests.system import history
 from tests.system.stack_under_test import ROOT, StackUnderTest
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(420), pytest.mark.xdist_group("end_to_end")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("end_to_end")]
 
 _FAR = 9_999  # a step that the job never reaches
 
 
 def test_what_a_replaced_attempt_does_does_not_count(system: StackUnderTest, tmp_path: Path) -> None:
     job = system.start_job(preset="balanced", hyperparameters={"num_epochs": 12})
-    system.wait_for(job.id, lambda found: (found.current_step or 0) >= 3)
+    system.wait_for(job.id, lambda found: (found.current_step or 0) >= 3, timeout_s=400)
     machine = system.trainers(job.id)  # the trainer, and the process above it
     given = machine[0].environ()
     for process in machine:
         with suppress(ProcessLookupError):  # either ends with the other
             os.kill(process.pid, signal.SIGKILL)
-    system.wait_for(job.id, lambda found: found.status == "training" and found.checkpoint_recovery_count == 1)
+    system.wait_for(job.id, lambda found: found.status == "training" and found.checkpoint_recovery_count == 1,
+                    timeout_s=400)
     alive = system.trainers(job.id)[0].environ()
 
     zombie = comes_back(given, tmp_path)
@@ -45,7 +46,7 @@ def test_what_a_replaced_attempt_does_does_not_count(system: StackUnderTest, tmp
     asyncio.run(is_shut_out(given))
     asyncio.run(speaks_with_a_good_key(alive))
 
-    done = system.wait_for(job.id, lambda found: found.status == "completed")
+    done = system.wait_for(job.id, lambda found: found.status == "completed", timeout_s=400)
     assert done.current_step == done.total_steps < _FAR
     assert history.check(system, job.id)["attempts"] == 2
     with system.client() as client:
@@ -60,7 +61,7 @@ def comes_back(given: dict[str, str], folder: Path) -> subprocess.CompletedProce
     spec = json.loads(given["BRIGHTRUN_POD_SPEC"]) | {"lease_s": 20.0}
     environment = given | {"BRIGHTRUN_POD_SPEC": json.dumps(spec), "BRIGHTRUN_WORK_DIR": str(folder / "zombie")}
     return subprocess.run([sys.executable, "-m", "trainer_image"], env=environment, cwd=ROOT, text=True,
-                          capture_output=True, timeout=180)
+                          capture_output=True, timeout=400)
 
 
 async def is_shut_out(given: dict[str, str]) -> None:

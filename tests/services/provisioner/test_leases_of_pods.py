@@ -11,6 +11,7 @@ from chassis.problems import Conflict
 from contracts import events
 from contracts.pod_environment import PodSpec
 from contracts.rpc import pods as rpc
+from services.provisioner.adapters.repository import leases
 from services.provisioner.application.workers.deadlines import SilentPods
 from tests.services.provisioner.world import WORKSPACE, World, completed, sigterm
 
@@ -57,6 +58,19 @@ async def test_who_tells_of_its_own_end_may_save_until_it_is_killed(world: World
     assert (await beat(world, job_id)).directive == "stop"
     with pytest.raises(Conflict):
         await world.ask(rpc.SIGN_URLS, saving(), job_id)
+
+
+async def test_last_words_are_not_cut_off_by_a_provider_that_shows_the_machine_as_ended(world: World) -> None:
+    job_id = await world.started()
+    name = (await world.pods(job_id))[0].pod_name
+    await world.deliver(sigterm(job_id))
+    for at_s in (1, 3):
+        async with world.database.transaction() as tx:
+            await leases.make_due(tx, world.clock.now(), [name])
+        await world.settle(at_s)
+        assert name in world.provider.machines
+    await world.settle(1)
+    assert name not in world.provider.machines
 
 
 async def test_who_fell_silent_has_no_last_words(world: World) -> None:

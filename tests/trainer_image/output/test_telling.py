@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,9 @@ from contracts.streams import CONSUMERS, STREAMS
 from services.metrics_ingest.app import build_runtime
 from services.metrics_ingest.settings import Settings
 from stack.parts import NatsPart
-from tests.trainer_image.output.trainers import SmallTrainer, order
+from tests.fake_runpod.catalog import SXM
+from tests.fake_runpod.server import FakeRunPod
+from tests.trainer_image.output.trainers import SmallTrainer, order, program
 
 
 class Job:
@@ -85,6 +88,19 @@ async def test_the_last_lines_of_a_killed_and_of_a_crashed_process_are_there(
     page = await job.until(lambda page: page.attempt == 2, tail=100)
     assert page.lines[-1].text == "ModuleNotFoundError: No module named 'no_such_library'"
     assert {line.level for line in page.lines} == {LogLevel.ERROR}
+
+
+async def test_the_output_of_a_rented_machine_outlives_it(job: Job, topology: NatsPart, runpod: FakeRunPod) -> None:
+    """Taken back without notice and deleted: RunPod has no log of it any more."""
+    told = program("print('step 1'); print(os.environ['RUNPOD_API_KEY']); time.sleep(60)")
+    runpod.account.options.command = (sys.executable, "-c", told)
+    environment = {"BRIGHTRUN_POD_SPEC": order(topology.url, job).model_dump_json()}
+    pod = runpod.account.create({"name": "a-pod", "image": "an/image", "gpu": {"id": SXM}, "env": environment})
+    await job.until(lambda page: len(page.lines) == 2)
+    await runpod.account.reclaim(pod.id, 0.0)
+    runpod.account.terminate(pod.id)
+    assert not pod.exists
+    assert [line.text for line in (await job.lines(tail=100)).lines] == ["step 1", "[redacted]"]
 
 
 async def test_a_container_that_starts_again_goes_on_counting(job: Job, topology: NatsPart, tmp_path: Path) -> None:

@@ -29,6 +29,11 @@ def order(nats_url: str, job: Any, attempt: int = 1) -> PodSpec:
                    training_file_sha256="0" * 64, max_duration_s=60)
 
 
+def program(body: str) -> str:
+    """Of a trainer that does this."""
+    return _UNDER_THE_PARENT.format(body=textwrap.indent(textwrap.dedent(body), "    "))
+
+
 class SmallTrainer:
     """`spec` None: nobody to tell."""
 
@@ -36,11 +41,10 @@ class SmallTrainer:
         told = {"BRIGHTRUN_POD_SPEC": spec.model_dump_json()} if spec else {}
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "BRIGHTRUN_WORK_DIR": str(folder / "work"), **told,
                        **variables}
-        program = _UNDER_THE_PARENT.format(body=textwrap.indent(textwrap.dedent(body), "    "))
         self.path = folder / "container.log"
         with self.path.open("ab") as log:
-            self.process = subprocess.Popen([sys.executable, "-c", program], stdout=log, stderr=log, env=environment,
-                                            cwd=ROOT, start_new_session=True)
+            self.process = subprocess.Popen([sys.executable, "-c", program(body)], stdout=log, stderr=log,
+                                            env=environment, cwd=ROOT, start_new_session=True)
 
     def printed(self) -> str:
         return self.path.read_text()

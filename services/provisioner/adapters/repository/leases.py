@@ -38,9 +38,11 @@ async def release(tx: AsyncConnection, pod_name: str, due_at: datetime, **values
 
 
 async def make_due(tx: AsyncConnection, now: datetime, names: Iterable[str]) -> None:
-    """Have the reconciler look at these pods at once."""
+    """Have the reconciler look at these pods at once; at one that has last words not before it has said them: RunPod
+    shows a machine as ended that still has five seconds."""
     wanted = pods.c.pod_name.in_(list(names)) & (pods.c.status != PodStatus.TERMINATED)
-    await tx.execute(update(pods).where(wanted).values(due_at=func.least(pods.c.due_at, now)))
+    soonest = func.greatest(now, func.coalesce(pods.c.last_words_until, now))
+    await tx.execute(update(pods).where(wanted).values(due_at=func.least(pods.c.due_at, soonest)))
     await notify(tx)
 
 
