@@ -1,7 +1,7 @@
 """What a person reads about conversations that do not fit."""
 
 from trainer_image.data import Sample
-from trainer_image.train_lora import names
+from trainer_image.start_warnings import names
 
 
 def sample(number: int | None) -> Sample:
