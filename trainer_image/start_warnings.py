@@ -1,8 +1,13 @@
-"""What a person should know of a run before its first step."""
+"""What a person should know of a run before its first step, and nothing is wrong with."""
 
 from typing import Any
 
 from trainer_image.reporter import Reporter
+
+
+def names(samples: Any) -> str:
+    shown = ", ".join(sample.name for sample in samples[:5])
+    return shown if len(samples) <= 5 else f"{shown} and {len(samples) - 5} more"
 
 
 def warn_about_data(reporter: Reporter, data: Any, max_length: int) -> None:
@@ -23,8 +28,3 @@ def warn_about_attention(reporter: Reporter, config: Any) -> None:
     if (reason := take_kernel(config)) is not None:
         reporter.warn("attention_kernel_not_used", "The conversations of a row are attended to one after the other, "
                       f"which is exact but slower: the GPU's kernel for all at once does not serve here ({reason}).")
-
-
-def names(samples: Any) -> str:
-    shown = ", ".join(sample.name for sample in samples[:5])
-    return shown if len(samples) <= 5 else f"{shown} and {len(samples) - 5} more"

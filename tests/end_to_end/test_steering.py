@@ -7,7 +7,7 @@ from tests.system.stack_under_test import StackUnderTest
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(420), pytest.mark.xdist_group("end_to_end")]
 
-LONG = {"num_epochs": 6}
+LONG = {"num_epochs": 20}
 
 
 def training(system: StackUnderTest, step: int = 4) -> str:

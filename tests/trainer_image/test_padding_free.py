@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 
+from benchmarks.padded import Padded
 from contracts.presets import PRESETS
 from tests.trainer_image.training import (
-    Padded,
     alike,
     build,
     conversations,

@@ -1,4 +1,4 @@
-"""Trainers in the test's own process: ours, and TRL's as it comes with padded rows."""
+"""Trainers in the test's own process: ours or, to compare with, `benchmarks.padded`."""
 
 import json
 from collections.abc import Iterator
@@ -15,7 +15,6 @@ from contracts.presets import PRESETS, resolve
 from tests.trainer_image.conftest import CONVERSATIONS
 from trainer_image.data import TrainingData, prepare
 from trainer_image.hub import find_base_model
-from trainer_image.lora_trainer import LoraTrainer
 from trainer_image.model import load_base_model, load_tokenizer
 
 
@@ -41,35 +40,6 @@ class Disk:
 
     def save(self, snapshot: Any) -> None:
         snapshot.write()
-
-
-class Padded(LoraTrainer):
-    """TRL as it comes: micro-batches of so many conversations, each padded to its longest, SDPA with a mask."""
-
-    def __init__(self, base: Any, tokenizer: Any, data: Any, hyperparameters: Hyperparameters, *rest: Any,
-                 one_by_one: bool = False, **more: Any) -> None:
-        from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
-
-        base.set_attn_implementation("sdpa")
-        super().__init__(base, tokenizer, data, hyperparameters, *rest, **more)
-        batch, accumulation = (hyperparameters.per_device_train_batch_size,
-                               hyperparameters.gradient_accumulation_steps)
-        if one_by_one:
-            batch, accumulation = 1, batch * accumulation
-        self.args.per_device_train_batch_size = self._train_batch_size = batch
-        self.args.gradient_accumulation_steps = accumulation
-        self.accelerator.gradient_accumulation_steps = 1
-        self.collate_padded = DataCollatorForLanguageModeling(pad_token_id=tokenizer.pad_token_id)
-        self.data_collator = self._collate
-
-    def _collate(self, rows: list[Any]) -> dict[str, Any]:
-        return {**self.collate_padded(rows), "sample": [row["sample"] for row in rows]}
-
-    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
-        from trl import SFTTrainer
-
-        self.record.current += [self.record._samples[number] for number in inputs.pop("sample")]
-        return SFTTrainer.training_step(self, model, inputs, num_items_in_batch)
 
 
 class Finishing(TrainerCallback):

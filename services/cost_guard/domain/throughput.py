@@ -1,13 +1,18 @@
 """How long a run takes before any run of its kind was seen, and what finished runs teach."""
 
+import json
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from statistics import NormalDist
+from typing import Any
 
 from contracts.gpus import GpuType
 
 INTERVAL = 0.80
+# Of the log of the error of a prior whose speed was measured: cold start, lengths and the machine's day still vary.
+MEASURED_SIGMA = 0.20
 
 
 @dataclass(frozen=True)
@@ -26,18 +31,49 @@ class Prior:
     revision: int = 1
 
 
+# Computed, until `benchmarks/gpu` has run on the card.
 # H100 PCIe: 756 TFLOP/s dense bf16 x 40 % utilisation / 425 GFLOP per trained token of a 70B model with gradient
 # checkpointing (6N: no weight gradient for the frozen base) = 711 tokens/s. The peak is that of NVIDIA's H100 data
 # sheet: 1,513 TFLOP/s with sparsity for the PCIe card, half of it dense; the SXM card's 989 do not apply. Published
 # figures of SXM cards lie between 786 and 1,092 tokens/s. Dequantisation costs about 0.19 s of every micro-step.
 # Cold start: image, weights (about 40 GB pre-quantised) and loading.
 # local: the tiny model on two CPU cores, measured on the development machine.
-PRIORS: dict[GpuType, Prior] = {
+COMPUTED: dict[GpuType, Prior] = {
     GpuType.H100_PCIE_80GB: Prior(
-        711.0, 720.0, 180.0, 0.19, 0.35, "70B QLoRA on one H100 PCIe from published figures", revision=2
+        711.0, 720.0, 180.0, 0.19, 0.35,
+        "a speed computed, not measured: 70B QLoRA on one H100 PCIe from published figures", revision=2
     ),
     GpuType.LOCAL: Prior(2800.0, 8.5, 5.0, 0.5, 0.60, "the tiny local model on two CPU cores"),
 }
+
+
+def measured_prior(computed: Prior, result: Mapping[str, Any]) -> Prior:
+    """The prior with the speed that `benchmarks/gpu --call second` measured for the trainer as it is.
+
+    A measured speed leaves less to doubt; the rest, cold start and finish, stays computed. The revision is the day of
+    the measurement: runs that were compared with other figures teach nothing about these. Raises ValueError for the
+    result of a toy, or of a call without that figure.
+    """
+    speed = result.get("useful_tokens_per_second", {}).get("balanced")
+    if result.get("toy") or not speed:
+        raise ValueError("this is no second call of benchmarks/gpu on a card")
+    day = str(result["measured_at"])[:10]
+    return replace(
+        computed, tokens_per_second=float(speed), log_sigma=min(computed.log_sigma, MEASURED_SIGMA),
+        source=f"a speed measured on {result['gpu']} on {day}", revision=int(day.replace("-", "")))
+
+
+def priors(folder: Path) -> dict[GpuType, Prior]:
+    """The computed ones, replaced where `folder` holds a measured result named by the GPU's type."""
+    found = dict(COMPUTED)
+    for gpu_type, computed in COMPUTED.items():
+        path = folder / f"{gpu_type.value}.json"
+        if path.exists():
+            found[gpu_type] = measured_prior(computed, json.loads(path.read_text()))
+    return found
+
+
+PRIORS = priors(Path(__file__).parent / "measured")
 
 
 def experience_key(gpu_type: GpuType, base_model: str) -> str:

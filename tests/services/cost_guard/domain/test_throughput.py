@@ -1,11 +1,22 @@
+import json
 import math
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.gpus import GpuType
-from services.cost_guard.domain.throughput import PRIORS, experience_key, predict, student_t_quantile
+from services.cost_guard.domain.throughput import (
+    COMPUTED,
+    PRIORS,
+    experience_key,
+    measured_prior,
+    predict,
+    priors,
+    student_t_quantile,
+)
 
 
 @pytest.mark.parametrize(("freedom", "expected"), [(4, 1.533), (10, 1.372), (24, 1.318)])
@@ -39,3 +50,31 @@ def test_what_was_learnt_against_another_prior_is_not_used() -> None:
     """Errors are relative to the prediction of their day; with a corrected prior they would correct it twice."""
     assert experience_key(GpuType.LOCAL, "llama") == "local:llama"
     assert experience_key(GpuType.H100_PCIE_80GB, "llama") != "h100_pcie_80gb:llama"
+
+
+MEASURED: dict[str, Any] = {"measured_at": "2027-01-15T10:00:00+00:00", "gpu": "NVIDIA H100 PCIe", "toy": False,
+                            "useful_tokens_per_second": {"balanced": 804.0, "fused": 1010.0}}
+
+
+def test_a_measured_result_replaces_what_was_computed(tmp_path: Path) -> None:
+    assert priors(tmp_path) == COMPUTED
+    (tmp_path / "h100_pcie_80gb.json").write_text(json.dumps(MEASURED))
+    found, computed = priors(tmp_path)[GpuType.H100_PCIE_80GB], COMPUTED[GpuType.H100_PCIE_80GB]
+    assert found.tokens_per_second == 804.0, "of the trainer as it is, not of the best arm"
+    assert found.source == "a speed measured on NVIDIA H100 PCIe on 2027-01-15"
+    assert (found.cold_start_s, found.finish_s) == (computed.cold_start_s, computed.finish_s)
+    assert found.revision not in (1, computed.revision), "what runs taught about the computed one is not used"
+    assert found.log_sigma < computed.log_sigma
+    assert priors(tmp_path)[GpuType.LOCAL] == COMPUTED[GpuType.LOCAL]
+
+
+@pytest.mark.parametrize("change", [{"toy": True}, {"useful_tokens_per_second": {}}])
+def test_a_toys_figures_are_no_prior(change: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="second call"):
+        measured_prior(COMPUTED[GpuType.H100_PCIE_80GB], {**MEASURED, **change})
+
+
+def test_what_is_computed_says_so() -> None:
+    """Until a result is committed."""
+    assert all("computed, not measured" in prior.source or "measured on" in prior.source
+               for gpu, prior in PRIORS.items() if gpu is not GpuType.LOCAL)

@@ -93,7 +93,8 @@ REFUSED = {
 }
 REFUSED["analyst"] = REFUSED["engineer"] | {
     ("post", "/jobs"), ("patch", "/jobs/{job_id}"), ("delete", "/jobs/{job_id}"), ("post", "/jobs/{job_id}/start"),
-    ("post", "/jobs/{job_id}/cancel"), ("post", "/jobs/{job_id}/retry")}
+    ("post", "/jobs/{job_id}/cancel"), ("post", "/jobs/{job_id}/retry"), ("post", "/jobs/{job_id}/pause"),
+    ("post", "/jobs/{job_id}/resume"), ("post", "/jobs/{job_id}/tier"), ("post", "/jobs/{job_id}/continue")}
 REFUSED["owner"] = REFUSED["analyst"] - {("put", "/budget"), ("post", "/jobs/{job_id}/promote")}
 
 

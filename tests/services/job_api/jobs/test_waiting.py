@@ -26,7 +26,8 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ANY_NUMBER = QueueLimits()
 LIMITS = Settings(database_url="x").waiting_limits
 CODES = {"queued": "no_machine_requested", "provisioning": "no_machine", "preprocessing": "stage_stalled",
-         "model_loading": "stage_stalled", "finalization": "stage_stalled", "recovering": "not_resumed"}
+         "model_loading": "stage_stalled", "finalization": "stage_stalled", "recovering": "not_resumed",
+         "paused": "paused_too_long"}
 
 
 async def heard() -> bool:
@@ -36,7 +37,9 @@ async def heard() -> bool:
 async def brought_to(api, status):
     """A running job in this status."""
     job = await api.running_job()
-    if status == "provisioning":
+    if status == "paused":
+        await api.client.post(f"/jobs/{job['id']}/pause")
+    elif status == "provisioning":
         await api.tell(events.PodRequested(**api.pod(job), **MACHINE))
     elif status == "recovering":
         await api.tell(events.PodInterrupted(**api.pod(job), detected_by="provider", interrupted_at=NOW))
