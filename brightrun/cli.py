@@ -13,6 +13,7 @@ from brightrun.commands import (
     jobs,
     logs,
     models,
+    queue,
     retries,
     steering,
     training,
@@ -29,6 +30,8 @@ app.command("doctor")(doctor.doctor)
 app.command("validate")(validation.validate)
 app.command("estimate")(estimates.estimate)
 app.command("train")(training.train)
+app.command("queue")(queue.queue)
+app.command("promote")(queue.promote)
 app.command("attempts")(attempts.attempts)
 app.command("download")(downloads.download)
 app.command("retry")(retries.retry)

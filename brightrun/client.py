@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from brightrun.credentials import Credentials, find_credentials
 from brightrun.http import Http
-from brightrun.models import Download, Job, Page, TrainingFile
+from brightrun.models import Download, Job, Page, QueuePage, TrainingFile
 
 ROOT = "/api/training"
 # The server may let an upload wait a minute for its turn, and read it for four.
@@ -69,6 +69,16 @@ class Client:
 
     def cancel(self, job_id: str, reason: str = "") -> Job:
         return self._act(job_id, "cancel", json={"reason": reason} if reason else None)
+
+    def promote(self, job_id: str) -> Job:
+        """In front of all that wait (owners and admins)."""
+        return self._act(job_id, "promote")
+
+    def queue(self, limit: int = 50, after: int = 0) -> QueuePage:
+        """The jobs that wait for their turn, in order."""
+        return QueuePage.model_validate(
+            self.http.json("GET", f"{ROOT}/queue", params=_given({"limit": limit, "after": after or None}))
+        )
 
     def pause(self, job_id: str, reason: str = "") -> Job:
         return self._act(job_id, "pause", json={"reason": reason} if reason else None)

@@ -16,6 +16,15 @@ class StatusReason(Answer):
     suggested_fix: str = ""
 
 
+class QueuePlace(Answer):
+    """`reason`: what is waited for; `capacity` is a free machine, everything else the workspace's own turn."""
+
+    position: int
+    ahead: int = 0
+    expected_start_at: datetime | None = None
+    reason: str = ""
+
+
 class TrainingFile(Answer):
     id: str
     status: str = ""
@@ -36,6 +45,7 @@ class Job(Answer):
     name: str
     status: str
     status_reason: StatusReason | None = None
+    queue: QueuePlace | None = None
     preset: str | None = None
     progress_percentage: float = 0.0
     current_epoch: float | None = None
@@ -72,3 +82,25 @@ class Page(Answer):
     data: list[dict[str, Any]]
     has_more: bool = False
     next_cursor: str | None = None
+
+
+class QueuedJob(QueuePlace):
+    job_id: str
+    name: str
+    requested_by: str | None = None
+    cost_estimate_micro_usd: int | None = None
+
+
+class QueueLimits(Answer):
+    """0: any number."""
+
+    per_user: int
+    per_workspace: int
+
+
+class QueuePage(Answer):
+    data: list[QueuedJob]
+    has_more: bool = False
+    next_cursor: str | None = None
+    active_jobs: int
+    limits: QueueLimits

@@ -10,7 +10,7 @@ from brightrun.event_stream import follow
 from brightrun.exit_codes import Exit
 from brightrun.models import Job
 from brightrun.output import out
-from brightrun.words import duration, money, number, verdict
+from brightrun.words import duration, money, number, place, verdict
 
 _LINE_EVERY_S = 5.0
 _ENDS = {"completed": Exit.OK, "failed": Exit.JOB_FAILED, "cancelled": Exit.JOB_CANCELLED}
@@ -92,8 +92,9 @@ def _watch_lines(client: Client, job_id: str) -> Job:
                 out.note(f"{data['level']}: {data['message']}")
             continue
         job = Job.model_validate(data)
-        if job.status != shown or time.monotonic() - shown_at > _LINE_EVERY_S:
-            shown, shown_at = job.status, time.monotonic()
+        stands = job.status + (place(job.queue) if job.queue else "")
+        if stands != shown or time.monotonic() - shown_at > _LINE_EVERY_S:
+            shown, shown_at = stands, time.monotonic()
             out.note(f"{job.status:14} {job.progress_percentage:5.1f} %  {figures(job)}")
     return job or client.job(job_id)
 
@@ -101,6 +102,8 @@ def _watch_lines(client: Client, job_id: str) -> Job:
 def figures(job: Job) -> str:
     """Step, loss, time left and cost, as far as they are known."""
     parts = []
+    if job.queue:
+        parts.append(place(job.queue))
     if job.total_steps:
         parts.append(f"step {job.current_step or 0}/{job.total_steps}")
     if job.latest_loss is not None:

@@ -1,7 +1,9 @@
 """Figures as people read them."""
 
+from datetime import datetime
 from typing import Any
 
+from brightrun.models import QueuePlace
 from contracts.evidence import in_words
 from contracts.money import format_usd
 
@@ -20,6 +22,21 @@ def money(micro_usd: int | None) -> str:
 
 def number(value: float | None, places: int = 3) -> str:
     return "-" if value is None else f"{value:.{places}f}"
+
+
+def moment(queue: QueuePlace) -> str:
+    """When it is expected to start; the day where it is not today."""
+    if queue.expected_start_at is None:
+        return "-"
+    start = queue.expected_start_at.astimezone()
+    return f"{start:%H:%M}" if start.date() == datetime.now().astimezone().date() else f"{start:%Y-%m-%d %H:%M}"
+
+
+def place(queue: QueuePlace) -> str:
+    """Where a waiting job stands, with the time of this machine's zone."""
+    about = f", expected to start about {moment(queue)}" if queue.expected_start_at else ""
+    for_what = "a free machine" if queue.reason == "capacity" else "its turn"
+    return f"number {queue.position} in line for {for_what}{about}"
 
 
 def verdict(validation: dict[str, Any] | None) -> str:

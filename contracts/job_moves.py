@@ -3,7 +3,8 @@
 from dataclasses import replace
 from datetime import datetime
 
-from contracts.job_projection import WAITING_FOR_TURN, JobState, StatusReason, moved
+from contracts.job_projection import JobState, moved
+from contracts.job_reasons import WAITING_FOR_TURN, StatusReason
 from contracts.job_status import JobStatus, may_move
 
 

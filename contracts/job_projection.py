@@ -20,18 +20,8 @@ from contracts.envelope import EventData
 from contracts.error_catalogue import entry_of, kept_facts
 from contracts.error_taxonomy import ERROR_CLASSES, TrainingErrorType
 from contracts.job_course import NOTHING_DONE, Course, follow, new_attempt, time_left_s
+from contracts.job_reasons import RUNS, StatusReason, waiting_for_capacity
 from contracts.job_status import STAGES, TERMINAL, JobStatus, may_move
-
-WAITING_FOR_TURN = "waiting_for_turn"
-
-
-@dataclass(frozen=True)
-class StatusReason:
-    """Why the job is where it is, for a person and for a program."""
-
-    code: str
-    message: str
-    suggested_fix: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,6 +51,7 @@ class JobState:
     perplexity: float | None = None
     eta_s: float | None = None
     last_checkpoint_step: int | None = None
+    machines_ahead: int | None = None  # attempts before it in line; None: it waits for no machine in vain
     course: Course = NOTHING_DONE
 
     @property
@@ -70,11 +61,10 @@ class JobState:
 
 
 def moved(state: JobState, target: JobStatus, reason: StatusReason | None = None) -> JobState:
-    if state.status is target:
-        return replace(state, reason=reason or state.reason)
-    if not may_move(state.status, target):
+    if state.status is not target and not may_move(state.status, target):
         return state
-    return replace(state, status=target, reason=reason)
+    kept = state.reason if state.status is target else None
+    return replace(state, status=target, reason=reason or kept, machines_ahead=None)
 
 
 def _in_attempt(state: JobState, attempt: int) -> JobState | None:
@@ -136,11 +126,21 @@ def _(data: events.PodRequested, state: JobState, at: datetime) -> JobState:
 
 
 @_apply.register
+def _(data: events.PodWaiting, state: JobState, at: datetime) -> JobState:
+    current = _in_attempt(state, data.attempt)
+    if current is None or current.status in STAGES or (current.reason is not None and current.reason.code == RUNS):
+        return current or state  # said late: it has its machine
+    again = current.status is JobStatus.RECOVERING or (data.attempt > 1 and current.status is JobStatus.PROVISIONING)
+    target = JobStatus.RECOVERING if again else JobStatus.QUEUED
+    return replace(moved(current, target, waiting_for_capacity(data)), machines_ahead=data.ahead)
+
+
+@_apply.register
 def _(data: events.PodRunning, state: JobState, at: datetime) -> JobState:
     current = _in_attempt(state, data.attempt)
     if current is None:
         return state
-    reason = StatusReason("pod_running", f"Machine {data.pod_name} runs; the trainer is starting.")
+    reason = StatusReason(RUNS, f"Machine {data.pod_name} runs; the trainer is starting.")
     return replace(moved(current, JobStatus.PROVISIONING, reason), started_at=state.started_at or data.running_since)
 
 

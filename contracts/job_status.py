@@ -47,7 +47,8 @@ _ENDS = frozenset({JobStatus.RECOVERING, JobStatus.FAILED, JobStatus.CANCELLED, 
 TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {
     JobStatus.PENDING: frozenset({JobStatus.QUEUED, JobStatus.CANCELLED}),
     JobStatus.QUEUED: frozenset({JobStatus.PROVISIONING, *STAGES, JobStatus.COMPLETED}) | _ENDS,
-    JobStatus.PROVISIONING: frozenset({*STAGES, JobStatus.COMPLETED}) | _ENDS,
+    # Back: there was no machine to be had, the job waits for one.
+    JobStatus.PROVISIONING: frozenset({*STAGES, JobStatus.COMPLETED, JobStatus.QUEUED}) | _ENDS,
     JobStatus.PREPROCESSING: frozenset(
         {JobStatus.MODEL_LOADING, JobStatus.TRAINING, JobStatus.FINALIZATION, JobStatus.COMPLETED}
     )

@@ -41,6 +41,7 @@ EVENTS: tuple[EventSpec, ...] = (
     EventSpec(events.JobCancelled, "JOBS", _JOBS, ("cost_guard", "provisioner")),
     EventSpec(events.JobDeleted, "JOBS", _JOBS, ("cost_guard", "metrics_ingest")),
     EventSpec(events.PodRequested, "PODS", _PROVISIONER, ("job_api", "cost_guard")),
+    EventSpec(events.PodWaiting, "PODS", _PROVISIONER, ("job_api",)),
     EventSpec(events.PodRunning, "PODS", _PROVISIONER, ("job_api", "cost_guard")),
     EventSpec(
         events.PodInterrupted, "PODS", ("provisioner", "trainer"), ("job_api", "cost_guard", "notifier", "provisioner")

@@ -42,6 +42,8 @@ class ConsumerSpec:
     retry_delays_s: tuple[float, ...] = _RETRIES
     max_ack_pending: int = 256
     batch_size: int = 32
+    # Messages of different jobs that are handled at a time.
+    concurrency: int = 8
     deliver_policy: str = "all"
     # So many dead letters in a row, of many jobs and without a success in between, mean that the consumer is broken:
     # it pauses.
@@ -109,7 +111,8 @@ def _consumer(service: str, stream: str, **limits: object) -> ConsumerSpec:
 
 CONSUMERS: tuple[ConsumerSpec, ...] = (
     _consumer("job_api", "PODS"),
-    _consumer("job_api", "TRAINING"),
+    # A hundred trainers say 50 messages a second; one waits some tenths of a second for a database that is busy.
+    _consumer("job_api", "TRAINING", concurrency=16),
     # Few at a time: these are the large ones.
     _consumer("job_api", "EVALUATIONS", heir_of="job_api_training", batch_size=4),
     _consumer("job_api", "COSTS"),

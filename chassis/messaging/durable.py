@@ -29,7 +29,7 @@ from chassis.messaging.settlement import Settlement
 from contracts.envelope import Event, EventData
 from contracts.streams import ConsumerSpec
 
-_IDLE_PULL_S, _CONCURRENCY = 2.0, 8
+_IDLE_PULL_S = 2.0
 
 
 async def _read(message: NatsMessage) -> Event[Any]:
@@ -52,7 +52,7 @@ class DurableSubscriber(PullStreamSubscriber):
         self._declared: list[tuple[Callable[..., Any], dict[str, Any]]] = []
         self._puller = Puller(lambda: self.connection, spec)
         self._in_flight = InFlight(spec)
-        self._by_job, self._slots = KeyedLock(), asyncio.Semaphore(_CONCURRENCY)
+        self._by_job, self._slots = KeyedLock(), asyncio.Semaphore(spec.concurrency)
         self._handling: set[asyncio.Task[None]] = set()
 
     @classmethod

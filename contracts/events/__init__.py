@@ -33,6 +33,7 @@ from contracts.events.pod import (
     PodRequested,
     PodRunning,
     PodTerminated,
+    PodWaiting,
 )
 from contracts.events.training import (
     ArtifactFile,
@@ -83,6 +84,7 @@ __all__ = [
     "PodRequested",
     "PodRunning",
     "PodTerminated",
+    "PodWaiting",
     "TrainingCompleted",
     "TrainingFailed",
     "TrainingFileReference",

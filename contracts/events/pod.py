@@ -47,6 +47,20 @@ class PodRequested(PodEvent):
     reason: str = ""
 
 
+class PodWaiting(PodEvent):
+    """There is no machine to be had just now: the attempt stands in line, `ahead` others before it. Said again when
+    that changes."""
+
+    event: ClassVar[str] = "waiting"
+
+    provider: str
+    gpu_type: GpuType
+    pricing_tier: PricingTier
+    ahead: int = Field(ge=0)
+    waiting_since: datetime
+    reason: str = ""
+
+
 class PodRunning(MachinePrice, PodEvent):
     """The machine exists and costs money from `running_since`."""
 

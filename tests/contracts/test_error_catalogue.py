@@ -1,7 +1,7 @@
 """The catalogue of errors: whole, in the terms of a configuration, and filled with a job's own numbers."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.error_catalogue import CATALOGUE, ChangeRule, Edit, ErrorCode, Remedy, entry_of, kept_facts, recognised
@@ -103,6 +103,7 @@ def test_facts_from_outside_reach_no_attribute() -> None:
     assert told(["{x}"], {"x": "{y.__class__}"}) == "{y.__class__}"
 
 
+@settings(deadline=None)  # no time is asserted on a machine that others use
 @given(st.dictionaries(st.text(max_size=20), st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=1000),
     lambda inner: st.lists(inner, max_size=30) | st.dictionaries(st.text(max_size=5), inner, max_size=5)), max_size=80))

@@ -40,6 +40,10 @@ def requested(attempt: int) -> EventData:
     return events.PodRequested(**pod(attempt), **MACHINE)
 
 
+def waiting(attempt: int, ahead: int = 2) -> EventData:
+    return events.PodWaiting(**pod(attempt), **MACHINE, ahead=ahead, waiting_since=T0)
+
+
 def running(attempt: int) -> EventData:
     return events.PodRunning(**pod(attempt), **MACHINE, provider_pod_id="p", running_since=T0)
 
@@ -92,7 +96,8 @@ def pausing(attempt: int, step: int) -> EventData:
 
 
 HARMLESS = st.one_of(
-    st.builds(requested, ATTEMPTS), st.builds(running, ATTEMPTS), st.builds(started, ATTEMPTS),
+    st.builds(requested, ATTEMPTS), st.builds(waiting, ATTEMPTS, st.integers(0, 9)), st.builds(running, ATTEMPTS),
+    st.builds(started, ATTEMPTS),
     st.builds(interrupted, ATTEMPTS), st.builds(stage, ATTEMPTS, st.sampled_from(STAGES)),
     st.builds(progressed, ATTEMPTS, STEPS), st.builds(resumed, ATTEMPTS, STEPS),
     st.builds(checkpoint, ATTEMPTS, STEPS), st.builds(terminated, ATTEMPTS), st.builds(pausing, ATTEMPTS, STEPS),
@@ -184,7 +189,7 @@ def test_after_an_interruption_only_a_newer_attempt_or_a_result_moves_the_job(hi
             assert after.status in {JobStatus.RECOVERING, *TERMINAL}
 
 
-@given(st.permutations([requested(1), running(1), started(1), *(stage(1, name) for name in STAGES),
+@given(st.permutations([requested(1), waiting(1), running(1), started(1), *(stage(1, name) for name in STAGES),
                         progressed(1, 100), checkpoint(1, 100), progressed(1, 300)]))
 @settings(max_examples=300, deadline=None)
 def test_one_undisturbed_attempt_ends_in_the_same_place_in_any_order(order):
@@ -193,6 +198,25 @@ def test_one_undisturbed_attempt_ends_in_the_same_place_in_any_order(order):
     before = run(list(order))[-1]
     assert before.status is JobStatus.FINALIZATION
     assert before.started_at is not None
+
+
+@given(ANYTHING)
+@settings(max_examples=300, deadline=None)
+def test_a_job_in_line_for_a_machine_never_says_that_it_is_provisioned(history):
+    for state in run(history):
+        if state.machines_ahead is not None:
+            assert state.status in (JobStatus.QUEUED, JobStatus.RECOVERING, JobStatus.PAUSED)
+
+
+def test_a_job_without_a_machine_waits_in_line_until_it_has_one():
+    states = run([requested(1), waiting(1, 3), waiting(1, 0), running(1), waiting(1, 0)])
+    assert [state.status.value for state in states[1:]] == [
+        "provisioning", "queued", "queued", "provisioning", "provisioning"]
+    assert [state.machines_ahead for state in states[1:]] == [None, 3, 0, None, None]
+    assert [state.reason.code for state in states[2:5]] == ["waiting_for_capacity"] * 2 + ["pod_running"]
+    again = run([requested(1), running(1), interrupted(1), waiting(2, 1), requested(2), waiting(2, 0), running(2)])
+    assert [state.status.value for state in again[3:]] == [
+        "recovering", "recovering", "provisioning", "recovering", "provisioning"]
 
 
 @given(st.permutations([requested(1), interrupted(1), requested(2), running(2), progressed(2, 50)]))

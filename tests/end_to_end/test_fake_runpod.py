@@ -10,7 +10,7 @@ import pytest
 from tests.system import history
 from tests.system.stack_under_test import StackUnderTest
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(420), pytest.mark.xdist_group("fake_runpod")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("fake_runpod")]
 
 
 @pytest.fixture(scope="module")

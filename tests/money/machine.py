@@ -119,17 +119,32 @@ class MoneyMachine(RuleBasedStateMachine):
         """The usual way: a yes, a start and a machine. `told`: cost_guard hears of it at once."""
         truth = self._one(pick, [*self._with_status("pending"), self._new_job(pick)])
         if self._reserve(truth, self._try_of(truth, "new", pick)):
-            self._start(truth, -1)
+            truth.chosen = truth.accepted[-1]
+            self._start(truth)
             self._begin_machine(truth, timedelta(0))
             for event in list(self.on_the_way) if told else ():
                 self._deliver(event)
 
     @precondition(lambda self: self._startable())
-    @rule(pick=PICK)
-    def start(self, pick: int) -> None:
-        """By any try that was told yes, also one that was replaced meanwhile."""
+    @rule(pick=PICK, waits=st.booleans())
+    def start(self, pick: int, waits: bool) -> None:
+        """By any try that was told yes, also one that was replaced meanwhile. `waits`: others come first; nothing is
+        published, and the money is held until it is this job's turn or it is cancelled."""
         truth = self._one(pick, self._startable())
-        self._start(truth, pick % len(truth.accepted))
+        truth.chosen = truth.accepted[pick % len(truth.accepted)]
+        truth.status = "waiting"
+        if not waits:
+            self._start(truth)
+
+    @precondition(lambda self: self._with_status("waiting"))
+    @rule(pick=PICK)
+    def it_is_its_turn(self, pick: int) -> None:
+        self._start(self._one(pick, self._with_status("waiting")))
+
+    @precondition(lambda self: self._with_status("waiting"))
+    @rule(pick=PICK)
+    def cancelled_while_it_waits(self, pick: int) -> None:
+        self._end_job(self._one(pick, self._with_status("waiting")), "cancelled")
 
     @precondition(lambda self: self._with_machine(False))
     @rule(pick=PICK, early=st.timedeltas(timedelta(0), timedelta(minutes=3)))
@@ -244,9 +259,10 @@ class MoneyMachine(RuleBasedStateMachine):
 
     # Plumbing
 
-    def _start(self, truth: JobTruth, chosen: int) -> None:
+    def _start(self, truth: JobTruth) -> None:
+        assert truth.chosen is not None
         truth.status = "queued"
-        self._publish(truth.job.start_requested(truth.accepted[chosen], EXPECTED_COST))
+        self._publish(truth.job.start_requested(truth.chosen, EXPECTED_COST))
 
     def _begin_machine(self, truth: JobTruth, early: timedelta) -> None:
         attempt = len(truth.machines) + 1

@@ -22,7 +22,9 @@ class JobTruth:
     """`machines`: the provider's truth. Everything else: what cost_guard was told, in the order it was told."""
 
     job: Job
-    status: str = "pending"  # job_api's: pending, queued, ended
+    # job_api's: pending, waiting (for its turn: its money is held, cost_guard heard of no start), queued, ended
+    status: str = "pending"
+    chosen: UUID | None = None
     tries: list[UUID] = field(default_factory=list)
     accepted: list[UUID] = field(default_factory=list)
     machines: dict[int, Span] = field(default_factory=dict)

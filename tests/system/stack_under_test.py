@@ -25,7 +25,9 @@ _AFTERMATH_S = 30.0
 class StackUnderTest:
     def __init__(self, data: Path) -> None:
         self.data = data
-        settings = {"BRIGHTRUN_DATA_DIR": str(data), "BRIGHTRUN_PORT": str(free_port()), "PYTHONPATH": str(ROOT)}
+        settings = {"BRIGHTRUN_DATA_DIR": str(data), "BRIGHTRUN_PORT": str(free_port()), "PYTHONPATH": str(ROOT),
+                    # jobs of a test run side by side
+                    "BRIGHTRUN_MAX_ACTIVE_JOBS_PER_USER": "0", "BRIGHTRUN_MAX_ACTIVE_JOBS_PER_WORKSPACE": "0"}
         self.environment = {
             name: value for name, value in os.environ.items() if not name.startswith("BRIGHTRUN")
         } | settings

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.engine import RowMapping
 
 from contracts.error_catalogue import SuggestedEdit
-from contracts.job_projection import WAITING_FOR_TURN
+from contracts.job_reasons import WAITING_FOR_TURN
 from contracts.job_status import JobAction, JobStatus, allowed_actions
 from contracts.model_memory import GIB, Fit
 from services.job_api.amounts import dollars
@@ -119,7 +119,10 @@ def _reason(row: Row) -> dict[str, Any] | None:
 
 
 def _queue(row: Row) -> dict[str, Any] | None:
+    """Its place in its workspace's queue, or in the line for a machine."""
     place: Place | None = row.get("place")
+    if place is None and (ahead := row["machines_ahead"]) is not None:
+        return {"position": ahead + 1, "ahead": ahead, "expected_start_at": None, "reason": "capacity"}
     return None if place is None else _place(place)
 
 

@@ -24,8 +24,8 @@ verdicts = events.durable(consumer("job_api_validation"))
 
 
 @pods(filter=about(
-    published.PodRequested, published.PodRunning, published.PodInterrupted, published.PodFailed,
-    published.PodTerminated))
+    published.PodRequested, published.PodWaiting, published.PodRunning, published.PodInterrupted,
+    published.PodFailed, published.PodTerminated))
 async def on_pod_event(event: Event[Any], tx: Tx, limits: WithQueueLimits) -> None:
     await record_event(tx, event, limits)
 

@@ -52,6 +52,8 @@ training_jobs = Table(
     moment("waiting_since"),
     moment("promoted_at"),
     Column("start_requested_by", Text),
+    # the line for a machine: null unless there is none to be had
+    Column("machines_ahead", Integer),
     moment("started_at"),
     moment("completed_at"),
     Column("current_epoch", Double),

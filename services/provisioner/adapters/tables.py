@@ -87,6 +87,11 @@ pods = Table(
     # Filled by the release before; its users lived in an account that lets them in no more.
     Column("nats_users", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     _time("requested_at", required=True),
+    # Its place in line is that of the attempt it replaces; null: `requested_at`. `waiting_since`: there is no machine
+    # to be had; `told_ahead`: the place that was told last.
+    _time("in_line_since"),
+    _time("waiting_since"),
+    Column("told_ahead", Integer),
     _time("creating_since"),
     _time("running_since"),
     _time("last_heartbeat_at"),
@@ -111,6 +116,8 @@ pods = Table(
     _time("locked_until"),
     UniqueConstraint("job_id", "attempt", name="pods_one_per_attempt"),
     Index("pods_draining", "drain_by", postgresql_where=text("drain_by IS NOT NULL AND status <> 'terminated'")),
+    Index("pods_without_machine", "provider", "requested_at", postgresql_where=text(
+        "status IN ('requested', 'creating') AND provider_pod_id IS NULL")),
     Index("pods_due", "due_at", postgresql_where=text("status <> 'terminated'")),
 )
 

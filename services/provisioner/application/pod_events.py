@@ -8,7 +8,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chassis.messaging.outbox import emit
 from contracts.envelope import new_event
-from contracts.events import InterruptionSource, PodFailed, PodInterrupted, PodRequested, PodRunning, PodTerminated
+from contracts.events import (
+    InterruptionSource,
+    PodFailed,
+    PodInterrupted,
+    PodRequested,
+    PodRunning,
+    PodTerminated,
+    PodWaiting,
+)
 from contracts.events.pod import PodEvent
 from services.provisioner.adapters.repository import pods
 from services.provisioner.domain.attempts import GiveUp
@@ -30,6 +38,10 @@ def _machine(pod: Pod) -> dict[str, Any]:
 
 async def publish_requested(tx: AsyncConnection, job: Job, pod: Pod, reason: str = "") -> None:
     await _publish(tx, job, pod, PodRequested, **_machine(pod), reason=reason)
+
+
+async def publish_waiting(tx: AsyncConnection, job: Job, pod: Pod, ahead: int, since: datetime, reason: str) -> None:
+    await _publish(tx, job, pod, PodWaiting, **_machine(pod), ahead=ahead, waiting_since=since, reason=reason)
 
 
 async def publish_running(tx: AsyncConnection, job: Job, pod: Pod, provider_pod_id: str, since: datetime) -> None:

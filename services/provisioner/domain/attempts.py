@@ -136,7 +136,7 @@ def takes_on_demand(
     """Whether a pod of an `auto` job stops to ask for spot, which was not to be had `failed_offers` times."""
     if wanted is not PricingTier.AUTO or pod.pricing_tier is not PricingTier.SPOT:
         return False
-    waited_s = (now - (pod.creating_since or now)).total_seconds()
+    waited_s = (now - (pod.waiting_since or pod.creating_since or now)).total_seconds()
     return failed_offers >= policy.spot_offers or waited_s >= policy.spot_wait_s
 
 

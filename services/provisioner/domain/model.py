@@ -95,6 +95,9 @@ class Pod:
     missing_since: datetime | None
     closed_at: datetime | None
     failed_offers: int = 0
+    in_line_since: datetime | None = None
+    waiting_since: datetime | None = None
+    told_ahead: int | None = None
     last_words_until: datetime | None = None
     price: MachinePrice = UNPRICED
     # Asked to save a checkpoint and end; stopped anyway at this moment.

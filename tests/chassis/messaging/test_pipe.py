@@ -411,3 +411,22 @@ async def test_a_task_that_swallows_its_cancellation_is_cancelled_again() -> Non
     await asyncio.sleep(0)
     await cancel_and_wait(task, again_after_s=0.02)
     assert task.cancelled()
+
+
+async def test_as_many_jobs_are_handled_at_a_time_as_its_row_says(pipe: Pipe) -> None:
+    pipe.with_consumer(concurrency=3)
+    running, most, events = 0, 0, [job_event() for _ in range(9)]
+
+    async def slowly(event: Event[Any], tx: Any) -> None:
+        nonlocal running, most
+        running, most = running + 1, max(most, running + 1)
+        await asyncio.sleep(0.1)
+        running -= 1
+        await record(event, tx)
+
+    bus = await pipe.bus(slowly)
+    await pipe.relay(bus)
+    for event in events:
+        await pipe.say(event)
+    await pipe.has_one_effect_each(events)
+    assert most == 3

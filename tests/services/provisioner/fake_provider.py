@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from contracts.gpus import GpuType, PricingTier
 from contracts.rpc.pods import Price
 from services.provisioner.domain.prices import UNPRICED
-from services.provisioner.ports import Capacity, Lifetime, Machine, MachineState, PodRequest
+from services.provisioner.ports import Capacity, Lifetime, Machine, MachineState, NoCapacity, PodRequest
 
 
 @dataclass
@@ -40,6 +40,8 @@ class FakeProvider:
         self.forgetful = False
         self.starting = False
         self.full = False
+        # So many machines at a time, made at different speeds; None: any number.
+        self.places: int | None = None
         # What its machines are and cost, and its price list.
         self.price = UNPRICED
         self.price_list: list[Price] = []
@@ -53,6 +55,7 @@ class FakeProvider:
 
     async def create(self, request: PodRequest) -> Machine:
         _raise_next(self.faults.before_create)
+        await self._take_place(request.name)
         if request.name not in self.machines:
             if request.name in self.ended:
                 return Machine(request.name, request.name, MachineState.EXITED, exit_code=0)
@@ -64,6 +67,13 @@ class FakeProvider:
             self._set(Machine(request.name, f"id-{request.name}", state, now, since, price=self.price))
         _raise_next(self.faults.after_create)
         return self.machines[request.name]
+
+    async def _take_place(self, name: str) -> None:
+        if self.places is None or name in self.machines:
+            return
+        await asyncio.sleep(hash(name) % 5 / 1000)
+        if sum(machine.state is not MachineState.EXITED for machine in self.machines.values()) >= self.places:
+            raise NoCapacity(f"all {self.places} places are taken")
 
     async def describe(self, name: str) -> Machine | None:
         _raise_next(self.faults.describe)

@@ -258,7 +258,7 @@ async def test_waiting_for_capacity_is_no_failure_until_it_lasts_too_long(world:
     await world.started()
     for _ in range(10):
         await world.settle(60)
-    assert await world.kinds() == ["pod.requested a1"]
+    assert await world.kinds() == ["pod.requested a1", "pod.waiting a1"]
     await world.settle(world.policy.retry.capacity_wait_s)
     assert "pod.failed a1" in await world.kinds()
 

@@ -11,7 +11,7 @@ from contracts.job_status import JobStatus
 from services.job_api.jobs.application.history import apply_decision
 from services.job_api.jobs.application.queue import dispatch, lock_queue
 from services.job_api.jobs.domain.queue import QueueLimits
-from services.job_api.jobs.domain.waiting import give_up
+from services.job_api.jobs.domain.waiting import give_up, waits_as
 from services.job_api.jobs.repository import waiting
 
 Limits = Mapping[JobStatus, timedelta]
@@ -42,7 +42,7 @@ async def _fail(
         if found is None:  # it moved on, or another replica is at it
             return False
         job, now = found
-        await apply_decision(tx, job, give_up(job, limits[job.state.status], now))
+        await apply_decision(tx, job, give_up(job, limits[waits_as(job.state)], now))
         await dispatch(queue)
     log.warning("job_given_up", job_id=str(job_id), status=job.state.status.value)
     return True

@@ -103,6 +103,13 @@ def _(data: events.PodRequested) -> Line:
 
 
 @describe.register
+def _(data: events.PodWaiting) -> Line:
+    why = f": {data.reason}" if data.reason else ""
+    return Line(f"{data.provider} has no {data.gpu_type.value} machine free{why}. "
+                f"Attempt {data.attempt} waits in line, {data.ahead} before it.", "warning")
+
+
+@describe.register
 def _(data: events.PodRunning) -> Line:
     at = f" at {format_usd(data.rate_micro_usd_per_hour)}/h" if data.rate_micro_usd_per_hour is not None else ""
     what = f", {data.gpu_model} as {data.pricing_tier.value}{at}" if data.gpu_model else ""

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Any
 
 from contracts.envelope import EventData
-from contracts.events import CostUpdated, TrainingProgressed
+from contracts.events import CostUpdated, PodWaiting, TrainingProgressed
 
 
 class Keep(Enum):
@@ -25,7 +25,7 @@ class Snapshot:
 
 
 def is_snapshot(data: EventData) -> bool:
-    return isinstance(data, TrainingProgressed | CostUpdated)
+    return isinstance(data, TrainingProgressed | CostUpdated | PodWaiting)
 
 
 def keep(data: EventData, before: Snapshot | None, *, ended: bool, milestone: bool = False) -> Keep:
@@ -35,6 +35,8 @@ def keep(data: EventData, before: Snapshot | None, *, ended: bool, milestone: bo
     if isinstance(data, TrainingProgressed):
         found = _progress(data, before, ended)
         return Keep.LOG if milestone and found is Keep.SHOW else found
+    if isinstance(data, PodWaiting):
+        return _place_in_line(data, before, ended)
     assert isinstance(data, CostUpdated)
     return _cost(data, before.payload)
 
@@ -45,6 +47,13 @@ def _progress(data: TrainingProgressed, before: Snapshot, ended: bool) -> Keep:
     if data.attempt != attempt:
         return Keep.LOG if data.attempt > attempt and not ended else Keep.DROP
     return Keep.DROP if ended or data.step < before.payload["step"] else Keep.SHOW
+
+
+def _place_in_line(data: PodWaiting, before: Snapshot, ended: bool) -> Keep:
+    """The first of each attempt."""
+    if ended or data.attempt < (before.attempt or 0):
+        return Keep.DROP
+    return Keep.SHOW if data.attempt == before.attempt else Keep.LOG
 
 
 def _cost(data: CostUpdated, before: Mapping[str, Any]) -> Keep:

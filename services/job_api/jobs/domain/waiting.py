@@ -4,7 +4,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from contracts.error_catalogue import CATALOGUE, ErrorCode
-from contracts.job_projection import StatusReason
+from contracts.job_projection import JobState
+from contracts.job_reasons import StatusReason
 from contracts.job_status import JobStatus
 from services.job_api.jobs.domain.job import Decision, Job, announce
 
@@ -14,12 +15,18 @@ _OPERATOR = "If it happens again, whoever runs the server looks at the dead lett
 
 def give_up(job: Job, limit: timedelta, at: datetime) -> Decision:
     """The job failed because nothing came for `limit`; its money and its machine are let go."""
-    reason, code = _reason(job.state.status, _in_words(limit))
+    reason, code = _reason(waits_as(job.state), _in_words(limit))
     facts = {"stage": job.state.status.value, "waited_h": limit.total_seconds() / 3600}
     state = replace(
         job.state, status=JobStatus.FAILED, reason=reason, error_type=CATALOGUE[code].error_type,
-        error_code=code.value, error_facts=facts, completed_at=at, eta_s=None)
+        error_code=code.value, error_facts=facts, completed_at=at, eta_s=None,
+        machines_ahead=None)
     return Decision(state, announce(job, state, at))
+
+
+def waits_as(state: JobState) -> JobStatus:
+    """Whose limit counts: a job in line for a machine waits as one whose machine is asked for."""
+    return state.status if state.machines_ahead is None else JobStatus.PROVISIONING
 
 
 def _reason(status: JobStatus, waited: str) -> tuple[StatusReason, ErrorCode]:

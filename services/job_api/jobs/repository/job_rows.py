@@ -11,7 +11,8 @@ from contracts.gpus import GpuType, PricingTier
 from contracts.hyperparameters import Hyperparameters
 from contracts.job_course import Course
 from contracts.job_progress import progress_percentage
-from contracts.job_projection import JobState, StatusReason
+from contracts.job_projection import JobState
+from contracts.job_reasons import StatusReason
 from contracts.job_status import JobStatus
 from services.job_api.jobs.domain.configuration import Configuration
 from services.job_api.jobs.domain.job import Job
@@ -57,7 +58,8 @@ def state_of(row: Row) -> JobState:
         step=row["current_step"], total_steps=row["total_steps"], epoch=row["current_epoch"],
         loss=row["latest_loss"], validation_loss=row["latest_validation_loss"],
         learning_rate=row["latest_learning_rate"], perplexity=row["latest_perplexity"], eta_s=row["eta_s"],
-        last_checkpoint_step=row["last_checkpoint_step"], set_aside=tuple(row["set_aside"]),
+        last_checkpoint_step=row["last_checkpoint_step"], machines_ahead=row["machines_ahead"],
+        set_aside=tuple(row["set_aside"]),
         course=Course.model_validate(row["course"]),
     )
 
@@ -81,6 +83,7 @@ def state_columns(state: JobState) -> dict[str, Any]:
         "latest_learning_rate": finite(state.learning_rate), "latest_perplexity": finite(state.perplexity),
         "course": state.course.model_dump(mode="json", exclude_defaults=True),
         "eta_s": finite(state.eta_s), "last_checkpoint_step": state.last_checkpoint_step,
+        "machines_ahead": state.machines_ahead,
         "checkpoint_recovery_count": state.recoveries, "progress_percentage": progress_percentage(state),
     }
 

@@ -34,6 +34,8 @@ async def lock_overdue(
 
 def _too_long(limits: Mapping[JobStatus, timedelta]) -> ColumnElement[bool]:
     """Who waits for its turn may do so for ever: others run meanwhile, and each of them has an end."""
-    too_long = (and_(_jobs.status == status.value, _jobs.status_since < func.now() - limit)
-                for status, limit in limits.items())
-    return and_(_jobs.waiting_since.is_(None), or_(*too_long))
+    too_long = [and_(_jobs.status == status.value, _jobs.machines_ahead.is_(None),
+                     _jobs.status_since < func.now() - limit) for status, limit in limits.items()]
+    in_line = _jobs.machines_ahead.is_not(None) & (_jobs.status_since < func.now() - limits[JobStatus.PROVISIONING])
+    return and_(_jobs.waiting_since.is_(None), _jobs.status.in_([status.value for status in limits]),
+                or_(in_line, *too_long))

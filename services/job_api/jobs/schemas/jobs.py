@@ -165,7 +165,7 @@ class JobView(View):
     gpu_pricing_tier: PricingTier
     status: JobStatus
     status_reason: StatusReasonView | None
-    queue: QueueView | None = Field(description="null unless the job waits for its turn")
+    queue: QueueView | None = Field(description="null unless the job waits for its turn or for a machine")
     allowed_actions: list[JobAction]
     current_stage: JobStatus | None
     attempt: int

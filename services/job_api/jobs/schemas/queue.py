@@ -10,14 +10,15 @@ from services.job_api.edge.fields import Request, View
 
 
 class QueueView(View):
-    """Where a job stands that waits for its turn."""
+    """Where a job stands that waits: in its workspace's queue or, once it is its turn, in the line for a machine."""
 
     position: int = Field(ge=1, description="1: next in line")
     ahead: int = Field(ge=0)
     expected_start_at: datetime | None = Field(
         description="From the estimates of the jobs ahead and the progress of those that run; null where nobody can "
                     "tell.")
-    reason: Literal["user_limit", "workspace_limit"] = Field(description="The limit that holds it up")
+    reason: Literal["user_limit", "workspace_limit", "capacity"] = Field(
+        description="The limit that holds it up; capacity: the provider has no machine free")
 
 
 class QueuedJobView(QueueView):

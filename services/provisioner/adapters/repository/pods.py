@@ -113,6 +113,7 @@ def as_pod(row: Row[Any]) -> Pod:
         exit_code=row.exit_code, interrupted_at=row.interrupted_at, reason=row.reason,
         terminated_at=row.terminated_at, create_asked_at=row.create_asked_at, came_up_at=row.came_up_at,
         missing_since=row.missing_since, closed_at=row.closed_at, failed_offers=row.failed_offers,
+        in_line_since=row.in_line_since, waiting_since=row.waiting_since, told_ahead=row.told_ahead,
         price=MachinePrice(row.gpu_model, row.rate_micro_usd_per_hour, row.on_demand_micro_usd_per_hour),
         last_words_until=row.last_words_until, drain_by=row.drain_by,
     )

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.error_taxonomy import TrainingErrorType
 from contracts.events import InterruptionSource
-from services.provisioner.adapters.repository import jobs, leases, pods
+from services.provisioner.adapters.repository import jobs, leases, lines, pods
 from services.provisioner.application import pod_events
 from services.provisioner.domain.attempts import GiveUp, can_save, next_attempt, tier_for, tier_reason
 from services.provisioner.domain.model import LIVE, Job, JobState, Pod, PodStatus, Result
@@ -33,9 +33,10 @@ class Ending:
 
 async def request_attempt(
     tx: AsyncConnection, job: Job, attempt: int, counters: RetryCounters, *, provider: str, now: datetime,
-    delay_s: float = 0.0,
+    delay_s: float = 0.0, replaces: Pod | None = None,
 ) -> None:
-    """Save the intent, publish it, and have the reconciler ask the provider after `delay_s`."""
+    """Save the intent, publish it, and have the reconciler ask the provider after `delay_s`. An attempt that `replaces`
+    a lost one takes its place in line."""
     assert job.spec is not None
     name = pod_name(job.job_id, attempt)
     await jobs.begin_attempt(tx, job.job_id, attempt)
@@ -43,10 +44,12 @@ async def request_attempt(
         tx, pod_name=name, job_id=job.job_id, workspace_id=job.workspace_id, attempt=attempt, provider=provider,
         gpu_type=job.spec.gpu_type, pricing_tier=tier_for(job.spec.pricing_tier, counters), requested_at=now,
         due_at=now + timedelta(seconds=delay_s),
+        in_line_since=(replaces.in_line_since or replaces.requested_at) if replaces else None,
     )
     pod = await pods.lock_pod(tx, job.job_id, attempt)
     assert pod is not None
-    await pod_events.publish_requested(tx, job, pod, tier_reason(job.spec.pricing_tier, counters))
+    if not (await lines.ahead(tx, pod, now)).waiting:  # otherwise the reconciler tells its place in line
+        await pod_events.publish_requested(tx, job, pod, tier_reason(job.spec.pricing_tier, counters))
     await leases.notify(tx)
 
 
@@ -74,7 +77,7 @@ async def end_attempt(
         await give_up(tx, job, pod, decision, policy=policy, now=now)
     else:
         await request_attempt(tx, job, pod.attempt + 1, counters, provider=pod.provider, now=now,
-                              delay_s=decision.delay_s)
+                              delay_s=decision.delay_s, replaces=pod)
 
 
 async def drain(tx: AsyncConnection, job: Job, pod: Pod, reason: str, *, policy: Policy, now: datetime) -> None:
@@ -92,7 +95,8 @@ async def end_drain(tx: AsyncConnection, job: Job, pod: Pod, reason: str, *, pol
     grace_s = policy.timeouts.stop_grace_s if can_save(pod) else 0.0
     await stop_pod(tx, pod, reason, now, grace_s=grace_s, interrupted_at=now)
     if job.active:
-        await request_attempt(tx, job, pod.attempt + 1, job.counters, provider=pod.provider, now=now)
+        await request_attempt(
+            tx, job, pod.attempt + 1, job.counters, provider=pod.provider, now=now, replaces=pod)
 
 
 async def give_up(
@@ -120,6 +124,8 @@ async def stop_pod(
     await pods.change(tx, pod.pod_name, status=PodStatus.TERMINATING, reason=reason[:500], due_at=end,
                       interrupted_at=interrupted_at, last_words_until=end if interrupted_at and grace_s else None)
     await leases.notify(tx)
+    if pod.provider_pod_id is None:
+        await lines.wake_first(tx, pod, now)
 
 
 async def let_finish(tx: AsyncConnection, pod: Pod, result: Result, policy: Policy, now: datetime) -> None:

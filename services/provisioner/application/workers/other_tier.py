@@ -56,7 +56,7 @@ class OtherTier:
         await pods.change(current.tx, pod.pod_name, failed_offers=offers)
         if not takes_on_demand(job.spec.pricing_tier, pod, retry, failed_offers=offers, now=current.now):
             return False
-        waited_s = (current.now - (pod.creating_since or current.now)).total_seconds()
+        waited_s = (current.now - (pod.waiting_since or pod.creating_since or current.now)).total_seconds()
         why = no_spot(offers, waited_s, sold=isinstance(error, TierSoldOut))
         verdict = await self._judge(current, why, price)
         if not verdict.allowed:
@@ -96,4 +96,5 @@ class OtherTier:
     async def _change(self, current: LeasedPod, tier: PricingTier, words: str) -> None:
         await pod_events.publish_requested(
             current.tx, current.job, replace(current.pod, pricing_tier=tier), words)
-        await current.release(pricing_tier=tier, create_asked_at=None, reason=words)
+        await current.release(
+            pricing_tier=tier, create_asked_at=None, waiting_since=None, told_ahead=None, reason=words)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from services.provisioner.adapters.repository import lines
 from services.provisioner.application import pod_events
 from services.provisioner.application.workers.context import LeasedPod, PodLease, WorkerContext, leased
 from services.provisioner.application.workers.machines import began, price_columns, priced, still_missing
@@ -73,6 +74,7 @@ class TerminatePod:
         await current.release(
             status=PodStatus.TERMINATED, running_since=billed.since, terminated_at=billed.until, exit_code=code,
             ended_at=current.pod.ended_at or current.now, closed_at=current.now, **price_columns(pod))
+        await lines.wake_first(current.tx, current.pod, current.now)
         await pod_events.publish_terminated(current.tx, current.job, pod, code, billed)
         self._count_leak(current, pod, seen, billed)
 

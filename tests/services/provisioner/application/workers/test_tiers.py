@@ -18,9 +18,9 @@ async def test_auto_takes_on_demand_after_two_failed_offers_and_says_so(world: W
     job_id = await world.started(pricing_tier=PricingTier.AUTO)
     await world.settle(world.policy.retry.capacity_retry_s)
     assert [request.pricing_tier for request in world.provider.requests] == [PricingTier.ON_DEMAND]
-    assert await tiers(world) == [("requested", PricingTier.SPOT), ("requested", PricingTier.ON_DEMAND),
-                                  ("running", PricingTier.ON_DEMAND)]
-    assert [event.data.sequence for event in await world.published()] == [1, 2, 3]
+    assert await tiers(world) == [("requested", PricingTier.SPOT), ("waiting", PricingTier.SPOT),
+                                  ("requested", PricingTier.ON_DEMAND), ("running", PricingTier.ON_DEMAND)]
+    assert [event.data.sequence for event in await world.published()] == [1, 2, 3, 4]
     assert (await world.pods(job_id))[0].pricing_tier is PricingTier.ON_DEMAND
 
 
@@ -28,7 +28,7 @@ async def test_auto_keeps_spot_when_the_second_offer_holds(world: World) -> None
     world.provider.faults.before_create += [SOLD_OUT]
     await world.started(pricing_tier=PricingTier.AUTO)
     await world.settle(world.policy.retry.capacity_retry_s)
-    assert await tiers(world) == [("requested", PricingTier.SPOT), ("running", PricingTier.SPOT)]
+    assert await tiers(world) == [(event, PricingTier.SPOT) for event in ("requested", "waiting", "running")]
 
 
 async def test_auto_takes_on_demand_after_ten_minutes_whatever_was_in_the_way(world: World) -> None:
@@ -64,7 +64,7 @@ async def test_a_provider_that_is_full_for_every_tier_changes_none(world: World)
     await world.started(pricing_tier=PricingTier.AUTO)
     for _ in range(3):
         await world.settle(world.policy.retry.capacity_retry_s)
-    assert await tiers(world) == [("requested", PricingTier.SPOT), ("running", PricingTier.SPOT)]
+    assert await tiers(world) == [(event, PricingTier.SPOT) for event in ("requested", "waiting", "running")]
 
 
 async def test_to_be_asked_later_is_no_failure(world: World) -> None:
