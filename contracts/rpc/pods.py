@@ -201,11 +201,15 @@ class PricesQuery(Model):
 
 
 class Price(Model):
-    """The machine that would be asked for first. `micro_usd_per_hour` is all that the provider charges."""
+    """The machine that would be asked for first. `micro_usd_per_hour` is all that the provider charges.
+
+    `relative_speed`: its tokens per second against the card that the GPU type is named after.
+    """
 
     pricing_tier: PricingTier
     gpu_model: str
     micro_usd_per_hour: int = Field(ge=0)
+    relative_speed: float = Field(default=1.0, gt=0)
 
 
 class Prices(Model):

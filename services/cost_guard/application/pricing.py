@@ -1,6 +1,6 @@
 """Price a request with the rates and the experience of this moment."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,6 +23,7 @@ from services.cost_guard.domain.budget import BudgetState
 from services.cost_guard.domain.estimate import (
     Priced,
     RateTable,
+    Workload,
     cost_micro_usd,
     explain,
     offered_tiers,
@@ -44,13 +45,25 @@ class Quote:
     rates: RateTable
     offered: Mapping[PricingTier, Price]
     rate: int
-    priced: Priced
-    cost: Range
+    workload: Workload
+    log_errors: Sequence[float]
     experience_key: str
 
     def price_of(self, tier: PricingTier) -> Price | None:
         """The provider's price that this tier is planned with; None: with the configured rate."""
         return self.offered.get(planned_tier(self.rates, self.request.gpu_type, tier))
+
+    def priced_as(self, tier: PricingTier) -> Priced:
+        """With the speed of the card that this tier is planned with."""
+        return price(self.request.gpu_type, self.workload, self.log_errors, self.price_of(tier))
+
+    @property
+    def priced(self) -> Priced:
+        return self.priced_as(self.request.pricing_tier)
+
+    @property
+    def cost(self) -> Range:
+        return _range(self.rate, self.priced)
 
 
 async def quote(
@@ -63,8 +76,7 @@ async def quote(
     rate = rate_of(table, request.gpu_type, request.pricing_tier)
     work = workload_of(request.hyperparameters, request.conversations, request.tokens, request.done_epochs)
     key = experience_key(request.gpu_type, request.base_model)
-    priced = price(request.gpu_type, work, await jobs.throughput_log_errors(connection, key))
-    return Quote(request, table, prices, rate, priced, _range(rate, priced), key)
+    return Quote(request, table, prices, rate, work, await jobs.throughput_log_errors(connection, key), key)
 
 
 def estimate_of(quoted: Quote, state: BudgetState) -> Estimate:
@@ -118,7 +130,7 @@ def _source(offered: Price | None) -> dict[str, Any]:
 def _tiers(quoted: Quote) -> tuple[TierEstimate, ...]:
     request = quoted.request
     return tuple(
-        TierEstimate(pricing_tier=tier, rate_micro_usd_per_hour=rate, cost_micro_usd=_range(rate, quoted.priced),
-                     **_source(quoted.price_of(tier)))
+        TierEstimate(pricing_tier=tier, rate_micro_usd_per_hour=rate,
+                     cost_micro_usd=_range(rate, quoted.priced_as(tier)), **_source(quoted.price_of(tier)))
         for tier, rate in offered_tiers(quoted.rates, request.gpu_type, request.pricing_tier)
     )

@@ -57,9 +57,12 @@ def workload(
     )
 
 
-def price(gpu_type: GpuType, work: Workload, log_errors: Sequence[float]) -> Priced:
-    prior = PRIORS[gpu_type]
-    physical_s = physical_duration_s(prior, work.training_tokens, work.evaluation_tokens, work.steps)
+def price(
+    gpu_type: GpuType, work: Workload, log_errors: Sequence[float], offered: Price | None = None
+) -> Priced:
+    """`offered`: the machine that the provider would give; None: the type's own card."""
+    prior, speed = PRIORS[gpu_type], offered.relative_speed if offered else 1.0
+    physical_s = physical_duration_s(prior, work.training_tokens, work.evaluation_tokens, work.steps, speed)
     return Priced(work, physical_s, predict(prior, physical_s, log_errors), len(log_errors), prior.source)
 
 

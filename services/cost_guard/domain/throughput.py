@@ -19,6 +19,8 @@ MEASURED_SIGMA = 0.20
 class Prior:
     """Expected speed and its uncertainty before any run (`log_sigma`: standard deviation of the log of the error).
 
+    `measured` is the speed of one card; a computed one is that of the type's own card, and scales with the card's.
+
     What finished runs taught is relative to the prior: change the figures and the revision together.
     """
 
@@ -29,6 +31,7 @@ class Prior:
     log_sigma: float
     source: str
     revision: int = 1
+    measured: bool = False
 
 
 # Computed, until `benchmarks/gpu` has run on the card.
@@ -60,7 +63,8 @@ def measured_prior(computed: Prior, result: Mapping[str, Any]) -> Prior:
     day = str(result["measured_at"])[:10]
     return replace(
         computed, tokens_per_second=float(speed), log_sigma=min(computed.log_sigma, MEASURED_SIGMA),
-        source=f"a speed measured on {result['gpu']} on {day}", revision=int(day.replace("-", "")))
+        source=f"a speed measured on {result['gpu']} on {day}", revision=int(day.replace("-", "")),
+        measured=True)
 
 
 def priors(folder: Path) -> dict[GpuType, Prior]:
@@ -91,10 +95,16 @@ class Duration:
     high_s: float
 
 
-def physical_duration_s(prior: Prior, training_tokens: int, evaluation_tokens: int, steps: int) -> float:
-    """Cold start + trained tokens + evaluation (forward only: a third of the work) + fixed cost per step + finish."""
-    trained = training_tokens / prior.tokens_per_second
-    evaluated = evaluation_tokens / (3 * prior.tokens_per_second)
+def physical_duration_s(
+    prior: Prior, training_tokens: int, evaluation_tokens: int, steps: int, relative_speed: float = 1.0
+) -> float:
+    """Cold start + trained tokens + evaluation (forward only: a third of the work) + fixed cost per step + finish.
+
+    `relative_speed`: of the card that will be asked for first, against the type's own.
+    """
+    speed = prior.tokens_per_second * (1.0 if prior.measured else relative_speed)
+    trained = training_tokens / speed
+    evaluated = evaluation_tokens / (3 * speed)
     return prior.cold_start_s + trained + evaluated + steps * prior.seconds_per_step + prior.finish_s
 
 

@@ -14,13 +14,14 @@ from tests.services.cost_guard.examples import SPOT_RATE, estimate_request
 class Provisioner:
     def __init__(self) -> None:
         self.asked: list[GpuType] = []
-        self.price = 1_000_000
+        self.price, self.speed = 1_000_000, 1.1
         self.requests = RequestRouter()
         self.requests.rpc(PRICES)(self.answer)
 
     async def answer(self, request: PricesQuery) -> Prices:
         self.asked.append(request.gpu_type)
-        price = Price(pricing_tier=PricingTier.SPOT, gpu_model="NVIDIA H100 NVL", micro_usd_per_hour=self.price)
+        price = Price(pricing_tier=PricingTier.SPOT, gpu_model="NVIDIA H100 NVL", micro_usd_per_hour=self.price,
+                      relative_speed=self.speed)
         return Prices(provider="runpod", prices=(price,))
 
 
@@ -46,6 +47,15 @@ async def test_the_providers_price_is_asked_for_once_a_minute(provisioner, calle
     clock.advance(61)
     assert (await estimated(caller, job)).rate_micro_usd_per_hour == 2_000_000
     assert provisioner.asked == [GpuType.H100_PCIE_80GB] * 2
+
+
+async def test_the_duration_is_that_of_the_card_with_the_price(provisioner, caller, job, clock) -> None:
+    slow = await estimated(caller, job)
+    provisioner.speed = 2.2
+    clock.advance(61)
+    fast = await estimated(caller, job)
+    assert fast.duration.expected_s < slow.duration.expected_s
+    assert fast.cost_micro_usd.expected < slow.cost_micro_usd.expected
 
 
 async def test_without_an_answer_the_configured_rate_serves_and_says_so(caller, job) -> None:

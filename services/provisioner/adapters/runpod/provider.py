@@ -116,8 +116,12 @@ class RunPodProvider:
         offer = first_on_the_price_list(self._configuration, gpu_type, await self._catalog.gpus())
         if offer is None or (on_demand := micro_usd_per_hour(offer.usd_per_hour)) is None:
             return ()
-        listed = Price(pricing_tier=PricingTier.ON_DEMAND, gpu_model=offer.gpu_id, micro_usd_per_hour=on_demand)
+        listed = self._offered(PricingTier.ON_DEMAND, offer, on_demand)
         return (listed, *await self._spot_price(gpu_type))
+
+    def _offered(self, tier: PricingTier, offer: Offer, rate: int) -> Price:
+        return Price(pricing_tier=tier, gpu_model=offer.gpu_id, micro_usd_per_hour=rate,
+                     relative_speed=self._configuration.speeds[offer.gpu_id])
 
     def take_losses(self) -> Sequence[int]:
         return self._inventory.take_losses()
@@ -178,7 +182,7 @@ class RunPodProvider:
             priced, _ = await self._spot.bids([offer for offer in found if offer.volume_id is None])
         except ProviderError:
             return ()
-        return [Price(pricing_tier=PricingTier.SPOT, gpu_model=offer.gpu_id, micro_usd_per_hour=price)
+        return [self._offered(PricingTier.SPOT, offer, price)
                 for offer, bid in cheapest_token_first(self._configuration, priced)[:1]
                 if (price := micro_usd_per_hour(bid)) is not None]
 

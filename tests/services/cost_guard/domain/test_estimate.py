@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -15,6 +16,7 @@ from services.cost_guard.domain.estimate import (
     with_offered_prices,
     workload,
 )
+from services.cost_guard.domain.throughput import PRIORS, physical_duration_s
 
 
 def test_workload_counts_steps_as_the_trainer_does() -> None:
@@ -29,6 +31,21 @@ def test_the_published_job_is_hours_not_half_a_day() -> None:
     priced = price(GpuType.H100_PCIE_80GB, work, [])
     assert 1800 < priced.duration.expected_s < 4 * 3600
     assert "no finished run yet" in explain(priced, 2_490_000, None)
+
+
+def test_the_card_with_the_price_has_its_own_speed() -> None:
+    """Its hours cost more, and are fewer: cold start and finish stay what they are."""
+    work = workload(PRESETS["balanced"].hyperparameters, conversations=242, tokens=705_000)
+    faster = Price(pricing_tier=PricingTier.ON_DEMAND, gpu_model="NVIDIA H100 80GB HBM3",
+                   micro_usd_per_hour=3_490_000, relative_speed=1.4)
+    own, sxm = (price(GpuType.H100_PCIE_80GB, work, [], card).physical_s for card in (None, faster))
+    computed = (work.training_tokens + work.evaluation_tokens / 3) / PRIORS[GpuType.H100_PCIE_80GB].tokens_per_second
+    assert own - sxm == pytest.approx(computed * (1 - 1 / 1.4))
+
+
+def test_a_measured_speed_is_that_of_the_card_it_was_measured_on() -> None:
+    prior = replace(PRIORS[GpuType.H100_PCIE_80GB], measured=True)
+    assert physical_duration_s(prior, 1000, 0, 1, 1.4) == physical_duration_s(prior, 1000, 0, 1)
 
 
 def test_an_explanation_says_whose_price_it_is() -> None:

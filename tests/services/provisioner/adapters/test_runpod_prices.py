@@ -69,6 +69,9 @@ async def test_the_price_list_has_the_cheapest_token_of_each_tier(runpod: FakeRu
     assert (listed[PricingTier.ON_DEMAND].gpu_model, listed[PricingTier.ON_DEMAND].micro_usd_per_hour) == (
         SXM, 3_490_000)
     assert (listed[PricingTier.SPOT].gpu_model, listed[PricingTier.SPOT].micro_usd_per_hour) == (NVL, 1_760_000)
+    assert {tier: price.relative_speed for tier, price in listed.items()} == {
+        PricingTier.ON_DEMAND: configuration_for(runpod).speeds[SXM],
+        PricingTier.SPOT: configuration_for(runpod).speeds[NVL]}
 
 
 async def test_the_price_list_is_there_when_all_is_sold_out_and_has_no_spot_when_spot_is_off(
