@@ -295,7 +295,6 @@ def _priced_machines() -> dict[str, EventData]:
 
 def examples() -> dict[str, Event[Any]]:
     """File stem (`<entity>.<event>[.<case>]`) to event, in a fixed order."""
-    payloads = {**_jobs(), **_pods(), **_training(), **_money_and_verdicts(), **_priced_machines()}
-    payloads |= told_failures(JOB_FIELDS, POD, TRAINER, AT) | printed_lines(TRAINER)
-    payloads |= waiting_jobs(JOB_FIELDS, POD, MACHINE)
-    return {stem: _envelope(data, number) for number, (stem, data) in enumerate(payloads.items())}
+    raw = _jobs() | _pods() | _training() | _money_and_verdicts() | _priced_machines()
+    raw |= told_failures(JOB_FIELDS, POD, TRAINER, AT) | printed_lines(TRAINER) | waiting_jobs(JOB_FIELDS, POD, MACHINE)
+    return {stem: _envelope(data, number) for number, (stem, data) in enumerate(raw.items())}
