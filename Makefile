@@ -60,7 +60,39 @@ test: setup ## all tests but the slow ones; TESTS=path for some; COVERAGE=1 meas
 test-slow: setup ## the tests that take many seconds each
 	$(PYTEST) -m "slow and not fuzz and not images" $(TESTS)
 
-test-images: setup ## build and try the images (IMAGES="services trainer", BASE=, TRAINER_BASE=, IMAGE_TORCH=cuda|cpu, NAME=, VERSION=)
+test-images: setup ## build the images with podman and train in one (apt-get install podman ... mmdebstrap)
+	"$(BIN)/python" -m pytest -m images --durations=5 tests/images
+
+fuzz: setup ## tests that try inputs until they find something
+	$(PYTEST) -m fuzz $(TESTS) || { [ $$? -eq 5 ] && echo "No test is marked fuzz."; }
+
+coverage: ## which lines the last `make test COVERAGE=1` did not reach, in htmlcov/
+	$(there)
+	"$(BIN)/python" -m coverage html
+
+chaos: setup ## kill every part of a running stack with -9 and check that the job completes
+	@"$(BIN)/python" -m tests.chaos
+
+lint: setup ## ruff, mypy, import rules, freshness of schemas and lock files
+	"$(BIN)/ruff" check .
+	"$(BIN)/mypy"
+	"$(BIN)/lint-imports" --no-cache
+	"$(BIN)/python" -m contracts.generate --check
+	"$(BIN)/python" -m contracts.compatibility
+	"$(BIN)/python" -m services.job_api.openapi --check
+	"$(BIN)/python" -m stack.install.locks --check
+
+schemas: setup ## write the generated schemas, AsyncAPI, OpenAPI and example files
+	"$(BIN)/python" -m contracts.generate
+	"$(BIN)/python" -m services.job_api.openapi
+
+base-model: setup ## build the local base model again from its recipe
+	@"$(BIN)/python" -m trainer_image.base_model
+
+bench: setup ## the figures of docs/benchmarks.md
+	@"$(BIN)/python" -m benchmarks $(ONLY)
+
+images: setup ## build and try the images (IMAGES="services trainer", BASE=, TRAINER_BASE=, IMAGE_TORCH=cuda|cpu, NAME=, VERSION=)
 	@"$(BIN)/python" -m stack.images $(IMAGES) --torch "$(or $(IMAGE_TORCH),cuda)" $(if $(BASE),--base "$(BASE)") \
 		$(if $(TRAINER_BASE),--trainer-base "$(TRAINER_BASE)") $(if $(NAME),--name "$(NAME)") \
 		$(if $(VERSION),--version "$(VERSION)")

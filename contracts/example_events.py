@@ -12,6 +12,7 @@ from contracts.error_taxonomy import ERROR_CLASSES, TrainingErrorType
 from contracts.example_failures import told_failures
 from contracts.example_logs import printed_lines
 from contracts.example_queue import waiting_jobs
+from contracts.example_steering import steered_jobs
 from contracts.example_values import (
     ARTIFACT,
     AT,
@@ -68,15 +69,6 @@ def _jobs() -> dict[str, EventData]:
             estimated_cost_micro_usd=8_200_000,
             estimated_duration_s=3_100.0,
             run=2,
-        ),
-        "job.pause_requested": events.JobPauseRequested(**JOB_FIELDS, run=1, requested_by="engineer@example.com"),
-        "job.tier_change_requested": events.JobTierChangeRequested(
-            **JOB_FIELDS,
-            run=2,
-            from_tier=PricingTier.SPOT,
-            to_tier=PricingTier.ON_DEMAND,
-            requested_by="engineer@example.com",
-            reason="Interrupted too often.",
         ),
         "job.cancel_requested": events.JobCancelRequested(**JOB_FIELDS, requested_by="engineer@example.com"),
         "job.status_changed": events.JobStatusChanged(
@@ -194,7 +186,6 @@ def _training() -> dict[str, EventData]:
             size_bytes=1_048_576,
             saved_at=AT,
         ),
-        "checkpoint.expired": events.CheckpointExpired(**JOB_FIELDS, expired_at=AT),
         "evaluation.generated": events.EvaluationGenerated(
             **TRAINER,
             conversations=(
@@ -295,6 +286,7 @@ def _priced_machines() -> dict[str, EventData]:
 
 def examples() -> dict[str, Event[Any]]:
     """File stem (`<entity>.<event>[.<case>]`) to event, in a fixed order."""
-    raw = _jobs() | _pods() | _training() | _money_and_verdicts() | _priced_machines()
-    raw |= told_failures(JOB_FIELDS, POD, TRAINER, AT) | printed_lines(TRAINER) | waiting_jobs(JOB_FIELDS, POD, MACHINE)
-    return {stem: _envelope(data, number) for number, (stem, data) in enumerate(raw.items())}
+    payloads = {**_jobs(), **_pods(), **_training(), **_money_and_verdicts(), **_priced_machines()}
+    payloads |= told_failures(JOB_FIELDS, POD, TRAINER, AT) | printed_lines(TRAINER)
+    payloads |= waiting_jobs(JOB_FIELDS, POD, MACHINE) | steered_jobs(JOB_FIELDS, AT)
+    return {stem: _envelope(data, number) for number, (stem, data) in enumerate(payloads.items())}

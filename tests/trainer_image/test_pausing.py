@@ -62,20 +62,17 @@ async def test_a_continued_job_with_another_batch_trains_every_conversation_once
     bench.provisioner.directive = "pause"
     assert await first.finished() == ExitCode.PAUSED, first.log()
 
+    done = order(first)
+    train = len(set(done))
+    whole_epochs, begun = divmod(len(done), train)
+    epochs = whole_epochs + 2
     other = await new_bench(bench.url)
     take_over(other, bench)
-    changed = {"num_epochs": 3, "per_device_train_batch_size": 3, "learning_rate": 1e-3}
+    changed = {"num_epochs": epochs, "per_device_train_batch_size": 3, "learning_rate": 1e-3}
     second = other.run(overrides=changed, continues=bench.provisioner.job_id).start()
     assert await second.finished() == 0, second.log()
-    train = len(set(order(first)))
-    seen = Counter(order(first, second))
-    done = order(first)
-    whole_epochs = len(done) // train
-    assert set(seen.values()) == {max(3, whole_epochs + (len(done) % train > 0))}
-    rest = order(second)
-    assert len(rest) == 3 * train - len(done)
-    begun = train - len(done) % train
-    assert not set(rest[:begun]) & set(done[whole_epochs * train:])
+    assert set(Counter(order(first, second)).values()) == {epochs}
+    assert not set(order(second)[: train - begun]) & set(done[whole_epochs * train:])
     assert second.published("metrics.reported")[0]["values"]["learning_rate"][0] < 1e-3
 
 

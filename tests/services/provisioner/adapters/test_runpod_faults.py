@@ -115,7 +115,8 @@ async def test_pods_of_others_are_not_ours(runpod: FakeRunPod) -> None:
     assert len(runpod.account.named(f"another-{name}")) == 1
 
 
-@pytest.mark.parametrize("name", [f"brightrun-staging-{new_name()}", "brightrun-notebook"])
+@pytest.mark.parametrize("name", [
+    "brightrun-staging-job-3aea3dd5-c0b8-4893-8cfb-43331a99df74-a1", "brightrun-notebook"])
 async def test_pods_whose_names_begin_like_ours_are_not_ours(runpod: FakeRunPod, name: str) -> None:
     """An installation called `brightrun` beside one called `brightrun-staging`, and a person's pod."""
     provider, ours = provider_for(runpod), new_name()
