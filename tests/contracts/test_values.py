@@ -28,7 +28,7 @@ def test_uuid7_sorts_by_time_and_says_its_version() -> None:
 def test_the_table_of_moves_covers_every_status_and_ends_are_ends() -> None:
     assert set(TRANSITIONS) == set(JobStatus)
     assert all(not TRANSITIONS[status] for status in TERMINAL)
-    assert {JobStatus.PENDING} | ACTIVE | TERMINAL == set(JobStatus)
+    assert {JobStatus.PENDING, JobStatus.PAUSED} | ACTIVE | TERMINAL == set(JobStatus)
     for status in ACTIVE:
         assert may_move(status, JobStatus.CANCELLED)
         assert may_move(status, JobStatus.FAILED)
@@ -36,5 +36,7 @@ def test_the_table_of_moves_covers_every_status_and_ends_are_ends() -> None:
 
 def test_actions_follow_the_status() -> None:
     assert JobAction.START in allowed_actions(JobStatus.PENDING)
-    assert allowed_actions(JobStatus.TRAINING) == (JobAction.CANCEL,)
+    assert allowed_actions(JobStatus.TRAINING) == (JobAction.CANCEL, JobAction.PAUSE, JobAction.SWITCH_TIER)
+    assert JobAction.PROMOTE not in allowed_actions(JobStatus.QUEUED)
+    assert JobAction.PROMOTE in allowed_actions(JobStatus.QUEUED, waits_for_turn=True)
     assert allowed_actions(JobStatus.FAILED) == (JobAction.RETRY,)
