@@ -124,7 +124,7 @@ class Settings(RunPodSettings):
     max_faults: int = Field(default=3, ge=1)
     finish_grace_s: float = Field(default=10.0, ge=0)
     # A pause or another tier: how long a trainer may take for its checkpoint before its machine is stopped.
-    drain_s: float = Field(default=120.0, gt=0)
+    pause_grace_s: float = Field(default=120.0, gt=0)
     poll_s: float = Field(default=5.0, gt=0)
     terminate_poll_s: float = Field(default=0.5, gt=0)
     # How far the provider's list may lag, and after which time its "no such machine" is asked for again.
@@ -170,6 +170,6 @@ class Settings(RunPodSettings):
             provisioning_s=self.provisioning_timeout_s, heartbeat_s=self.heartbeat_timeout_s,
             first_heartbeat_s=self.first_heartbeat_timeout_s, finish_grace_s=self.finish_grace_s,
             stop_grace_s=self.heartbeat_interval_s + 1.0, poll_s=self.poll_s, terminate_poll_s=self.terminate_poll_s,
-            list_lag_s=self.list_lag_s, gone_after_s=self.gone_after_s, drain_s=self.drain_s,
+            list_lag_s=self.list_lag_s, gone_after_s=self.gone_after_s, pause_grace_s=self.pause_grace_s,
         )
         return Policy(retry, timeouts)

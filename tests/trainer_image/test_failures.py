@@ -141,8 +141,8 @@ async def test_a_model_of_another_family(bench: Bench, tmp_path: Path) -> None:
 async def test_a_run_that_cannot_save_fails_after_its_first_steps(bench: Bench) -> None:
     signed = bench.provisioner.sign
 
-    def refused(method: Any, area: str, key: str) -> Any:
-        url = signed(method, area, key)
+    def refused(method: Any, area: str, key: str, job_id: Any = None) -> Any:
+        url = signed(method, area, key, job_id)
         return url.model_copy(update={"url": url.url[:-4] + "0000"}) if area == "checkpoints" else url
 
     bench.provisioner.sign = refused  # type: ignore[method-assign]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import httpx
 import pytest_asyncio
@@ -75,8 +76,8 @@ async def _send(send: Send, status: int, body: bytes, promised: int | None = Non
 class BehindGateway(Provisioner):
     gateway_url = ""
 
-    def sign(self, method: Any, area: str, key: str) -> SignedUrl:
-        signed = super().sign(method, area, key)
+    def sign(self, method: Any, area: str, key: str, job_id: UUID | None = None) -> SignedUrl:
+        signed = super().sign(method, area, key, job_id)
         return signed.model_copy(update={"url": signed.url.replace(self.s3.endpoint, self.gateway_url)})
 
 

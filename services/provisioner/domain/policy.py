@@ -43,7 +43,7 @@ class Timeouts:
     # which it would have to take for an interruption.
     stop_grace_s: float = 0.0
     # A pod that was asked to save a checkpoint and end is stopped after this time; the newest checkpoint counts.
-    drain_s: float = 120.0
+    pause_grace_s: float = 120.0
     # A pod ended without a word: how long to look for its result in the object store.
     result_grace_s: float = 3.0
     result_unreachable_s: float = 10.0

@@ -60,13 +60,18 @@ def test_the_default_installation_has_no_cuda_and_leaves_torch_to_its_own_step()
     assert {"torch", "triton", "nvidia-cublas"} <= names(locks.TORCH_CUDA)
 
 
-def test_both_builds_of_torch_and_the_trainers_image_have_one_version() -> None:
+def test_both_builds_of_torch_have_one_version() -> None:
     found = {
         path.name: {str(r.specifier).removesuffix("+cpu") for r in requirements(path) if r.name == "torch"}
-        for path in (locks.TORCH_CPU, locks.TORCH_CUDA, locks.TRAINER_IMAGE)
+        for path in (locks.TORCH_CPU, locks.TORCH_CUDA)
     }
     assert len({version for versions in found.values() for version in versions}) == 1
     assert all(found.values())
+
+
+def test_the_trainers_image_takes_torch_from_one_of_them() -> None:
+    assert "torch" not in names(locks.TRAINER_IMAGE)
+    assert "/tmp/torch-${TORCH}.lock" in (locks.ROOT / "trainer_image" / "Dockerfile").read_text()
 
 
 @pytest.mark.parametrize("path", [locks.CLIENT, locks.SERVICES, locks.TRAINER_IMAGE], ids=lambda path: path.name)
