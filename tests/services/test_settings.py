@@ -1,6 +1,7 @@
 """A service's own settings do not take the names of those that every service has: they would mean both."""
 
 from importlib import import_module
+from inspect import get_annotations
 
 import pytest
 
@@ -15,5 +16,5 @@ OVERRIDDEN_ON_PURPOSE = {"service_name", "http_port"}
 def test_no_setting_has_two_meanings(service: str) -> None:
     settings = import_module(f"services.{service}.settings").Settings
     own = {name for cls in settings.__mro__ if cls not in ServiceSettings.__mro__
-           for name in cls.__dict__.get("__annotations__", {})}
+           for name in get_annotations(cls)}
     assert own & set(ServiceSettings.model_fields) <= OVERRIDDEN_ON_PURPOSE

@@ -62,6 +62,7 @@ def test_too_little_for_the_budget_shows_before_the_first_step(make: Any, data: 
     assert all(torch.equal(one, other) for one, other in zip(weights(trainer), weights(same), strict=True))
 
 
+@pytest.mark.slow
 def test_in_the_middle_of_a_step_it_begins_again(make: Any, data: TrainingData) -> None:
     """Its second micro-batch fails once: the gradient of the first is not counted twice, nor are its tokens."""
     plain, _ = make("plain", tokens_at_once=800)

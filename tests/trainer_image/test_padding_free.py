@@ -33,6 +33,7 @@ def data(base_model: Path) -> TrainingData:
     return conversations_of_many_lengths(load_tokenizer(find_base_model(str(base_model))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_step_is_that_of_a_padded_run(preset: str, base_model: Path, data: TrainingData, tmp_path: Path) -> None:
     """Loss and norm of the gradient, over an epoch whose last step is a partial one."""
@@ -56,7 +57,7 @@ def test_no_token_of_padding_reaches_the_model(base_model: Path, data: TrainingD
     assert trainer.state.log_history[-2]["num_tokens"] == data.train_tokens
 
 
-@pytest.mark.parametrize("tokens", [1, BUDGET])
+@pytest.mark.parametrize("tokens", [pytest.param(1, marks=pytest.mark.slow), BUDGET])
 def test_how_a_step_is_cut_changes_nothing(
     tokens: int, base_model: Path, data: TrainingData, tmp_path: Path
 ) -> None:
@@ -109,6 +110,7 @@ def test_no_gradient_flows_between_conversations(model: Any, data: TrainingData)
     assert embedded.grad[0, len(first):].abs().max() > 0
 
 
+@pytest.mark.slow
 def test_gradient_checkpointing_gives_the_same_gradient(
     base_model: Path, data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import httpx
+import pytest
 import pytest_asyncio
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
@@ -101,6 +102,7 @@ async def faulty(topology: NatsPart, s3: S3Part, tmp_path: Path) -> AsyncIterato
         await provisioner.stop()
 
 
+@pytest.mark.slow
 async def test_a_checkpoint_passes_a_storage_that_fails_in_every_way(faulty: Faulty) -> None:
     place, gateway = faulty.place, faulty.gateway
     gateway.faults = [500, None, 503, None, "cut", None, "lost", None, "slow"]
