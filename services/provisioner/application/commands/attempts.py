@@ -87,7 +87,8 @@ async def drain(tx: AsyncConnection, job: Job, pod: Pod, reason: str, *, policy:
     if not can_save(pod):
         await end_drain(tx, job, pod, reason, policy=policy, now=now)
         return
-    await pods.change(tx, pod.pod_name, drain_by=now + timedelta(seconds=policy.timeouts.pause_grace_s), reason=reason[:500])
+    drain_by = now + timedelta(seconds=policy.timeouts.pause_grace_s)
+    await pods.change(tx, pod.pod_name, drain_by=drain_by, reason=reason[:500])
 
 
 async def end_drain(tx: AsyncConnection, job: Job, pod: Pod, reason: str, *, policy: Policy, now: datetime) -> None:
