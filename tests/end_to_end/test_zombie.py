@@ -53,7 +53,7 @@ def test_what_a_replaced_attempt_does_does_not_count(system: StackUnderTest, tmp
         of_the_first = [event["type"] for event in client.all_events(job.id) if event["attempt"] == 1]
     assert "training.completed" not in of_the_first
     assert of_the_first.count("pod.interrupted") == 1
-    written = [path for path in (system.data / "s3" / "model-artifacts").rglob("*") if "/a1/" in str(path)]
+    written = [path for path in (system.data / "s3" / "model-artifacts").rglob("*") if f"/{job.id}/a1/" in str(path)]
     assert written == [], "the delivery is the second attempt's"
 
 

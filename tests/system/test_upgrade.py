@@ -162,8 +162,8 @@ def test_money_is_what_it_was(system: StackUnderTest, before: OldState) -> None:
     assert {row["job_id"]: costs[row["job_id"]] for row in before.tables["costs"]} == {
         row["job_id"]: row["settled_micro_usd"] for row in before.tables["costs"]}
     intervals = [_row(row) for row in system.query("cost_guard", "SELECT * FROM billing_intervals")]
-    for row in before.tables["intervals"]:
-        assert _row(row) in intervals
+    for row in before.tables["intervals"]:  # columns have come since, values have not changed
+        assert any(_row(row).items() <= found.items() for found in intervals)
     with system.client() as client:
         budget, jobs = client.budget(), client.jobs().data
     assert budget["limit_micro_usd"] == 250_000_000 == before.tables["budgets"][0]["limit_micro_usd"]
