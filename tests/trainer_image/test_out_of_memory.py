@@ -44,6 +44,7 @@ def weights(trainer: Any) -> list[torch.Tensor]:
     return [value.detach().clone() for value in trainer.model.parameters() if value.requires_grad]
 
 
+@pytest.mark.slow
 def test_too_little_for_the_budget_shows_before_the_first_step(make: Any, data: TrainingData) -> None:
     """With dropout: the run is to the last bit the one that had the smaller budget from the start."""
     limit = longest(data) + 40
@@ -99,6 +100,7 @@ def test_a_backward_pass_that_does_not_fit(make: Any, data: TrainingData) -> Non
     assert alike(trainer, plain)
 
 
+@pytest.mark.slow
 def test_when_one_conversation_is_too_much_the_run_ends(make: Any, data: TrainingData) -> None:
     trainer, told = make("none")
     LittleMemory(longest(data) - 1).install(trainer)

@@ -57,7 +57,8 @@ def test_no_token_of_padding_reaches_the_model(base_model: Path, data: TrainingD
     assert trainer.state.log_history[-2]["num_tokens"] == data.train_tokens
 
 
-@pytest.mark.parametrize("tokens", [pytest.param(1, marks=pytest.mark.slow), BUDGET])
+@pytest.mark.slow
+@pytest.mark.parametrize("tokens", [1, BUDGET])
 def test_how_a_step_is_cut_changes_nothing(
     tokens: int, base_model: Path, data: TrainingData, tmp_path: Path
 ) -> None:

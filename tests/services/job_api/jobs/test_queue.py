@@ -46,6 +46,7 @@ async def test_by_default_one_job_of_a_user_and_three_of_a_workspace_are_active(
     assert sorted(await house.active()) == ["a", "c", "d"]
 
 
+@pytest.mark.slow
 async def test_fifty_starts_at_once_never_take_more_places_than_there_are(house: House) -> None:
     """Starts, ends, promotions and cancellations side by side, as several replicas do them."""
     random, users = Random(1), ["a", "b", "c", "d", "e"]
