@@ -106,6 +106,7 @@ async def test_a_base_model_that_is_not_there(bench: Bench) -> None:
     assert failed["retryable"] is False
 
 
+@pytest.mark.slow
 async def test_a_broken_line_of_the_training_file(bench: Bench) -> None:
     good = bench.provisioner.get("training_file", "conversations.jsonl").splitlines(keepends=True)
     sha256 = bench.provisioner.put("training_file", "conversations.jsonl", b"".join([*good[:2], b'{"key": "x"}\n']))

@@ -231,6 +231,7 @@ async def test_many_dead_letters_in_a_row_stop_the_consumer(pipe: Pipe) -> None:
     assert healthy.health_issues() == []
 
 
+@pytest.mark.slow
 async def test_infrastructure_that_is_away_uses_up_no_tries(pipe: Pipe) -> None:
     calls = 0
 

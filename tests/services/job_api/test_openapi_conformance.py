@@ -63,6 +63,7 @@ async def schemathesis(api: Any, folder: Path, *options: str) -> tuple[int, str]
     return process.returncode or 0, output.decode()
 
 
+@pytest.mark.slow
 async def test_requests_of_every_kind(whole, tmp_path) -> None:
     status, report = await schemathesis(whole, tmp_path, *SHORT)
     assert status == 0, report
