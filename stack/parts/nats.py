@@ -68,6 +68,9 @@ class NatsPart(Part):
             f"server_name: brightrun\nlisten: {quoted(f'{self.host}:{self.port}')}\nmax_payload: 8MB\n"
             # a user's token with its list of subjects travels in one protocol line; 4 KB are the default
             "max_control_line: 64KB\n"
+            # A client that hangs or lost its network is let go after 15 s, or it would go on being asked: two minutes
+            # and two pings are the default
+            'ping_interval: "5s"\nping_max: 2\n'
             f"jetstream {{ store_dir: {quoted(str(self.store_dir))}, sync_interval: {sync}, "
             f"max_memory_store: 64MB, max_file_store: {STORE_BYTES} }}\n{self.extra_config}"
         )
