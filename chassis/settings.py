@@ -1,9 +1,22 @@
 """What every service is told from outside, read from `BRIGHTRUN_*` variables by its composition root."""
 
+import os
 from pathlib import Path
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
+
+# A folder with one file for each secret setting, named like its variable in small letters: what containers are given
+# instead of an environment that `inspect` shows. A variable that is set comes first.
+SECRETS_DIR = "BRIGHTRUN_SECRETS_DIR"
+
+
+def secret(variable: str) -> str:
+    """The variable's value, else what the folder of secrets holds under its name; empty when nobody says."""
+    if value := os.environ.get(variable):
+        return value
+    path = Path(os.environ.get(SECRETS_DIR) or "/nowhere") / variable.lower()
+    return path.read_text().strip() if path.is_file() else ""
 
 
 class ServiceSettings(BaseSettings):
@@ -49,3 +62,13 @@ class ServiceSettings(BaseSettings):
     # No statement is waited for longer: a database that fell silent (dropped packets, a machine that hangs) is noticed.
     # The server ends its own part of it a little before.
     database_command_timeout_s: float = Field(default=30.0, ge=1)
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource, dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        folder = os.environ.get(SECRETS_DIR)
+        files = (SecretsSettingsSource(settings_cls, secrets_dir=folder),) if folder else ()
+        return init_settings, env_settings, *files
