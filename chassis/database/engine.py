@@ -105,7 +105,15 @@ class Database:
 def _engine(url: str, pool: Mapping[str, Any], connect: Mapping[str, Any]) -> AsyncEngine:
     engine = create_async_engine(url, connect_args=dict(connect), **pool)
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    event.listen(engine.sync_engine, "handle_error", _notice_silence)
     return engine
+
+
+def _notice_silence(context: Any) -> None:
+    """The driver's time limit for a statement: nobody knows what became of it, and its connection is of no more use."""
+    if isinstance(context.original_exception, TimeoutError):
+        context.is_disconnect = True
+        raise DatabaseUnavailable("PostgreSQL did not answer in time") from context.original_exception
 
 
 def _connect(timeout_s: float, command_timeout_s: float, server_settings: Mapping[str, str]) -> dict[str, Any]:
