@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,7 +44,9 @@ def test_no_row_is_about_a_duty_that_is_gone() -> None:
 
 
 def test_each_test_that_proves_a_row_is_there() -> None:
-    sources = {path.name: path.read_text() for path in (ROOT / "tests").rglob("test_*.py")}
+    sources: dict[str, str] = defaultdict(str)
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        sources[path.name] += path.read_text()
     for name, test in re.findall(r"`(?:[\w/]+/)?(test_\w+\.py)(?:::(test_\w+))?`", TABLE.read_text()):
         assert name in sources
         assert not test or f"def {test}(" in sources[name], f"{name}::{test}"
