@@ -28,7 +28,8 @@ def checkov(framework: str, *files: Path) -> set[Finding]:
     reports = reports if isinstance(reports, list) else [reports]
     assert all(report["results"]["passed_checks"] or report["results"]["failed_checks"] for report in reports)
     assert not any(report["results"]["parsing_errors"] for report in reports)
-    return {(found["check_id"], found["resource"]) for report in reports for found in report["results"]["failed_checks"]}
+    failed = [found for report in reports for found in report["results"]["failed_checks"]]
+    return {(found["check_id"], found["resource"]) for found in failed}
 
 
 @pytest.fixture(scope="module")
