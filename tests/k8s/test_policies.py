@@ -26,8 +26,7 @@ def checkov(framework: str, *files: Path) -> set[Finding]:
                      "--quiet", "--compact")
     reports: Any = json.loads(done.stdout)
     reports = reports if isinstance(reports, list) else [reports]
-    assert all(report["results"]["passed_checks"] or report["results"]["failed_checks"] for report in reports)
-    assert not any(report["results"]["parsing_errors"] for report in reports)
+    assert all(report["summary"]["passed"] > 0 and not report["summary"]["parsing_errors"] for report in reports)
     failed = [found for report in reports for found in report["results"]["failed_checks"]]
     return {(found["check_id"], found["resource"]) for found in failed}
 
