@@ -101,6 +101,7 @@ class Cluster:
         await self._finish(job, pod)
 
     async def _finish(self, job: Kept, pod: KeptPod) -> None:
+        await asyncio.sleep(self.options.controller_s)
         job.status.pop("active", None)
         if pod.status["phase"] == "Succeeded":
             job.status |= {"succeeded": 1, "completionTime": moment(self.store.now())}
@@ -170,8 +171,9 @@ class Cluster:
         """The pod is gone when its container is, and the job controller has counted it."""
         if not pod.stuck:
             await pod.container.stop(grace_s)
-        job = next((one for one in self.store.jobs.values() if pod.owned_by(one.uid)), None)
-        if job is None and not pod.stuck:
+        counted = "finalizers" not in pod.metadata
+        orphaned = not any(pod.owned_by(job.uid) for job in self.store.jobs.values())
+        if (counted or orphaned) and not pod.stuck:
             self._release(pod)
             self.store.remove(pod)
 

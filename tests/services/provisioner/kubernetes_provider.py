@@ -15,7 +15,7 @@ H100 = GpuNodes.model_validate({
     "on_demand": {"node_selector": {CAPACITY_TYPE: "on-demand"}, "usd_per_hour": 2.5},
     "spot": {"node_selector": {CAPACITY_TYPE: "spot"}, "tolerations": [{"key": CAPACITY_TYPE}], "usd_per_hour": 1.0}})
 _QUICK: dict[str, Any] = {
-    "timeout_s": 1.0, "patience_s": 1.5, "list_max_age_s": 0.02, "look_every_s": 0.02, "placement_look_s": 0.3,
+    "timeout_s": 1.0, "patience_s": 1.5, "list_max_age_s": 0.02, "look_every_s": 0.02, "placement_look_s": 2.0,
     "placement_pause_s": 0.02, "stop_grace_s": 1}
 
 

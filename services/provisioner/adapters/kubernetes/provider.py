@@ -133,7 +133,7 @@ class KubernetesProvider:
                 known = current
             await asyncio.sleep(self._configuration.look_every_s)
 
-    def _places(self, gpu_type: GpuType) -> list[Place]:
+    def _places(self, gpu_type: GpuType) -> Sequence[Place]:
         found = []
         for tier in _TIERS:
             with suppress(ProviderError):

@@ -38,7 +38,7 @@ class TestSlow(KubernetesSuite):
     @pytest.fixture
     def provider(self, kubernetes: FakeKubernetes) -> ComputeProvider:
         kubernetes.options.controller_s, kubernetes.options.pulling_s = 0.1, 0.1
-        return KubernetesProvider(configuration_for(kubernetes, placement_look_s=2.0))
+        return KubernetesProvider(configuration_for(kubernetes))
 
 
 @pytest.mark.slow

@@ -107,7 +107,9 @@ async def test_a_pod_that_the_cluster_removes_was_taken_away(
     kubernetes: FakeKubernetes, reason: str, words: str
 ) -> None:
     provider, name = provider_for(kubernetes), new_name()
-    kubernetes.cluster.end_pod(await running(kubernetes, provider, name), reason, "")
+    pod = await running(kubernetes, provider, name)
+    kubernetes.options.controller_s = 0.3
+    kubernetes.cluster.end_pod(pod, reason, "")
     machine = await until(provider, name, MachineState.EXITED)
     assert machine.exit_code is None
     assert words in machine.reason

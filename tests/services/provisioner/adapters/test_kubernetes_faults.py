@@ -61,6 +61,7 @@ async def test_however_a_create_is_answered_there_is_one_machine(
     assert len(kubernetes.pods(name)) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["secret", "resume"])
 async def test_a_create_that_stopped_half_way_is_taken_up_by_the_next(kubernetes: FakeKubernetes, step: str) -> None:
     """The Job waits for its Secret: nothing runs before, and nobody else must do it."""
@@ -94,8 +95,9 @@ async def test_machines_of_another_installation_are_not_ours(kubernetes: FakeKub
         await provider.create(wanted(name))
 
 
+@pytest.mark.slow
 async def test_a_full_cluster_is_no_capacity_in_the_schedulers_words(kubernetes: FakeKubernetes) -> None:
-    provider, name = provider_for(kubernetes, schedule_wait_s=60.0), new_name()
+    provider, name = provider_for(kubernetes, schedule_wait_s=60.0, placement_look_s=0.2), new_name()
     for node in kubernetes.options.nodes:
         node.gpus = 0
     with pytest.raises(AskLater, match=r"Insufficient nvidia\.com/gpu"):
@@ -111,7 +113,7 @@ async def test_a_full_cluster_is_no_capacity_in_the_schedulers_words(kubernetes:
 
 
 async def test_while_the_withdrawn_job_is_removed_its_name_is_waited_for(kubernetes: FakeKubernetes) -> None:
-    provider, name = provider_for(kubernetes, schedule_wait_s=0.001), new_name()
+    provider, name = provider_for(kubernetes, schedule_wait_s=0.0, placement_look_s=0.2), new_name()
     kubernetes.options.nodes.clear()
     kubernetes.options.controller_s = 0.6
     with pytest.raises(NoCapacity):
@@ -122,7 +124,7 @@ async def test_while_the_withdrawn_job_is_removed_its_name_is_waited_for(kuberne
 
 async def test_no_spot_node_is_another_matter_than_no_node(kubernetes: FakeKubernetes) -> None:
     kubernetes.options.nodes = [node for node in kubernetes.options.nodes if not node.name.startswith("spot")]
-    provider = provider_for(kubernetes, schedule_wait_s=0.001)
+    provider = provider_for(kubernetes, schedule_wait_s=0.0, placement_look_s=0.2)
     with pytest.raises(TierSoldOut):
         await provider.create(wanted(new_name(), PricingTier.SPOT))
     await provider.create(wanted(new_name()))
@@ -138,7 +140,7 @@ async def test_spot_is_taken_by_spot_nodes_and_on_demand_by_the_others(kubernete
 
 async def test_a_quota_is_told_in_its_own_words(kubernetes: FakeKubernetes) -> None:
     """The Job is made; it is the job controller that may make no pod."""
-    provider = provider_for(kubernetes, schedule_wait_s=0.001)
+    provider = provider_for(kubernetes, schedule_wait_s=0.0, placement_look_s=0.2)
     kubernetes.faults.no_pods = 'pods "x" is forbidden: exceeded quota: gpus, requested: requests.nvidia.com/gpu=1'
     with pytest.raises(NoCapacity, match="exceeded quota: gpus"):
         await provider.create(wanted(new_name()))
@@ -178,6 +180,7 @@ async def test_a_gpu_type_without_nodes_and_a_tier_without_nodes_are_refused(kub
         PricingTier.ON_DEMAND]
 
 
+@pytest.mark.slow
 async def test_a_short_rate_limit_is_waited_for_and_a_long_one_closes_the_door(kubernetes: FakeKubernetes) -> None:
     provider, name = provider_for(kubernetes), new_name()
     kubernetes.faults.rate_limited = [1]
@@ -192,6 +195,7 @@ async def test_a_short_rate_limit_is_waited_for_and_a_long_one_closes_the_door(k
     assert len(kubernetes.exchanges) == before
 
 
+@pytest.mark.slow
 async def test_what_fails_for_a_moment_is_repeated_and_what_keeps_failing_is_no_end(
     kubernetes: FakeKubernetes
 ) -> None:
