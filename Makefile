@@ -13,11 +13,15 @@ endif
 ifdef TRAINER_IMAGE
 export BRIGHTRUN_TRAINER_COMMAND := ["$(abspath $(BIN)/python)", "-m", "stack.images.run_trainer", "$(TRAINER_IMAGE)"]
 endif
+# make demo|up REPLICAS=2: two processes of each service, behind one REST port.
+ifdef REPLICAS
+export BRIGHTRUN_REPLICAS := $(REPLICAS)
+endif
 # Needs any Python of the system; checks the machine, installs what is missing, or ends at once.
 INSTALL = python=$$(sh stack/install/find_python.sh "$(PYTHON)") && \
 	"$$python" -m stack.install --environment "$(VENV)" --torch "$(TORCH)"
 .DEFAULT_GOAL := help
-.PHONY: help setup base-model demo up down status logs reset test test-slow test-images fuzz coverage chaos lint schemas bench images lock clean
+.PHONY: help setup base-model demo up down status logs reset test test-slow test-images fuzz coverage chaos lint schemas bench images audit lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -28,7 +32,7 @@ setup: ## virtual environment with the locked packages (PYTHON=, VENV=, TORCH=cp
 demo: ## train a real adapter on the sample file, download it, prove that it loads; PROVIDER=fake-runpod: interrupted once
 	@$(INSTALL) --then demo
 
-up: ## start everything in the background
+up: ## start everything in the background (REPLICAS=2: two processes of each service)
 	@$(INSTALL) --then up
 
 # What looks at a system that is there already installs nothing.
@@ -92,10 +96,13 @@ base-model: setup ## build the local base model again from its recipe
 bench: setup ## the figures of docs/benchmarks.md
 	@"$(BIN)/python" -m benchmarks $(ONLY)
 
-images: setup ## build and try the images (IMAGES="services trainer", BASE=, TRAINER_BASE=, IMAGE_TORCH=cuda|cpu, NAME=, VERSION=)
+images: setup ## build and try the images, write their SBOMs into dist/ (IMAGES="services trainer", BASE=, TRAINER_BASE=, IMAGE_TORCH=cuda|cpu, NAME=, VERSION=)
 	@"$(BIN)/python" -m stack.images $(IMAGES) --torch "$(or $(IMAGE_TORCH),cuda)" $(if $(BASE),--base "$(BASE)") \
 		$(if $(TRAINER_BASE),--trainer-base "$(TRAINER_BASE)") $(if $(NAME),--name "$(NAME)") \
 		$(if $(VERSION),--version "$(VERSION)")
+
+audit: setup ## look up the locked packages in the database of known vulnerabilities (OSV=url asks another one)
+	@"$(BIN)/python" -m stack.audit $(if $(OSV),--osv "$(OSV)")
 
 lock: setup ## resolve pyproject.toml's dependencies anew into requirements/
 	"$(BIN)/python" -m stack.install.locks
