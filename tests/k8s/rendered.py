@@ -11,7 +11,7 @@ import yaml
 from stack.layout import ROOT
 from tests.k8s import tools
 
-OVERLAYS = ("dev", "production")
+OVERLAYS = ("dev", "production", "gpu-nodes")
 WORKLOADS = ("Deployment", "StatefulSet", "Job")
 Document = dict[str, Any]
 

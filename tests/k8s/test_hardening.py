@@ -4,19 +4,24 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.k8s.rendered import Document, named, pod
+from tests.k8s.rendered import OVERLAYS, Document, named, pod, render
 from tests.k8s.rules import hardening as rules
 
 pytestmark = pytest.mark.slow
 Rule = Callable[[list[Document]], list[str]]
 RULES: tuple[Rule, ...] = (
-    rules.unrestricted, rules.unlimited, rules.tokens, rules.shared_accounts, rules.floating_images,
+    rules.unrestricted, rules.unlimited, rules.shared_accounts, rules.floating_images,
     rules.lax_namespaces)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_every_overlay_keeps_it(rule: Rule, documents: list[Document]) -> None:
     assert rule(documents) == []
+
+
+def test_nobody_holds_a_token_but_who_makes_machines_of_the_cluster() -> None:
+    assert {overlay: rules.tokens(render(overlay)) for overlay in OVERLAYS} == {
+        "dev": [], "production": [], "gpu-nodes": ["Deployment/provisioner holds a token"]}
 
 
 def test_production_names_its_image_by_digest(production: list[Document]) -> None:

@@ -56,8 +56,18 @@ def test_strangers_reach_no_server(documents: list[Document]) -> None:
             assert not reaches(documents, stranger, server(name), port)
 
 
-def test_machines_outside_reach_the_broker_of_production_and_nothing_else(production: list[Document]) -> None:
-    assert [name for name, port in SERVERS.items() if reaches(production, OUTSIDE, server(name), port)] == ["nats"]
+def test_nobody_outside_comes_in_but_through_the_gateway(production: list[Document]) -> None:
+    assert not any(reaches(production, OUTSIDE, server(name), port) for name, port in SERVERS.items())
+    gateway = Peer(namespace="gateway")
+    assert reaches(production, gateway, server("nats"), 8080)
+    assert not reaches(production, gateway, server("nats"), 4222)
+
+
+def test_trainers_of_the_cluster_reach_the_broker_from_their_namespace(documents: list[Document]) -> None:
+    of_cluster = any(d["metadata"]["name"] == "brightrun-training" for d in documents)
+    trainer = Peer(namespace="brightrun-training")
+    assert reaches(documents, trainer, server("nats"), 4222) is of_cluster
+    assert not reaches(documents, trainer, server("postgres"), 5432)
 
 
 def test_who_has_business_outside(documents: list[Document]) -> None:

@@ -3,10 +3,9 @@
 import re
 from pathlib import Path
 
-from chassis.settings import ServiceSettings
 from stack.layout import ROOT
 from stack.nats_permissions import SERVICES
-from tests.k8s.rules.told import names_read, settings_of
+from tests.k8s.rules.told import names_of_one_shot_jobs, names_read, settings_of
 
 FOLDER = ROOT / "k8s"
 _VARIABLE = re.compile(r"\bBRIGHTRUN_[A-Z0-9_]+\b")
@@ -17,8 +16,8 @@ def sources() -> list[Path]:
 
 
 def unread(text: str) -> set[str]:
-    read = names_read([ServiceSettings, *(each for service in SERVICES for each in settings_of(service))])
-    return set(_VARIABLE.findall(text)) - read
+    of_services = names_read([each for service in SERVICES for each in settings_of(service)])
+    return set(_VARIABLE.findall(text)) - of_services - names_of_one_shot_jobs()
 
 
 def test_each_variable_is_one_that_some_service_reads() -> None:

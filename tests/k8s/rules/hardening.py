@@ -51,10 +51,15 @@ def unlimited(documents: list[Document]) -> list[str]:
             for missing in sorted(names - set(container.get("resources", {}).get(kind, {})))]
 
 
-def tokens(documents: list[Document], allowed: frozenset[str] = frozenset()) -> list[str]:
-    """Pods that could talk to the API server. `allowed`: labels of those that must."""
+def tokens(documents: list[Document]) -> list[str]:
+    """Pods that could talk to the API server."""
     return [f"{label(workload)} holds a token" for workload in workloads(documents)
-            if label(workload) not in allowed and pod(workload).get("automountServiceAccountToken") is not False]
+            if pod(workload).get("automountServiceAccountToken") is not False or _projects_a_token(workload)]
+
+
+def _projects_a_token(workload: Document) -> bool:
+    volumes = pod(workload).get("volumes", [])
+    return any("serviceAccountToken" in source for v in volumes for source in v.get("projected", {}).get("sources", []))
 
 
 def shared_accounts(documents: list[Document]) -> list[str]:

@@ -32,7 +32,8 @@ def reaches(documents: list[Document], source: Peer, target: Peer, port: int | s
 def _lets(documents: list[Document], way: str, own: Peer, other: Peer, port: int | str) -> bool:
     if own.address or own.namespace != "brightrun":
         return True  # not ours to say
-    specs = [document["spec"] for document in of_kind(documents, "NetworkPolicy")]
+    specs = [document["spec"] for document in of_kind(documents, "NetworkPolicy")
+             if document["metadata"]["namespace"] == "brightrun"]
     policies = [s for s in specs if _matches(s["podSelector"], own.labels) and way.capitalize() in s["policyTypes"]]
     return not policies or any(_rule_lets(rule, way, other, port) for spec in policies for rule in spec.get(way, []))
 

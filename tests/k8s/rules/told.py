@@ -14,6 +14,7 @@ import pytest
 from pydantic import AliasChoices
 from pydantic_settings import BaseSettings
 
+from chassis.messaging import replicas
 from chassis.settings import SECRETS_DIR, ServiceSettings
 from ops.secrets.consumers import Addresses, folders
 from ops.secrets.kubernetes import secret_name
@@ -42,6 +43,11 @@ def names_read(classes: list[type[BaseSettings]]) -> set[str]:
     return {SECRETS_DIR} | {name for each in classes for name in _names(each)}
 
 
+def names_of_one_shot_jobs() -> set[str]:
+    """And of the keeper of the topology, which reads its own by itself."""
+    return names_read([ServiceSettings]) | {replicas.VARIABLE}
+
+
 def _names(settings: type[BaseSettings]) -> Iterator[str]:
     prefix = str(settings.model_config.get("env_prefix", ""))
     for name, field in settings.model_fields.items():
@@ -58,7 +64,7 @@ def unread_variables(documents: list[Document]) -> list[str]:
     found = []
     for workload in workloads(documents):
         service = next((name for name, each in of_services.items() if each is workload), "")
-        read = names_read(settings_of(service) if service else [ServiceSettings])
+        read = names_read(settings_of(service)) if service else names_of_one_shot_jobs()
         found += [f"{label(workload)}: nobody reads {name}" for container in containers(workload)
                   for name in environment(container, documents)
                   if name.startswith("BRIGHTRUN_") and name not in read]
@@ -109,6 +115,11 @@ def told(service: str, documents: list[Document], made: dict[str, dict[str, str]
             (folder / key).write_text(value)
         for name, value in environment(container, documents).items():
             patch.setenv(name, value.replace(MOUNTED_AT, str(folder)))
+        if os.environ.get("BRIGHTRUN_PROVIDER") == "kubernetes":
+            # What a cluster puts into the pod by itself.
+            (folder / "token").write_text("of the account")
+            patch.setenv("BRIGHTRUN_KUBERNETES_TOKEN_FILE", str(folder / "token"))
+            patch.setenv("BRIGHTRUN_KUBERNETES_SERVER", "http://127.0.0.1:1")
         yield
 
 
