@@ -16,6 +16,7 @@ from nats.js import JetStreamContext
 from chassis.messaging.connection import Epoch, NatsConnection
 from chassis.messaging.drift import Drift, consumer_config, drift, stream_config
 from chassis.messaging.moves import move_messages, remove_retired
+from chassis.messaging.stream_figures import tell_figures
 from contracts.streams import CONSUMERS, MOVES, RETIRED, STREAMS, ConsumerSpec, StreamSpec
 
 _log = structlog.get_logger(__name__)
@@ -108,7 +109,7 @@ async def _main(keep_watching: bool) -> None:
         raise SystemExit("NATS does not answer at BRIGHTRUN_NATS_URL; start it and try again.")
     try:
         if keep_watching:
-            await watch(connection)
+            await asyncio.gather(watch(connection), tell_figures(connection))
         else:
             for difference in await apply(connection.jetstream):
                 print(f"applied: {difference}")
