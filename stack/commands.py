@@ -9,9 +9,9 @@ import sys
 import time
 from pathlib import Path
 
+from stack import monitoring
 from stack.bringup import BringUp
 from stack.layout import Layout
-from stack.nats_permissions import TOPOLOGY
 from stack.nats_security import NatsSecurity
 from stack.orphans import end_orphans
 from stack.parts import PartError
@@ -22,6 +22,7 @@ from stack.problems import StackError
 from stack.programs import KNOWN, Blueprint, usual_programs
 from stack.progress import tell
 from stack.provider import FAKE_RUNPOD_PROGRAM
+from stack.scrape_targets import write_targets
 from stack.state import OPERATIONS, REST_SERVICE, StackState, choose_ports, reachable_url, read_state
 from stack.supervision import Supervision
 
@@ -43,6 +44,7 @@ def up(layout: Layout, *, port: int | None = None, only: tuple[str, ...] = (), s
             bring_up.prepare()
             supervision.configure(blueprint.programs())
             state.save(layout)
+            write_targets(layout, state)
             supervision.start(tied_to=os.getpid())
         bring_up.run()
     except BaseException as error:
@@ -125,7 +127,12 @@ def announce(state: StackState, stop_with: str = "make down") -> None:
     else:
         print(f"\nUp: {', '.join(program.name for program in state.programs)}")
     print(f"  logs      {_short(state.data_dir)}/logs   (make logs)")
+    for name in monitoring.PROGRAMS:
+        if program := state.program(name):
+            print(f"  {name:<9} {reachable_url(program.host, program.port)}")
     print(f"  stop      {stop_with}", flush=True)
+    if advice := monitoring.advice():
+        print(f"\n{advice}", flush=True)
 
 
 def _blueprint(layout: Layout, port: int | None, only: tuple[str, ...]) -> Blueprint:
@@ -136,7 +143,7 @@ def _blueprint(layout: Layout, port: int | None, only: tuple[str, ...]) -> Bluep
     wanted, host = port or wanted_port(), os.environ.get("BRIGHTRUN_HOST") or LOOPBACK
     # the REST port is looked at only when it will be used: a test stack may run beside another one
     names = [name for name in (*KNOWN, OPERATIONS)
-             if name != TOPOLOGY and (name not in (REST_SERVICE, FAKE_RUNPOD_PROGRAM) or name in only)]
+             if name in only or name not in (REST_SERVICE, FAKE_RUNPOD_PROGRAM, *monitoring.PROGRAMS)]
     ports = choose_ports(layout, names, wanted_port=wanted, host=host)
     security = NatsSecurity.ensure(layout.data / "nats")
     return Blueprint(layout, ports, Passwords.ensure(layout), security, host, only)
@@ -150,6 +157,9 @@ def _running_blueprint(layout: Layout, port: int | None) -> Blueprint:
     if port and port != state.ports.get(REST_SERVICE):
         raise StackError(f"The stack runs already at {state.url}.", f"`make down` first to move it to {port}.")
     selected = tuple(program.name for program in state.programs)
+    if late := set(monitoring.wanted_programs()) - set(selected):
+        raise StackError(f"The stack runs already, without {' and '.join(sorted(late))}.",
+                         "`make down`, then `make up MONITORING=1`.")
     security = NatsSecurity.load(layout.data / "nats")
     return Blueprint(layout, state.ports, Passwords.ensure(layout), security, state.host, selected)
 

@@ -1,29 +1,12 @@
 """What every service tells Prometheus follows its conventions, and is there before anything happened."""
 
-import importlib
 from pathlib import Path
-from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from chassis.observability.metrics import exposition
+from tests.ops.metric_names import SERVICES, told
 from tests.ops.programs import program, run
-
-SERVICES = ("job_api", "provisioner", "metrics_ingest", "cost_guard", "validator", "notifier")
-
-
-def runtime_of(service: str, data: Path) -> Any:
-    settings = importlib.import_module(f"services.{service}.settings").Settings(
-        database_url="postgresql+asyncpg://nobody:none@127.0.0.1:1/none", redis_url="redis://127.0.0.1:1/0",
-        s3_endpoint="http://127.0.0.1:1", s3_access_key="x" * 16, data_dir=data)
-    app = importlib.import_module(f"services.{service}.app")
-    made = app.create_app(settings) if service == "job_api" else app.build_app(settings)
-    return made.state.runtime
-
-
-def told(service: str, data: Path) -> str:
-    return exposition(runtime_of(service, data).registry)[0].decode()
 
 
 @pytest.mark.parametrize("service", SERVICES)
