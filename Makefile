@@ -13,6 +13,10 @@ endif
 ifdef TRAINER_IMAGE
 export BRIGHTRUN_TRAINER_COMMAND := ["$(abspath $(BIN)/python)", "-m", "stack.images.run_trainer", "$(TRAINER_IMAGE)"]
 endif
+# make demo|up REPLICAS=2: two processes of each service, behind one REST port.
+ifdef REPLICAS
+export BRIGHTRUN_REPLICAS := $(REPLICAS)
+endif
 # make up MONITORING=1: Prometheus and Alertmanager beside the stack, where they are installed.
 ifdef MONITORING
 export BRIGHTRUN_MONITORING := $(MONITORING)
@@ -32,7 +36,7 @@ setup: ## virtual environment with the locked packages (PYTHON=, VENV=, TORCH=cp
 demo: ## train a real adapter on the sample file, download it, prove that it loads; PROVIDER=fake-runpod: interrupted once
 	@$(INSTALL) --then demo
 
-up: ## start everything in the background; MONITORING=1: with Prometheus and Alertmanager
+up: ## start everything in the background (REPLICAS=2: two processes of each service; MONITORING=1: with Prometheus)
 	@$(INSTALL) --then up
 
 # What looks at a system that is there already installs nothing.

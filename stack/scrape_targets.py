@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from stack.layout import Layout
 from stack.nats_permissions import TOPOLOGY
 from stack.private_files import private_folder, write_private_json
+from stack.replicas import service_of
 from stack.state import ProgramState, StackState
 
 
@@ -15,7 +16,7 @@ def write_targets(layout: Layout, state: StackState) -> None:
     folder = layout.data / "prometheus" / "targets"
     for each in (folder.parent, folder, folder / "alertmanager"):
         private_folder(each)
-    programs = [{"targets": [address], "labels": {"service": _service_of(program.name)}}
+    programs = [{"targets": [address], "labels": {"service": service_of(program.name)}}
                 for program in state.programs if (address := _address(program))]
     write_private_json(folder / "brightrun.json", programs)
     alertmanager = state.program("alertmanager")
@@ -28,9 +29,3 @@ def _address(program: ProgramState) -> str:
     if program.name == TOPOLOGY and program.port:
         return f"{program.host}:{program.port}"
     return urlsplit(program.health).netloc
-
-
-def _service_of(name: str) -> str:
-    """`job_api-2` is a replica of job_api."""
-    service, dash, number = name.rpartition("-")
-    return service if dash and number.isdigit() else name
