@@ -30,7 +30,7 @@ def register(
 ) -> None:
     """Pools, disk and health are read at each scrape, servers every `figures_interval_s`."""
     postgres = PostgresCollector(database)
-    limit = settings.database_pool_size + settings.database_max_overflow
+    limit = settings.database_pool_size + settings.database_pool_overflow
     for collector in (DiskCollector(settings.data_dir), HealthCollector(health), PoolCollector(database, limit)):
         registry.register(collector)
     registry.register(postgres)
