@@ -1,7 +1,7 @@
 """What every service tells Prometheus of itself and of the servers that it uses."""
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -20,34 +20,30 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 
-class Periodic(Protocol):
-    def __call__(self, name: str, interval_s: float, run: Callable[[], Awaitable[object]]) -> None: ...
+Measure = Callable[[], Awaitable[None]]
 
 
 def register(
-    registry: CollectorRegistry, settings: ServiceSettings, health: Health, database: Database,
-    redis: "Redis | None", periodic: Periodic,
-) -> None:
-    """Pools, disk and health are read at each scrape, servers every `figures_interval_s`."""
+    registry: CollectorRegistry, settings: ServiceSettings, health: Health, database: Database, redis: "Redis | None",
+) -> Measure:
+    """Pools, disk and health are read at each scrape; the servers' figures by what this returns."""
     postgres = PostgresCollector(database)
+    measures = {"postgres": postgres.measure}
     limit = settings.database_pool_size + settings.database_pool_overflow
-    for collector in (DiskCollector(settings.data_dir), HealthCollector(health), PoolCollector(database, limit)):
+    pools = PoolCollector(database, limit)
+    for collector in (DiskCollector(settings.data_dir), HealthCollector(health), pools, postgres):
         registry.register(collector)
-    registry.register(postgres)
-    periodic("postgres figures", settings.figures_interval_s, tolerant("postgres", postgres.measure))
     if redis is not None:
         valkey = ValkeyCollector(redis)
         registry.register(valkey)
-        periodic("valkey figures", settings.figures_interval_s, tolerant("valkey", valkey.measure))
+        measures["valkey"] = valkey.measure
+    return lambda: _measure(measures)
 
 
-def tolerant(server: str, measure: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[None]]:
+async def _measure(measures: Mapping[str, Measure]) -> None:
     """A server that is away has no figures; that it is away, health says."""
-
-    async def measured() -> None:
+    for server, measure in measures.items():
         try:
             await measure()
         except Exception as error:
             log.debug("figures_not_read", server=server, error=repr(error))
-
-    return measured

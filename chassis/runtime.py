@@ -71,7 +71,8 @@ class ServiceRuntime:
         self._background = BackgroundTasks(SystemClock())
         self._last_actions: list[Callable[[], None]] = []
         self._add_upkeep(publishes="outbox" in metadata.tables)
-        figures.register(self.registry, settings, self.health, self.database, self._redis, self.periodic)
+        measure = figures.register(self.registry, settings, self.health, self.database, self._redis)
+        self.periodic("server figures", settings.figures_interval_s, measure)
         self._add_checks(publishes="outbox" in metadata.tables)
 
     @property

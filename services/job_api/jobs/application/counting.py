@@ -1,6 +1,6 @@
 """What happens to jobs, counted for Prometheus once it is committed."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,11 +20,11 @@ async def count_move(tx: AsyncConnection, job: Job, state: JobState, at: datetim
     """The status that a job leaves and the one that it gets. `at`: of the event that moved it; None: now."""
     if state.status is job.state.status:
         return
-    at = at or datetime.now(UTC)
-    lost_at = None
+    now, lost_at = await figures.now(tx), None
     if state.status is JobStatus.TRAINING and state.attempt > 1:
         lost_at = await events.machine_lost_at(tx, job.id, state.attempt - 1)
-    after_commit(tx, lambda: _count(job, state, at, lost_at))
+    recovery_s = None if lost_at is None else ((at or now) - lost_at).total_seconds()
+    after_commit(tx, lambda: _count(job, state, now, recovery_s))
 
 
 def count_event(tx: AsyncConnection, event: Event[Any]) -> None:
@@ -48,14 +48,13 @@ async def show_figures(database: Database) -> None:
     metrics.PROGRESS_AGE.set(silence_s)
 
 
-def _count(job: Job, state: JobState, at: datetime, lost_at: datetime | None) -> None:
+def _count(job: Job, state: JobState, now: datetime, recovery_s: float | None) -> None:
     if job.status_since is not None:
-        now = datetime.now(UTC)
         record_span(f"job {job.state.status.value}", job.status_since, now, job_id=job.id, attempt=state.attempt)
         seconds = max(0.0, (now - job.status_since).total_seconds())
         metrics.STATUS_SECONDS.labels(job.state.status.value).observe(seconds)
-    if lost_at is not None:
-        metrics.RECOVERY_SECONDS.observe(max(0.0, (at - lost_at).total_seconds()))
+    if recovery_s is not None:
+        metrics.RECOVERY_SECONDS.observe(max(0.0, recovery_s))
     if state.status in TERMINAL:
         metrics.ENDED.labels(state.status.value).inc()
     if state.status is JobStatus.FAILED and state.error_type is not None:

@@ -1,5 +1,7 @@
 """Jobs of all workspaces, counted."""
 
+from datetime import datetime
+
 from sqlalchemy import and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -10,6 +12,12 @@ from services.job_api.jobs.tables import job_snapshots, training_jobs
 _jobs = training_jobs.c
 _OPEN = [status.value for status in JobStatus if status not in TERMINAL]
 _PROGRESS = TrainingProgressed.subject_prefix()
+
+
+async def now(tx: AsyncConnection) -> datetime:
+    """The database's time, by which `status_since` is."""
+    moment: datetime = (await tx.execute(select(func.clock_timestamp()))).scalar_one()
+    return moment
 
 
 async def by_status(connection: AsyncConnection) -> dict[JobStatus, tuple[int, float]]:
