@@ -49,7 +49,7 @@ BOARD = Dashboard("parts", "parts", "Services and the servers that they use.", (
     Row("Valkey", (
         Panel("Hits", "Share of keys that were there.", "percentunit",
               (Query(f"{_LOOKUP} / sum(rate(brightrun_valkey_lookups_total[{RATE}]))", "hits"),)),
-        Panel("Memory", "Of the data, and what they may take.", "bytes",
+        Panel("Cache memory", "Of the data, and what they may take.", "bytes",
               (highest("brightrun_valkey_memory_bytes", legend="used"),
                highest("brightrun_valkey_memory_limit_bytes", legend="limit"))),
         Panel("Evicted keys", "That had to make place.", "short",
