@@ -3,7 +3,8 @@
 import pytest
 
 from contracts.streams import CONSUMERS
-from tests.k8s.rendered import Document, labels, named, services
+from stack.nats_permissions import SERVICES
+from tests.k8s.rendered import Document, labels, named, pod, services, workloads
 from tests.k8s.rules.network import SERVERS, Peer, reaches, server, used_by_code, wrong_flows
 
 pytestmark = pytest.mark.slow
@@ -48,6 +49,13 @@ def test_the_api_is_for_the_gateway_and_metrics_are_for_prometheus(documents: li
     for name in services(documents):
         assert reaches(documents, prometheus, _service(documents, name), "metrics")
     assert not reaches(documents, prometheus, api, "http")
+
+
+def test_what_is_scraped_has_a_port_of_that_name(documents: list[Document]) -> None:
+    told = [d for d in workloads(documents) if labels(d)["app.kubernetes.io/component"] in ("service", "topology")]
+    assert len(told) == len(SERVICES) + 1
+    for workload in told:
+        assert "metrics" in [port["name"] for port in pod(workload)["containers"][0]["ports"]]
 
 
 def test_strangers_reach_no_server(documents: list[Document]) -> None:
