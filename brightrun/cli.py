@@ -4,6 +4,7 @@ import typer
 
 from brightrun.commands import (
     attempts,
+    audit,
     dead_letters,
     doctor,
     downloads,
@@ -37,6 +38,7 @@ app.command("download")(downloads.download)
 app.command("retry")(retries.retry)
 app.command("error-log")(errors.error_log)
 app.command("logs")(logs.logs)
+app.command("audit")(audit.audit)
 app.add_typer(files.app, name="files")
 jobs.app.registered_commands += steering.app.registered_commands
 app.add_typer(jobs.app, name="jobs")

@@ -172,6 +172,15 @@ class Client:
         path = f"{sequence}/replay" if sequence is not None else "replay-all"
         return dict(self.http.json("POST", f"{ROOT}/dead-letters/{path}"))
 
+    def audit(self, limit: int = 50, **filters: Any) -> Page:
+        """Who did what, the newest first (owners and admins)."""
+        return self._page("/audit", limit=limit, **filters)
+
+    def audit_csv(self, **filters: Any) -> str:
+        """All entries that match, as CSV."""
+        parameters = _given({**filters, "format": "csv"})
+        return self.http.send("GET", f"{ROOT}/audit", params=parameters, timeout=300).text
+
     def _retry(self, job_id: str, confirm: bool, choice: dict[str, Any]) -> dict[str, Any]:
         body = _given(choice) | {"confirm": confirm}
         return dict(self.http.json("POST", f"{ROOT}/jobs/{job_id}/retry", json=body))

@@ -7,6 +7,7 @@ import httpx
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from chassis.messaging.dead_letters import DeadLetters
 from chassis.runtime import ServiceRuntime, mount_operations
@@ -21,7 +22,7 @@ from services.job_api.artifacts.application.downloads import Downloads
 from services.job_api.dependencies import Dependencies
 from services.job_api.documentation import routes as documentation
 from services.job_api.documentation.home import Home
-from services.job_api.edge import auth, bodies, idempotency
+from services.job_api.edge import audit, auth, bodies, idempotency
 from services.job_api.edge.auth.settings import JwtSettings
 from services.job_api.edge.idempotency import Claims
 from services.job_api.files import service as files
@@ -124,7 +125,10 @@ def _middleware(app: FastAPI, runtime: ServiceRuntime, settings: Settings, claim
     bodies.install(app, BODY_LIMITS, SIGNED)
     problems.install(app, settings.public(ERRORS))
     problem_table.install(app)
+    audit.install(app, runtime.database, runtime.registry)
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=list(settings.cors_origins), allow_methods=["*"],
                            allow_headers=["*"], expose_headers=["location", "retry-after", "x-should-retry"])
     mount_operations(app, runtime)
+    if settings.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))

@@ -4,6 +4,7 @@ from fastapi import APIRouter, FastAPI
 
 from services.job_api.accounts.routes import router as accounts
 from services.job_api.artifacts.routes import router as artifacts
+from services.job_api.audit.routes import router as audit
 from services.job_api.costs.routes import router as costs
 from services.job_api.diagnosis.routes import router as diagnosis
 from services.job_api.edge.bodies import LARGEST_WEBHOOK
@@ -29,6 +30,7 @@ _ROUTERS: tuple[APIRouter, ...] = (
     history.router,
     insight.router,
     accounts,
+    audit,
     dead_letters.router,
     status.router,
     deliveries.router,

@@ -67,6 +67,10 @@ class Settings(ServiceSettings):
     # Browsers that may call the API from another origin, comma-separated in JSON form: ["https://app.example.com"]
     cors_origins: tuple[str, ...] = ()
 
+    # Addresses and networks of the proxies before this API, in JSON form: ["10.0.0.0/8"]. Only what they say in
+    # X-Forwarded-For is believed; empty: the caller's address is that of the connection.
+    trusted_proxies: tuple[str, ...] = ()
+
     def public(self, path: str) -> str:
         """An address as clients reach it."""
         return self.public_url.rstrip("/") + path

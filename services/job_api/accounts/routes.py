@@ -49,9 +49,12 @@ async def list_api_keys(principal: Admin, deps: WithDependencies) -> JsonRespons
 
 
 @router.delete("/api-keys/{key_id}", response_model=ApiKeyView)
-async def revoke_api_key(key_id: UUID, principal: Admin, deps: WithDependencies) -> JsonResponse:
+async def revoke_api_key(
+    key_id: UUID, principal: Admin, deps: WithDependencies, record: WithRecord
+) -> JsonResponse:
     """The key stops working at once; it stays in the list."""
     async with deps.database.transaction() as tx:
         row = await revoke(tx, caller(principal), key_id, deps.clock.now())
+        answer = await record.answer(tx, presenter.api_key(row))
     deps.api_keys.forget(row["prefix"])
-    return JsonResponse(presenter.api_key(row))
+    return answer

@@ -64,6 +64,11 @@ def new_api_key() -> NewApiKey:
     return NewApiKey(secret, secret[:_PREFIX_LENGTH], hash_key(secret))
 
 
+def claimed_prefix(secret: str) -> str:
+    """The part of a presented key that finds it and opens nothing; empty for anything that is no key."""
+    return secret[:_PREFIX_LENGTH] if _FORM.fullmatch(secret) else ""
+
+
 def hash_key(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 

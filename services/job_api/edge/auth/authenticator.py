@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import structlog
 from fastapi import FastAPI, Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
+from starlette.datastructures import Headers
 from structlog.contextvars import bind_contextvars
 
 from chassis.clock import Clock, SystemClock
@@ -40,7 +41,7 @@ class Authenticator:
         known = getattr(request.state, "principal", None)
         if isinstance(known, Principal):
             return known
-        credential = _credential(request)
+        credential = credential_of(request.headers)
         if credential is None:
             raise Unauthenticated("The request carries no credentials.")
         principal = await self._principal(credential)
@@ -57,7 +58,7 @@ class Authenticator:
         now (a database that restarts) revokes nothing."""
         before: Principal = request.state.principal
         try:
-            principal = await self._principal(_credential(request) or "")
+            principal = await self._principal(credential_of(request.headers) or "")
         except Forbidden:
             return False
         except Exception as error:
@@ -94,8 +95,8 @@ def require(*roles: Role) -> Callable[..., Awaitable[Principal]]:
     return authorized
 
 
-def _credential(request: Request) -> str | None:
-    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+def credential_of(headers: Headers) -> str | None:
+    scheme, _, value = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and value.strip():
         return value.strip()
-    return request.headers.get("x-api-key", "").strip() or None
+    return headers.get("x-api-key", "").strip() or None
