@@ -19,7 +19,7 @@ SERVERS = ("postgres", "nats", "valkey", "s3")
 ALL = (*SERVERS, TOPOLOGY, *SERVICES)
 KNOWN = (*ALL, FAKE_RUNPOD_PROGRAM)
 BUCKETS = ("training-files", "training-checkpoints", "model-artifacts")
-USES_VALKEY = ("metrics_ingest",)
+USES_VALKEY = ("job_api", "metrics_ingest")
 USES_OBJECTS = ("job_api", "provisioner")
 SERVICE_STOP_S = 12
 

@@ -48,7 +48,8 @@ class Group:
 
 _E, _A, _O = Role.ENGINEER, Role.ANALYST, Role.OWNER
 GROUPS: tuple[Group, ...] = (
-    Group("Everybody in the workspace", frozenset(), ("GET /me", "GET /status"), any_member=True),
+    Group("Everybody in the workspace", frozenset(), (
+        "GET /me", "GET /status", "POST /auth/logout"), any_member=True),
     Group("Readers", frozenset({_E, _A, _O}), (
         "GET /jobs", "GET /jobs/{job_id}", "GET /queue", "GET /presets", "GET /cost-estimate", "GET /budget",
         "GET /rates", "GET /jobs/{job_id}/events", "GET /jobs/{job_id}/stream", "GET /jobs/{job_id}/metrics",
@@ -67,9 +68,11 @@ GROUPS: tuple[Group, ...] = (
     Group("Admins", frozenset(), (
         "GET /api-keys", "POST /api-keys", "DELETE /api-keys/{key_id}", "GET /dead-letters",
         "POST /dead-letters/replay-all", "GET /dead-letters/{sequence}", "POST /dead-letters/{sequence}/replay",
-        "GET /webhook/secret", "POST /webhook/secret", "DELETE /webhook/secret")),
+        "GET /webhook/secret", "POST /webhook/secret", "DELETE /webhook/secret", "GET /members", "PUT /members",
+        "DELETE /members/{user_id}")),
     Group("Admins of the workspace that runs the installation", frozenset(), ("PUT /rates",), operator=True),
-    Group("Whoever can sign", frozenset(), ("POST /webhook",), open=True),
+    Group("Whoever can sign, or signs in", frozenset(), (
+        "POST /webhook", "GET /auth/oidc", "GET /auth/oidc/callback", "POST /auth/token"), open=True),
 )
 _BY_KIND = {CallerKind.ENGINEER: _E, CallerKind.ANALYST: _A, CallerKind.OWNER: _O}
 

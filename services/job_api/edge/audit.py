@@ -3,7 +3,7 @@
 Every POST, PUT, PATCH and DELETE of the API leaves exactly one entry with the status that its caller got, and so does
 every attempt that is denied (401, 403), and every sign-in. A route writes it in the transaction of its effect, together
 with its answer (`IdempotencyRecord.store`); this layer adds what was not written there, before the answer goes out.
-Left out: answers that are repeated for an Idempotency-Key, which have no effect, and addresses that no route has.
+Left out: answers that are repeated for an Idempotency-Key, which have no effect, addresses that no route has, and 429.
 """
 
 from collections.abc import Mapping
@@ -30,6 +30,8 @@ from services.job_api.paths import PREFIX
 
 _CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _DENIED = frozenset({401, 403})
+# A method that the path does not have is no operation; entries for 429 would let anybody fill the table.
+_NOT_TOLD = frozenset({405, 429})
 CALLER_WENT_AWAY = 499
 # What stands behind a path, by its beginning; the names are those of `object` in answers.
 TARGETS = {
@@ -53,6 +55,7 @@ class AuditTrail:
         self._scope = scope
         self._actor: Actor | None = None
         self._target = ""
+        self._settled: tuple[int, str] | None = None
         self.is_wanted = scope["method"] in _CHANGING
         self.written: int | None = None
 
@@ -61,12 +64,21 @@ class AuditTrail:
         its method is."""
         self._actor, self._target, self.is_wanted = actor, str(target), True
 
+    def settle(self, status: int, code: str = "") -> None:
+        """What has come of it, where the answer's status does not say so: a browser that is sent on its way."""
+        self._settled = status, code
+
     async def write(self, tx: AsyncConnection, status: int, answer: Mapping[str, Any] | None = None) -> None:
         """The entry, in the transaction of the effect. `answer` names what was made."""
         entry = self.entry(status, answer)
         if entry is not None:
             await repository.add(tx, entry)
             self.written = status
+
+    def lacks(self, status: int) -> bool:
+        """Whether an answer with this status leaves an entry that is not there yet."""
+        status = self._settled[0] if self._settled else status
+        return self.written != status and status not in _NOT_TOLD and (self.is_wanted or status in _DENIED)
 
     def entry(self, status: int, answer: Mapping[str, Any] | None = None) -> AuditEntry | None:
         """None for an address that no route has."""
@@ -78,6 +90,7 @@ class AuditTrail:
         if status == 201 and answer and "id" in answer:
             kind, target = str(answer.get("object", kind)), str(answer["id"])
         code = str(self._scope.get("problem_code", "")) if status >= 400 else ""
+        status, code = self._settled or (status, code)
         return AuditEntry(route.name, self._who(), kind, readable(target), _origin(self._scope), status, code)
 
     def _who(self) -> Actor:
@@ -115,9 +128,8 @@ class AuditMiddleware:
                 await self._write(trail, CALLER_WENT_AWAY)
 
     async def _complete(self, trail: AuditTrail, status: int, message: Message) -> None:
-        if trail.written == status or status == 405 or not (trail.is_wanted or status in _DENIED):
-            return
-        if not any(name == b"idempotent-replayed" for name, _ in message.get("headers", ())):
+        replayed = any(name == b"idempotent-replayed" for name, _ in message.get("headers", ()))
+        if trail.lacks(status) and not replayed:
             await self._write(trail, status)
 
     async def _write(self, trail: AuditTrail, status: int) -> None:

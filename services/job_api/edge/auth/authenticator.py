@@ -11,12 +11,15 @@ from structlog.contextvars import bind_contextvars
 
 from chassis.clock import Clock, SystemClock
 from chassis.problems import Forbidden, Unauthenticated
-from services.job_api.edge.auth.api_keys import KEY_START, ApiKeyLookup, ApiKeys
+from services.job_api.edge.auth.api_keys import KEY_START, SESSION_START, ApiKeyLookup, ApiKeys
 from services.job_api.edge.auth.principal import Principal, Role
 from services.job_api.edge.auth.tokens import TokenVerifier
+from services.job_api.edge.rate_limits.limiter import RateLimiter
+from services.job_api.edge.rate_limits.policies import RouteClass
 
 # Only documentation: the Authenticator reads the headers itself, once per request.
-_BEARER = HTTPBearer(auto_error=False, scheme_name="bearer", description="An API key (br_...) or a JSON Web Token")
+_BEARER = HTTPBearer(auto_error=False, scheme_name="bearer", description=(
+    "An API key (br_...), a session (brs_...) or a JSON Web Token"))
 _API_KEY = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="api_key", description="An API key (br_...)")
 
 
@@ -30,14 +33,19 @@ class Authenticator:
         self,
         *,
         api_keys: ApiKeyLookup | None = None,
+        sessions: ApiKeyLookup | None = None,
         tokens: TokenVerifier | None = None,
         clock: Clock | None = None,
+        limiter: RateLimiter | None = None,
     ) -> None:
         self._api_keys = ApiKeys(api_keys, clock or SystemClock()) if api_keys else None
+        self._sessions = ApiKeys(sessions, clock or SystemClock(), "session") if sessions else None
         self._tokens = tokens
+        self.limiter = limiter
 
     async def authenticate(self, request: Request) -> Principal:
-        """The caller; raises Unauthenticated (401). Asked twice in one request it answers from the first time."""
+        """The caller; raises Unauthenticated (401), TooManyRequests. Asked twice in one request it answers from the
+        first time, and charges once."""
         known = getattr(request.state, "principal", None)
         if isinstance(known, Principal):
             return known
@@ -46,11 +54,15 @@ class Authenticator:
             raise Unauthenticated("The request carries no credentials.")
         principal = await self._principal(credential)
         if principal is None:
+            if self.limiter is not None:
+                await self.limiter.charge_address(request.scope, RouteClass.SIGN_INS)
             raise Unauthenticated(
                 "The credentials are not valid.", code="invalid_credentials", title="Authentication failed"
             )
         request.state.principal = principal
         bind_contextvars(workspace_id=str(principal.workspace_id), subject=principal.subject)
+        if self.limiter is not None:
+            await self.limiter.charge(request.scope, principal)
         return principal
 
     async def still_allows(self, request: Request, *roles: Role) -> bool:
@@ -69,6 +81,8 @@ class Authenticator:
     async def _principal(self, credential: str) -> Principal | None:
         if credential.startswith(KEY_START):
             return await self._api_keys.principal(credential) if self._api_keys else None
+        if credential.startswith(SESSION_START):
+            return await self._sessions.principal(credential) if self._sessions else None
         return await self._tokens.principal(credential) if self._tokens else None
 
 

@@ -28,6 +28,11 @@ class IdempotencyRecord:
         if self.trail is not None:
             self.trail.acts_as(actor, target)
 
+    def settle(self, status: int, code: str = "") -> None:
+        """For the audit log: what has come of a request whose answer is a redirect either way."""
+        if self.trail is not None:
+            self.trail.settle(status, code)
+
     async def store(
         self,
         tx: AsyncConnection,

@@ -7,6 +7,8 @@ from fastapi import APIRouter, Header, Request
 from services.job_api.audit.domain import Actor, ActorKind
 from services.job_api.dependencies import WithDependencies
 from services.job_api.edge.idempotency import WithRecord
+from services.job_api.edge.rate_limits import by_address
+from services.job_api.edge.rate_limits.policies import RouteClass
 from services.job_api.edge.responses import JsonResponse
 from services.job_api.paths import PREFIX
 from services.job_api.webhook import presenter
@@ -16,10 +18,12 @@ from services.job_api.webhook.schemas import WebhookAccepted
 router = APIRouter(prefix=PREFIX, tags=["webhook"])
 
 
-@router.post("/webhook", status_code=202, response_model=WebhookAccepted, responses={
+@router.post("/webhook", status_code=202, response_model=WebhookAccepted, dependencies=[by_address(
+    RouteClass.WEBHOOKS)], responses={
     401: {"description": "The signature is wrong or too old"},
     404: {"description": "The webhook is off, or there is no such job"},
-    422: {"description": "The event is unknown, or its fields are wrong"}}, openapi_extra={"requestBody": {
+    422: {"description": "The event is unknown, or its fields are wrong"},
+    429: {"description": "Too many webhooks from this address"}}, openapi_extra={"requestBody": {
         "required": True, "content": {"application/json": {"schema": {"type": "object"}}}}})
 async def receive_webhook(
     request: Request, deps: WithDependencies, record: WithRecord, x_brightrun_signature: Annotated[str, Header()] = ""
