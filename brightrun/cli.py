@@ -12,6 +12,7 @@ from brightrun.commands import (
     estimates,
     files,
     jobs,
+    login,
     logs,
     models,
     queue,
@@ -28,6 +29,8 @@ app = typer.Typer(
     help="From a conversation dataset to a LoRA adapter with proof that it is better.",
 )
 app.command("doctor")(doctor.doctor)
+app.command("login")(login.login)
+app.command("logout")(login.logout)
 app.command("validate")(validation.validate)
 app.command("estimate")(estimates.estimate)
 app.command("train")(training.train)

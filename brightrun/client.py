@@ -161,6 +161,10 @@ class Client:
     def me(self) -> dict[str, Any]:
         return dict(self.http.json("GET", f"{ROOT}/me"))
 
+    def sign_out(self) -> dict[str, Any]:
+        """The session that asks ends."""
+        return dict(self.http.json("POST", f"{ROOT}/auth/logout"))
+
     def dead_letters(self, limit: int = 50, after: str | None = None) -> Page:
         return self._page("/dead-letters", limit=limit, after=after)
 

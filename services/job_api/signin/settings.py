@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from chassis.settings import secret
 from services.job_api.edge.auth.principal import Role
 from services.job_api.signin.domain import is_loopback
 
@@ -55,7 +56,7 @@ class OidcSettings(BaseSettings):
     def secret(self) -> str:
         if self.client_secret_file is not None:
             return self.client_secret_file.read_text().strip()
-        return self.client_secret.get_secret_value()
+        return self.client_secret.get_secret_value() or secret("BRIGHTRUN_OIDC_CLIENT_SECRET")
 
     @field_validator("issuer")
     @classmethod
