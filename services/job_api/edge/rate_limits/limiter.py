@@ -6,16 +6,18 @@ Headers as draft-ietf-httpapi-ratelimit-headers-10 has them: `RateLimit-Policy` 
 
 from collections.abc import Sequence
 from math import ceil
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import Depends, Request
 from prometheus_client import CollectorRegistry, Counter
 from starlette.types import Scope
 
 from chassis.problems import TooManyRequests
-from services.job_api.edge.auth.principal import Principal
 from services.job_api.edge.rate_limits.counters import Counters, State
 from services.job_api.edge.rate_limits.policies import Policies, RouteClass, class_of
+
+if TYPE_CHECKING:  # who authenticates asks here
+    from services.job_api.edge.auth.principal import Principal
 
 
 class RateLimiter:
@@ -23,8 +25,10 @@ class RateLimiter:
         self._policies, self._counters = policies, counters
         self._refused = Counter(
             "brightrun_rate_limited", "Requests refused because a limit was reached", ["limit"], registry=registry)
+        for name in policies.names:  # there from the beginning, so that the first refusal is a step
+            self._refused.labels(name)
 
-    async def charge(self, scope: Scope, principal: Principal) -> None:
+    async def charge(self, scope: Scope, principal: "Principal") -> None:
         """Raises TooManyRequests."""
         kind = class_of(scope["method"], scope["path"])
         limits = self._policies.for_caller(kind, str(principal.workspace_id), principal.credential)

@@ -48,6 +48,11 @@ class Policies:
     per_workspace: dict[RouteClass, Quota]
     per_address: dict[RouteClass, Quota]
 
+    @property
+    def names(self) -> list[str]:
+        scopes = {"key": self.per_key, "workspace": self.per_workspace, "address": self.per_address}
+        return [f"{kind}-{scope}" for scope, quotas in scopes.items() for kind in quotas]
+
     def for_caller(self, kind: RouteClass, workspace_id: str, credential: str) -> list[Limit]:
         # The braces keep both counters on one node of a cluster.
         found = []
