@@ -21,6 +21,7 @@ def test_every_pod_reaches_what_its_code_uses_and_nothing_else(documents: list[D
 
 def test_what_is_used_is_read_from_the_code() -> None:
     assert used_by_code("metrics_ingest") == {"postgres", "nats", "valkey"}
+    assert used_by_code("job_api") == {"postgres", "nats", "valkey", "s3"}
     assert used_by_code("provisioner") == {"postgres", "nats", "s3"}
     assert {consumer.service for consumer in CONSUMERS} >= {"cost_guard", "notifier"}
 

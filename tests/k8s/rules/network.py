@@ -63,7 +63,7 @@ def used_by_code(service: str) -> set[str]:
     """What the composition root asks its runtime for, and whether the contracts give it anything to say or to hear."""
     tree = ast.parse((ROOT / "services" / service / "app.py").read_text())
     asked = {keyword.arg for node in ast.walk(tree) if isinstance(node, ast.Call) for keyword in node.keywords
-             if isinstance(keyword.value, ast.Constant) and keyword.value.value is True}
+             if not (isinstance(keyword.value, ast.Constant) and keyword.value.value is False)}
     talks = any(service in (*spec.producers, *spec.consumers) for spec in EVENTS) or any(
         service == row.rpc.service or service in row.callers for row in RPCS)
     wanted = {"with_redis": "valkey", "with_objects": "s3"}
