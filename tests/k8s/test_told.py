@@ -69,7 +69,8 @@ def test_what_is_not_said_is_found(dev: list[Document], made: Made, tmp_path: Pa
     with told.told("job_api", dev, lacking, tmp_path):
         runtime = told.composed("job_api").state.runtime
     assert told.unsaid(runtime.settings, used_by_code("job_api")) == [
-        "job_api is not told s3_access_key", "job_api is not told s3_secret_key", "job_api has no credentials"]
+        "job_api is not told s3_access_key", "job_api is not told s3_secret_key", "job_api is not told redis_url",
+        "job_api has no credentials"]
 
 
 def test_the_largest_scale_stays_below_what_the_database_takes(
