@@ -56,6 +56,16 @@ def test_production_fetches_each_secret_that_it_mounts(production: list[Document
     assert mounted | passwords <= fetched
 
 
+def test_what_production_fetches_is_in_an_entry_that_is_made(production: list[Document], made: Made) -> None:
+    """But for the bucket of the backups, whose keys the installation brings along."""
+    secrets = of_kind(production, "ExternalSecret")
+    entries = {source["extract"]["key"] for d in secrets for source in d["spec"].get("dataFrom", [])}
+    assert entries - set(made) == {"backup-storage"}
+    fetched = [entry["remoteRef"] for d in secrets for entry in d["spec"].get("data", [])]
+    assert len(fetched) >= len(SERVICES)
+    assert [ref for ref in fetched if ref["property"] not in made[ref["key"]]] == []
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_it_starts_by_what_it_is_told(service: str, documents: list[Document], made: Made, tmp_path: Path) -> None:
     with told.told(service, documents, made, tmp_path):
