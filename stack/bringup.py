@@ -20,7 +20,7 @@ from stack.nats_permissions import SERVICES, TOPOLOGY
 from stack.parts import PartError, PostgresPart, S3Part
 from stack.private_files import write_private_json
 from stack.problems import StackError
-from stack.programs import BUCKETS, SERVERS, Blueprint
+from stack.programs import BACKUP, BUCKETS, SERVERS, Blueprint
 from stack.schemas import Schemas
 from stack.state import REST_SERVICE, StackState
 from stack.supervision import Supervision
@@ -44,7 +44,7 @@ class BringUp:
         self._finish(jobs, MIGRATED_S)
         self._remember_schemas(jobs)
         services = [name for name in SERVICES if name in self.blueprint.selected]
-        self.start(*services)
+        self.start(*services, *[BACKUP] * (BACKUP in self.blueprint.selected))
         jobs = self._first_credentials(services)
         self._wait_for_services(services)
         self._finish(jobs, MIGRATED_S)

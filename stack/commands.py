@@ -19,7 +19,7 @@ from stack.parts.process import LOOPBACK
 from stack.passwords import Passwords
 from stack.ports import REST_PORT, wanted_port
 from stack.problems import StackError
-from stack.programs import KNOWN, Blueprint, usual_programs
+from stack.programs import BACKUP, KNOWN, Blueprint, usual_programs
 from stack.progress import tell
 from stack.provider import FAKE_RUNPOD_PROGRAM
 from stack.state import OPERATIONS, REST_SERVICE, StackState, choose_ports, reachable_url, read_state
@@ -136,7 +136,7 @@ def _blueprint(layout: Layout, port: int | None, only: tuple[str, ...]) -> Bluep
     wanted, host = port or wanted_port(), os.environ.get("BRIGHTRUN_HOST") or LOOPBACK
     # the REST port is looked at only when it will be used: a test stack may run beside another one
     names = [name for name in (*KNOWN, OPERATIONS)
-             if name != TOPOLOGY and (name not in (REST_SERVICE, FAKE_RUNPOD_PROGRAM) or name in only)]
+             if name != TOPOLOGY and (name not in (REST_SERVICE, FAKE_RUNPOD_PROGRAM, BACKUP) or name in only)]
     ports = choose_ports(layout, names, wanted_port=wanted, host=host)
     security = NatsSecurity.ensure(layout.data / "nats")
     return Blueprint(layout, ports, Passwords.ensure(layout), security, host, only)

@@ -17,7 +17,9 @@ from stack.state import OPERATIONS, REST_SERVICE, ProgramState, reachable_url
 
 SERVERS = ("postgres", "nats", "valkey", "s3")
 ALL = (*SERVERS, TOPOLOGY, *SERVICES)
-KNOWN = (*ALL, FAKE_RUNPOD_PROGRAM)
+# Ships what changes to where BRIGHTRUN_BACKUP_TO says (ops/backup).
+BACKUP = "backup"
+KNOWN = (*ALL, FAKE_RUNPOD_PROGRAM, BACKUP)
 BUCKETS = ("training-files", "training-checkpoints", "model-artifacts")
 USES_VALKEY = ("metrics_ingest",)
 USES_OBJECTS = ("job_api", "provisioner")
@@ -26,7 +28,8 @@ SERVICE_STOP_S = 12
 
 def usual_programs() -> tuple[str, ...]:
     """What is started where nothing else is said."""
-    return KNOWN if fake_runpod_is_wanted() else ALL
+    wanted = {FAKE_RUNPOD_PROGRAM: fake_runpod_is_wanted(), BACKUP: bool(os.environ.get("BRIGHTRUN_BACKUP_TO"))}
+    return (*ALL, *(name for name, is_wanted in wanted.items() if is_wanted))
 
 
 @dataclass(frozen=True)
@@ -88,12 +91,21 @@ class Blueprint:
             for part in self.parts().values()
         ]
         services = [self._service(name) for name in SERVICES if name in self.selected]
-        return servers + [self._topology()] * (TOPOLOGY in self.selected) + services
+        backup = [self._backup()] if BACKUP in self.selected else []
+        return servers + [self._topology()] * (TOPOLOGY in self.selected) + services + backup
 
     def _topology(self) -> Program:
         environment = self._nats_environment(TOPOLOGY) | PYTHON
         command = Command([sys.executable, "-m", "chassis.topology", "--watch"], environment)
         return Program(TOPOLOGY, "services", command, stop_wait_s=3)
+
+    def _backup(self) -> Program:
+        """Finds databases, buckets and keys in the state itself; the rest is said by BRIGHTRUN_BACKUP_*."""
+        environment = PYTHON | {"BRIGHTRUN_DATA_DIR": str(self.layout.data), "BRIGHTRUN_HTTP_HOST": LOOPBACK,
+                                "BRIGHTRUN_HTTP_PORT": str(self.ports[BACKUP])}
+        command = Command([sys.executable, "-m", "ops.backup", "watch"], environment)
+        health = f"{self._operations_url(BACKUP)}/health/ready"
+        return Program(BACKUP, "services", command, port=self.ports[BACKUP], health=health)
 
     def _service(self, name: str) -> Program:
         host = self.host if name == REST_SERVICE else LOOPBACK

@@ -1,0 +1,1 @@
+"""Running an installation: what is done to it from outside."""
