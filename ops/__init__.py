@@ -1,1 +1,1 @@
-"""Running an installation: what is done to it from outside."""
+"""What runs an installation beside its services: secrets, backups, dashboards, alerts."""

@@ -20,7 +20,6 @@ ALL = (*SERVERS, TOPOLOGY, *SERVICES)
 # Ships what changes to where BRIGHTRUN_BACKUP_TO says (ops/backup).
 BACKUP = "backup"
 KNOWN = (*ALL, FAKE_RUNPOD_PROGRAM, BACKUP)
-BUCKETS = ("training-files", "training-checkpoints", "model-artifacts")
 USES_VALKEY = ("metrics_ingest",)
 USES_OBJECTS = ("job_api", "provisioner")
 SERVICE_STOP_S = 12

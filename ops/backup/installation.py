@@ -9,12 +9,12 @@ from typing import Any
 
 from obstore.store import LocalStore, S3Store
 
+from contracts.buckets import BUCKETS
 from ops.backup.errors import BackupError
 from ops.backup.postgres import Postgres
 from ops.backup.settings import BackupSettings
 from stack.layout import Layout
 from stack.passwords import Passwords
-from stack.programs import BUCKETS
 from stack.state import read_state
 
 # Of the broker only keys and users: running pods know them. Its streams come back from the outboxes, its accounts'

@@ -132,21 +132,8 @@ class PostgresPart(Part):
 
     def create_database(self, name: str, *, role: str | None = None, password: str = "") -> str:
         """Makes database and role when absent and returns the URL. Nobody but the role may connect to it."""
-        role = role or name
-        if not (IDENTIFIER.match(name) and IDENTIFIER.match(role)):
-            raise PartError(f"{name!r} is no plain database name")
-        secret = password.replace("'", "''")
-        # FILE_COPY is several times quicker than the WAL-logged default for a copy of an empty template
-        statements = f"""
-            SELECT 'CREATE ROLE {role} LOGIN'
-                WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') \\gexec
-            ALTER ROLE {role} PASSWORD {f"'{secret}'" if secret else "NULL"};
-            SELECT 'CREATE DATABASE {name} OWNER {role} STRATEGY FILE_COPY'
-                WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{name}') \\gexec
-            REVOKE CONNECT, TEMPORARY ON DATABASE {name}, postgres, template1 FROM PUBLIC;
-        """  # noqa: S608  names are checked above
-        self.sql(statements)
-        return self.url(name, role, password)
+        self.sql(database_statements(name, role or name, password))
+        return self.url(name, role or name, password)
 
     def drop_database(self, name: str) -> None:
         self.sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
@@ -194,6 +181,22 @@ class PostgresPart(Part):
         may_start = may(unprivileged_account(), os.R_OK | os.X_OK, self.binaries / "postgres")
         keep = what_root_keeps(may_start, self.data_dir.parent, self.binaries)
         return Command(argv, user=UNPRIVILEGED_USER, keep=keep, parent_death=parent_death)
+
+
+def database_statements(name: str, role: str, password: str) -> str:
+    """For psql: the database and the role that owns it, where they are absent; the role's password in any case."""
+    if not (IDENTIFIER.match(name) and IDENTIFIER.match(role)):
+        raise PartError(f"{name!r} is no plain database name")
+    secret = password.replace("'", "''")
+    # FILE_COPY is several times quicker than the WAL-logged default for a copy of an empty template
+    return f"""
+        SELECT 'CREATE ROLE {role} LOGIN'
+            WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') \\gexec
+        ALTER ROLE {role} PASSWORD {f"'{secret}'" if secret else "NULL"};
+        SELECT 'CREATE DATABASE {name} OWNER {role} STRATEGY FILE_COPY'
+            WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{name}') \\gexec
+        REVOKE CONNECT, TEMPORARY ON DATABASE {name}, postgres, template1 FROM PUBLIC;
+    """  # noqa: S608  names are checked above
 
 
 def unprivileged_account() -> pwd.struct_passwd:
