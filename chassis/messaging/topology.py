@@ -19,6 +19,7 @@ from nats.js.errors import BadRequestError
 from chassis.messaging.connection import Epoch, NatsConnection, NotConnected
 from chassis.messaging.drift import Drift, consumer_config, drift, stream_config
 from chassis.messaging.moves import move_messages, remove_retired
+from chassis.messaging.stream_settings import streams_of_installation
 from chassis.waiting import NotThereYet, run_job, until_there
 from contracts.streams import CONSUMERS, MOVES, RETIRED, STREAMS, ConsumerSpec, StreamSpec
 
@@ -107,13 +108,14 @@ async def apply_when_there(connection: NatsConnection, wait_s: float) -> list[Dr
     began = time.monotonic()
     if not await connection.start(wait_s):
         raise NotThereYet("NATS does not answer at BRIGHTRUN_NATS_URL, or refuses BRIGHTRUN_NATS_CREDS_FILE")
-    return await until_there(lambda: _try_to_apply(connection), wait_s - (time.monotonic() - began))
+    streams = streams_of_installation()
+    return await until_there(lambda: _try_to_apply(connection, streams), wait_s - (time.monotonic() - began))
 
 
-async def _try_to_apply(connection: NatsConnection) -> list[Drift]:
+async def _try_to_apply(connection: NatsConnection, streams: Sequence[StreamSpec]) -> list[Drift]:
     """A server that has just started answers before JetStream does, a cluster before it has a leader."""
     try:
-        return await apply(connection.jetstream)
+        return await apply(connection.jetstream, streams)
     except (NotConnected, NatsError, TimeoutError) as error:
         if isinstance(error, BadRequestError):
             raise
@@ -128,7 +130,7 @@ async def _run(keep_watching: bool, wait_s: float) -> None:
     try:
         if keep_watching:
             await connection.start(wait_s)
-            await watch(connection)
+            await watch(connection, streams_of_installation())
         for difference in await apply_when_there(connection, wait_s):
             print(f"applied: {difference}")
         print("streams and consumers are as contracts say", flush=True)

@@ -17,7 +17,6 @@ from pydantic import ValidationError
 from ops.backup import commands
 from ops.backup.errors import BackupError
 from ops.backup.settings import BackupSettings
-from stack.layout import Layout
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -40,7 +39,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _settings(options: argparse.Namespace) -> BackupSettings:
-    given: dict[str, Any] = {"data_dir": Layout.from_environment().data}
+    given: dict[str, Any] = {}
+    if not os.environ.get("BRIGHTRUN_BACKUP_DATABASE_URL"):
+        from stack.layout import Layout  # of `make up`; no image has it
+
+        given["data_dir"] = Layout.from_environment().data
     if getattr(options, "place", ""):
         given["backup_to"] = options.place
     if getattr(options, "identity", None):

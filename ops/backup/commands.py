@@ -16,11 +16,10 @@ from ops.backup.errors import BackupError
 from ops.backup.manifest import Manifest
 from ops.backup.metrics import BackupMetrics
 from ops.backup.prune import prune
-from ops.backup.recovery import Target
 from ops.backup.repository import open_repository
 from ops.backup.restore import WAL_FOLDER, Restore, refuse_unless_empty
 from ops.backup.settings import BackupSettings
-from stack.layout import Layout
+from ops.backup.target import Target
 
 _STOP_S = 8.0
 
@@ -80,16 +79,26 @@ def restore(options: argparse.Namespace, settings: BackupSettings) -> None:
     if options.postgres_dir:
         _prepare_servers(restoring, each, options, settings)
         return
-    layout = Layout(settings.data_dir.resolve())
-    if installation.is_running(layout):
-        raise BackupError(f"The installation in {layout.data} is running.", "A restore goes into an empty place.")
-    refuse_unless_empty(layout.data)
-    layout.make_folders()
-    done = restoring.into(layout.data, installation.local_buckets(layout))
+    from ops.backup import embedded  # needs the stack, which no image has
+
+    data = settings.data_dir.resolve()
+    _make_way(data)
+    done = restoring.into(data, embedded.local_buckets(data))
     state_of = f"{done.state_of:%Y-%m-%d %H:%M:%S.%f}"[:-3]
     took = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in done.seconds.items())
-    print(f"Restored {done.backup} into {layout.data}, as of {state_of} UTC: {done.objects} objects ({took}).")
+    print(f"Restored {done.backup} into {data}, as of {state_of} UTC: {done.objects} objects ({took}).")
     print("`make up` starts it. The broker is empty: the outboxes refill it.")
+
+
+def _make_way(data: Path) -> None:
+    """Raises BackupError where an installation is, running or not."""
+    from ops.backup import embedded
+    from stack.layout import Layout
+
+    if embedded.is_running(data):
+        raise BackupError(f"The installation in {data} is running.", "A restore goes into an empty place.")
+    refuse_unless_empty(data)
+    Layout(data).make_folders()
 
 
 def _prepare_servers(
@@ -100,6 +109,7 @@ def _prepare_servers(
         raise BackupError(f"{options.postgres_dir} is not empty.", "A restore goes into an empty place.")
     if not options.files_to:
         raise BackupError("--postgres-dir needs --files-to.", "Name a folder for the kept files.")
+    restoring.check_schemas()
     if options.postgres_dir.exists():
         options.postgres_dir.rmdir()
     restoring.cluster_files(options.postgres_dir)

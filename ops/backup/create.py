@@ -51,6 +51,7 @@ class BackupMaker:
 
     def _databases(self, backup_id: str) -> tuple[StoredFile, list[StoredFile], ClusterState]:
         """WAL is received from before the base begins until after the restore point, so that nothing is missing."""
+        postgres.identify(self._cluster)  # a server that is away is told as such
         folder = self._work / "wal-of-backup"
         with postgres.receiving(self._cluster, folder) as receiver:
             before = postgres.identify(self._cluster)

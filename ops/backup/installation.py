@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from obstore.store import LocalStore, S3Store
+from obstore.store import S3Store
 
 from contracts.buckets import BUCKETS
 from ops.backup.errors import BackupError
 from ops.backup.postgres import Postgres
 from ops.backup.settings import BackupSettings
-from stack.layout import Layout
-from stack.passwords import Passwords
-from stack.state import read_state
-
-# Of the broker only keys and users: running pods know them. Its streams come back from the outboxes, its accounts'
-# tokens are written at each start, and those of pods by the provisioner. Ports are in stack.json: pods know them, too.
-EMBEDDED_FILES = ("secrets.json", "credentials.json", "stack.json", "nats/keys", "nats/creds")
 
 
 @dataclass(frozen=True)
@@ -35,25 +27,14 @@ class Installation:
 def installation_of(settings: BackupSettings) -> Installation:
     """That of `make up`, or what BRIGHTRUN_BACKUP_DATABASE_URL and BRIGHTRUN_S3_* name. Raises BackupError."""
     if not settings.backup_database_url:
-        return embedded(Layout(settings.data_dir.resolve()))
+        from ops.backup.embedded import embedded  # needs the stack, which no image has
+
+        return embedded(settings.data_dir.resolve())
     folders = [Path(text).resolve() for text in settings.backup_files.split(":") if text]
     if missing := [str(path) for path in folders if not path.exists()]:
         raise BackupError(f"BRIGHTRUN_BACKUP_FILES names what is not there: {', '.join(missing)}.", "Correct it.")
     files = tuple(str(path.relative_to("/")) for path in folders)
     return Installation(Postgres.of(settings.backup_database_url), buckets_of(settings), Path("/"), files)
-
-
-def embedded(layout: Layout) -> Installation:
-    state = read_state(layout)
-    if state is None or not layout.secrets_file.exists():
-        raise BackupError(f"There is no installation in {layout.data}.", "Start one with `make up`.")
-    postgres = Postgres("127.0.0.1", state.ports["postgres"], "postgres", Passwords.ensure(layout).postgres)
-    return Installation(postgres, local_buckets(layout), layout.data, EMBEDDED_FILES)
-
-
-def local_buckets(layout: Layout) -> dict[str, Any]:
-    """A bucket of `make up` is a folder: listed as one it costs nothing, while the gateway reads every file for it."""
-    return {name: LocalStore(str(layout.data / "s3" / name), mkdir=True) for name in BUCKETS}
 
 
 def buckets_of(settings: BackupSettings) -> dict[str, Any]:
@@ -64,12 +45,6 @@ def buckets_of(settings: BackupSettings) -> dict[str, Any]:
         name, endpoint=endpoint, region=settings.s3_region, access_key_id=settings.s3_access_key,
         secret_access_key=settings.s3_secret_key.get_secret_value(), virtual_hosted_style_request=False, **options)
         for name in BUCKETS}
-
-
-def is_running(layout: Layout) -> bool:
-    from stack.supervision import Supervision
-
-    return Supervision(layout).running()
 
 
 def product_version() -> str:
@@ -91,8 +66,3 @@ def newest_migrations() -> dict[str, str]:
     services = Path(__file__).parents[2] / "services"
     return {folder.parent.name: max(path.name[:4] for path in (folder / "versions").glob("0*.py"))
             for folder in services.glob("*/migrations")}
-
-
-def ports(layout: Layout) -> dict[str, int]:
-    document = json.loads(layout.state_file.read_text())
-    return dict(document["ports"])

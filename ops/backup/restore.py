@@ -28,8 +28,8 @@ from ops.backup.installation import newest_migrations
 from ops.backup.manifest import Manifest
 from ops.backup.objects import Catalog
 from ops.backup.postgres import program
-from ops.backup.recovery import RecoveringPostgres, Target
 from ops.backup.repository import Repository
+from ops.backup.target import Target
 
 WAL_FOLDER = "restored_wal"
 _AT_ONCE = 4
@@ -54,7 +54,8 @@ class Restore:
 
     def into(self, data: Path, buckets: dict[str, Any]) -> Restored:
         """Into the folder of a stack, where nothing may be. Raises BackupError."""
-        self.check_versions()
+        self.check_schemas()
+        self._check_server()
         keys = self._timed("keys", self.keys)
         self._timed("base", lambda: self.cluster_files(data / "pg"))
         count = self._timed("objects", lambda: self.objects(buckets))
@@ -63,7 +64,7 @@ class Restore:
         _close_to_others(data)
         return Restored(self._manifest.id, count, state_of, self._seconds)
 
-    def check_versions(self) -> None:
+    def check_schemas(self) -> None:
         """Raises BackupError unless this version can run on what comes back."""
         known = newest_migrations()
         newer = {name: found for name, found in self._manifest.schemas.items() if found > known.get(name, "")}
@@ -71,6 +72,8 @@ class Restore:
             raise BackupError(
                 f"The backup is of a newer version ({self._manifest.product}): {', '.join(newer)} has migrations that "
                 "this one does not know.", "Restore with that version, or take an older backup.")
+
+    def _check_server(self) -> None:
         major = self._manifest.cluster.version // 10_000
         found = _server_major()
         if found != major:
@@ -117,6 +120,8 @@ class Restore:
             obstore.put(bucket, item.key, cast(Any, file), attributes={"Content-Type": kind} if kind else None)
 
     def _recover(self, folder: Path) -> datetime:
+        from ops.backup.recovery import RecoveringPostgres  # needs the stack, which no image has
+
         server = RecoveringPostgres(folder, self.target, folder / WAL_FOLDER)
         try:
             state_of = server.recover(self._manifest.cluster.restore_point)

@@ -16,23 +16,26 @@ from ops.backup.repository import Repository, StoredFile
 
 
 class WalReceiver:
-    """pg_receivewal at a slot: what was not received yet is kept by the server (max_slot_wal_keep_size at most)."""
+    """pg_receivewal at a slot: what was not received yet is kept by the server (max_slot_wal_keep_size at most).
+
+    `has_gap`: it began anew, what the server wrote before was not received. Whoever makes a base backup resets it.
+    """
 
     def __init__(self, cluster: Postgres, folder: Path) -> None:
         self._cluster, self._folder = cluster, folder
         self._process: subprocess.Popen[bytes] | None = None
+        self.has_gap = False
 
-    def ensure(self) -> bool:
-        """Runs it if it does not. False: it begins anew, what the server wrote before is not received."""
+    def ensure(self) -> None:
+        """Runs it if it does not. Raises BackupError with its last words when it had ended."""
         if self._process is not None and self._process.poll() is None:
-            return True
+            return
         failure = postgres.said(self._process) if self._process is not None else ""
         self._folder.mkdir(parents=True, exist_ok=True)
-        without_gap = self._slot()
+        self.has_gap |= not self._slot()
         self._process = self._cluster.receive_wal(self._folder, SLOT)
         if failure:
             raise BackupError(f"pg_receivewal ended: {failure}", "It was started again.")
-        return without_gap
 
     def stop(self) -> None:
         if self._process is not None:

@@ -56,8 +56,9 @@ class Watch:
     def _look(self) -> None:
         task = "ship"
         try:
-            shipper, without_gap = self._ready()
-            if not without_gap or self._is_due():
+            self._receiver.ensure()
+            shipper = self._shipper or self._begin()
+            if self._receiver.has_gap or self._is_due():
                 task = "base"
                 self._base(shipper)
                 task = "ship"
@@ -69,16 +70,15 @@ class Watch:
             self.metrics.failures.labels(task).inc()
             _log.warning("backup_failed", task=task, error=str(error), exc_info=not isinstance(error, BackupError))
 
-    def _ready(self) -> tuple[Shipper, bool]:
-        """At the first look (and after the cluster was away) whatever is not there yet is found out."""
-        without_gap = self._receiver.ensure()
-        if self._shipper is None:
-            cluster = postgres.identify(self._installation.postgres)
-            self._shipper = Shipper(cluster.system_identifier, self._receiver, self._copier, self._repository)
-            self._remember(cluster)
-        return self._shipper, without_gap
+    def _begin(self) -> Shipper:
+        """At the first look that works whatever is not known yet is found out."""
+        cluster = postgres.identify(self._installation.postgres)
+        shipper = Shipper(cluster.system_identifier, self._receiver, self._copier, self._repository)
+        self._remember(cluster, shipper)
+        self._shipper = shipper
+        return shipper
 
-    def _remember(self, cluster: postgres.Identity) -> None:
+    def _remember(self, cluster: postgres.Identity, shipper: Shipper) -> None:
         """The newest backup of this cluster, and what the buckets held when it was last looked at."""
         found = [manifest for manifest in all_manifests(self._repository)
                  if manifest.cluster.system_identifier == cluster.system_identifier
@@ -87,8 +87,7 @@ class Watch:
             return
         self._newest = found[-1]
         self.metrics.succeeded(self._newest)
-        assert self._shipper is not None
-        self._shipper.catalog = changes.applied(
+        shipper.catalog = changes.applied(
             changes.read_catalog(self._repository, self._newest.catalog),
             changes.changes_after(self._repository, cluster.system_identifier, self._newest.catalog_at))
 
@@ -99,6 +98,7 @@ class Watch:
     def _base(self, shipper: Shipper) -> None:
         maker = BackupMaker(self._installation, self._repository, self._settings.work_dir, self._copier)
         self._newest = maker.create()
+        self._receiver.has_gap = False
         self.metrics.succeeded(self._newest)
         shipper.catalog = changes.read_catalog(self._repository, self._newest.catalog)
         _log.info("backup_made", backup=self._newest.id, bytes=self._newest.size)

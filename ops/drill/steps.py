@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from ops.backup.embedded import embedded
 from ops.backup.errors import BackupError
-from ops.backup.installation import embedded
 from ops.drill.facts import Facts, collect
 from ops.drill.throwaway import ThrowAway
 
@@ -20,7 +20,7 @@ _BASE_WITHIN_S = 120.0
 @dataclass
 class Outcome:
     """`rpo_s`: what the last transaction that came back was older than the destruction. `rto_s`: from the begin of the
-    restore until the API answered; `resumed_s`: until the job trained again (0: it had not yet)."""
+    restore until the API answered; `resumed_s`: until the job that trained made its next step."""
 
     rpo_s: float = 0.0
     restore_s: float = 0.0
@@ -81,7 +81,7 @@ class Drill:
             return bool(client.events(job_id, type="checkpoint.saved").data)
 
     def _facts(self) -> Facts:
-        return collect(embedded(self.place.layout).postgres, self.place.data / "s3")
+        return collect(embedded(self.place.data.resolve()).postgres, self.place.data / "s3")
 
     def _restore(self) -> datetime:
         said = self.place.command("ops.backup", "restore")
@@ -94,7 +94,8 @@ class Drill:
     def _follow(self, job_id: str, began: float) -> None:
         """The job that trained goes on, or ends with a reason."""
         with self._step("the job that trained"):
-            job = self.place.wait_for(job_id, lambda job: job.has_ended or job.status == "training")
+            reached = self.place.job(job_id).current_step or 0
+            self.place.wait_for(job_id, lambda job: job.has_ended or (job.current_step or 0) > reached)
             self.outcome.resumed_s = time.monotonic() - began
             job = self.place.wait_for(job_id, lambda job: job.has_ended and job.cost_is_final, 600)
         self.outcome.running_job = str(job.status)
@@ -106,7 +107,7 @@ class Drill:
         self.outcome.lost = before.missing_from(after)
         self.outcome.compared = {name: len(rows) for name, rows in before.rows.items()} | {
             "objects": len(before.objects)}
-        [row] = embedded(self.place.layout).postgres.query(
+        [row] = embedded(self.place.data.resolve()).postgres.query(
             "SELECT count(*) AS up FROM pods WHERE status <> 'terminated'", database="provisioner")
         self.outcome.machines_left = row["up"]
 

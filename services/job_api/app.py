@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import httpx
 from fastapi import FastAPI
@@ -55,7 +56,7 @@ def create_app(settings: Settings, jwt: JwtSettings | None = None) -> FastAPI:
     """The REST API. Touches nothing until its lifespan begins."""
     runtime = ServiceRuntime(settings, metadata=metadata, with_objects=True)
     dependencies = _dependencies(runtime, settings)
-    claims = Claims(runtime.database, idempotency_keys)
+    claims = Claims(runtime.database, idempotency_keys, keep_s=settings.idempotency_retention_h * 3600)
     runtime.include(subscribers.events)
     workers.schedule(runtime, settings)
     _background(runtime, dependencies, claims)
@@ -108,7 +109,12 @@ def _background(runtime: ServiceRuntime, deps: Dependencies, claims: Claims) -> 
     runtime.background("job events", deps.notifier.run)
     runtime.periodic("idempotency keys", _PURGE_EVERY_S, claims.purge)
     runtime.background("file workers", deps.files.run)
-    runtime.periodic("interrupted uploads", files.SWEEP_EVERY_S, lambda: files.sweep(deps.database, deps.objects))
+    interrupted = timedelta(hours=deps.settings.interrupted_upload_h)
+    unused = timedelta(days=deps.settings.upload_retention_days)
+    runtime.periodic("interrupted uploads", files.SWEEP_EVERY_S,
+                     lambda: files.sweep(deps.database, deps.objects, interrupted))
+    if unused:
+        runtime.periodic("unused uploads", files.SWEEP_EVERY_S, lambda: files.expire(deps.database, unused))
 
 
 def _authenticator(

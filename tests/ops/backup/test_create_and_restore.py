@@ -15,9 +15,9 @@ from ops.backup.encryption import new_key
 from ops.backup.errors import BackupError
 from ops.backup.manifest import Manifest
 from ops.backup.prune import prune
-from ops.backup.recovery import Target
 from ops.backup.repository import Repository
 from ops.backup.restore import Restore, Restored
+from ops.backup.target import Target
 from ops.backup.watch import Watch
 from tests.ops.backup.cluster import DATABASES, Cluster
 
