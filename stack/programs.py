@@ -6,6 +6,7 @@ import os
 import sys
 from dataclasses import dataclass, field
 
+from contracts.buckets import BUCKETS as BUCKETS
 from stack.layout import ROOT, Layout
 from stack.nats_permissions import SERVICES, TOPOLOGY
 from stack.nats_security import NatsSecurity
