@@ -17,7 +17,7 @@ endif
 INSTALL = python=$$(sh stack/install/find_python.sh "$(PYTHON)") && \
 	"$$python" -m stack.install --environment "$(VENV)" --torch "$(TORCH)"
 .DEFAULT_GOAL := help
-.PHONY: help setup base-model demo up down status logs reset test test-slow test-images fuzz coverage chaos lint schemas bench images audit lock clean
+.PHONY: help setup base-model demo up down status logs reset test test-slow test-images fuzz coverage chaos lint schemas bench images audit backup restore restore-drill lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -53,7 +53,6 @@ reset: ## delete the state in .data/ after asking
 # Three at a time on two cores: they wait for servers half of their time.
 PYTEST = "$(BIN)/python" -m pytest -n 3 --dist loadscope --durations=25
 
-.PHONY: backup restore restore-drill
 BACKUPS = $(or $(BRIGHTRUN_BACKUP_TO),$(CURDIR)/.backups)
 backup: ## back up databases, buckets and keys now (TO=folder or s3://bucket/prefix)
 	$(there)
