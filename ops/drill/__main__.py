@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ops.backup.errors import BackupError
 from ops.drill.steps import Drill, Outcome, document, failures
-from ops.drill.throwaway import ThrowAway
+from ops.drill.throwaway import Cloud, ThrowAway
 from stack.layout import ROOT
 from stack.problems import StackError
 
@@ -18,9 +18,13 @@ from stack.problems import StackError
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     os.umask(0o077)
-    place = ThrowAway(options.folder.resolve())
+    folder = options.folder.resolve()
+    cloud = Cloud(folder) if options.rented else None
+    place = ThrowAway(folder, cloud)
     try:
         place.remove()
+        if cloud:
+            cloud.open()
         outcome = Drill(place, lambda line: print(line, flush=True)).run()
     except (BackupError, StackError) as error:
         print(f"\n{error}\n{error.fix}".rstrip(), file=sys.stderr)
@@ -39,6 +43,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ops.drill", description="Destroy an installation of its own, and "
                                      "bring it back from its backup.")
     parser.add_argument("--folder", type=Path, default=ROOT / ".data-drill")
+    parser.add_argument("--rented", action="store_true", help="machines are rented (at the RunPod of the tests) and "
+                        "outlive the installation; one of them nobody knows of afterwards")
     parser.add_argument("--json", action="store_true")
     return parser
 

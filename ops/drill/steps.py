@@ -12,9 +12,7 @@ from typing import Any
 from ops.backup.embedded import embedded
 from ops.backup.errors import BackupError
 from ops.drill.facts import Facts, collect
-from ops.drill.throwaway import ThrowAway
-
-_BASE_WITHIN_S = 120.0
+from ops.drill.throwaway import Cloud, ThrowAway
 
 
 @dataclass
@@ -52,6 +50,8 @@ class Drill:
         with self._step("a job that trains, with a checkpoint"):
             running = self.place.start_job("running", self._long)
             self.place.wait_for(running, lambda job: job.has_ended or self._has_checkpoint(running))
+        if self.place.cloud:
+            self._rent_unseen(self.place.cloud)
         before = self._facts()
         with self._step("everything is killed and deleted"):
             destroyed_at = datetime.now(UTC)
@@ -70,11 +70,14 @@ class Drill:
         return self.outcome
 
     def _wait_for_base(self) -> None:
-        deadline = time.monotonic() + _BASE_WITHIN_S
-        while "made" not in self.place.command("ops.backup", "list"):
-            if time.monotonic() > deadline:
-                raise BackupError("No base backup was made.", f"Its log: {self.place.layout.logs / 'backup.log'}")
-            time.sleep(0.5)
+        _wait(lambda: "made" in self.place.command("ops.backup", "list"), "no base backup was made")
+
+    def _rent_unseen(self, cloud: Cloud) -> None:
+        """A machine that no backup knows of."""
+        with self._step("a machine is rented of which nothing is shipped any more"):
+            self.place.command("stack", "stop", "backup")
+            self.place.start_job("unseen", self._long)
+            _wait(lambda: cloud.machines() > 1, "no second machine was rented")
 
     def _has_checkpoint(self, job_id: str) -> bool:
         with self.place.client() as client:
@@ -110,6 +113,9 @@ class Drill:
         [row] = embedded(self.place.data.resolve()).postgres.query(
             "SELECT count(*) AS up FROM pods WHERE status <> 'terminated'", database="provisioner")
         self.outcome.machines_left = row["up"]
+        if cloud := self.place.cloud:
+            with self._step("machines that nobody knows end"):
+                _wait(lambda: cloud.machines() == 0, "a machine is still rented")
 
     @contextmanager
     def _step(self, title: str) -> Iterator[None]:
@@ -117,6 +123,14 @@ class Drill:
         began = time.monotonic()
         yield
         self._report(f"  {time.monotonic() - began:.1f} s")
+
+
+def _wait(condition: Callable[[], bool], failure: str, timeout_s: float = 120.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise BackupError(f"{failure} after {timeout_s:.0f} s.")
+        time.sleep(0.5)
 
 
 def failures(outcome: Outcome) -> list[str]:

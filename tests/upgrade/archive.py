@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 STATES, MESSAGES = HERE / "states", HERE / "messages"
 DUMP, SHOWN = "databases.sql", "shown.json"
 # Made anew at every start, or of no use to the next version.
-_LEFT_OUT = ("pg", "logs", "valkey", "supervisor", "models", "demo", "backup")
+_LEFT_OUT = ("pg", "pg.log", "logs", "valkey", "supervisor", "models", "demo", "backup")
 _LARGEST_POD_FILE = 64 * 1024
 _XZ = {"format": lzma.FORMAT_XZ, "preset": 9 | lzma.PRESET_EXTREME}
 
@@ -34,9 +34,11 @@ def pack(data: Path, shown: dict[str, Any], target: Path) -> None:
 
 
 def _is_needed(path: Path, name: Path, shown: dict[str, Any]) -> bool:
-    """Of checkpoints only those of the job that goes on."""
+    """Of checkpoints only those of the job that goes on; downloads are prepared anew when they are asked for."""
     if name.parts[0] == "pods":
         return path.stat().st_size <= _LARGEST_POD_FILE
+    if "deliveries" in name.parts:
+        return False
     return "training-checkpoints" not in name.parts or shown["cut off"]["job"]["id"] in name.parts
 
 

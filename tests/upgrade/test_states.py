@@ -1,18 +1,16 @@
 """An installation of a version before lost its power; the present version comes up over what it left."""
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
 import pytest
 import pytest_asyncio
 
 from stack.parts import PostgresPart
 from tests.system.stack_under_test import ROOT, StackUnderTest
 from tests.upgrade.archive import STATES, read_messages, unpack
-from tests.upgrade.scenario import BUDGET_MICRO_USD
+from tests.upgrade.scenario import BUDGET_MICRO_USD, adapter_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -79,9 +77,7 @@ def test_an_ended_job_its_log_and_its_bill_are_as_before(upgraded: Upgraded, nam
 
 def test_the_adapter_is_the_same(upgraded: Upgraded) -> None:
     with upgraded.system.client() as client:
-        download = client.adapter_download(upgraded.job_id("finished"))
-    content = httpx.get(download.url, timeout=60).raise_for_status().content
-    assert hashlib.sha256(content).hexdigest() == download.sha256 == upgraded.shown["finished"]["adapter"]
+        assert adapter_of(client, upgraded.job_id("finished")) == upgraded.shown["finished"]["adapter"]
 
 
 def test_money_is_what_it_was(upgraded: Upgraded) -> None:

@@ -7,14 +7,18 @@ import pytest
 
 from ops.drill.facts import Facts
 from ops.drill.steps import Drill, Outcome, failures
-from ops.drill.throwaway import ThrowAway
+from ops.drill.throwaway import Cloud, ThrowAway
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_everything_that_had_ended_comes_back_and_what_trained_goes_on(tmp_path: Path) -> None:
-    place = ThrowAway(tmp_path / "drill")
+@pytest.mark.parametrize("rented", [False, True], ids=["local machines", "rented machines"])
+def test_everything_that_had_ended_comes_back_and_what_trained_goes_on(tmp_path: Path, rented: bool) -> None:
+    cloud = Cloud(tmp_path / "drill") if rented else None
+    place = ThrowAway(tmp_path / "drill", cloud)
     try:
+        if cloud:
+            cloud.open()
         outcome = Drill(place, print, long=8).run()
     finally:
         place.remove()
