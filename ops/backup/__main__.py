@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from chassis.settings import secret
 from ops.backup import commands
 from ops.backup.errors import BackupError
 from ops.backup.settings import BackupSettings
@@ -40,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _settings(options: argparse.Namespace) -> BackupSettings:
     given: dict[str, Any] = {}
-    if not os.environ.get("BRIGHTRUN_BACKUP_DATABASE_URL"):
+    if not secret("BRIGHTRUN_BACKUP_DATABASE_URL"):
         from stack.layout import Layout  # of `make up`; no image has it
 
         given["data_dir"] = Layout.from_environment().data

@@ -18,7 +18,7 @@ def prune(repository: Repository, days: int, weeks: int, now: datetime | None = 
     """The ids of the backups that were removed: the manifest first, so that a half removed one is none."""
     now = now or datetime.now(UTC)
     manifests = all_manifests(repository)
-    stay = kept(manifests, days, weeks)
+    stay = kept(manifests, days, weeks, now)
     gone = [manifest for manifest in manifests if manifest not in stay]
     for manifest in gone:
         repository.delete(f"{folder_of(manifest.id)}/{NAME}")

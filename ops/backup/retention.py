@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ops.backup.manifest import Manifest
 
 
-def kept(manifests: Sequence[Manifest], days: int, weeks: int) -> list[Manifest]:
-    """The newest of each of the newest `days` days and `weeks` ISO weeks that have one, and the newest of all."""
+# One that was made before an upgrade must not go because the nightly one came.
+YOUNG = timedelta(days=1)
+
+
+def kept(manifests: Sequence[Manifest], days: int, weeks: int, now: datetime) -> list[Manifest]:
+    """The newest of each of the newest `days` days and `weeks` ISO weeks that have one, all of the last 24 hours, and
+    the newest of all."""
     newest_first = sorted(manifests, key=lambda manifest: manifest.finished_at, reverse=True)
-    ids = {manifest.id for manifest in newest_first[:1]}
+    ids = {manifest.id for manifest in newest_first if now - manifest.finished_at < YOUNG}
+    ids |= {manifest.id for manifest in newest_first[:1]}
     for count, period in ((days, _day), (weeks, _week)):
         newest_of: dict[tuple[int, ...], str] = {}
         for manifest in newest_first:

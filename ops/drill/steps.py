@@ -50,9 +50,9 @@ class Drill:
         with self._step("a job that trains, with a checkpoint"):
             running = self.place.start_job("running", self._long)
             self.place.wait_for(running, lambda job: job.has_ended or self._has_checkpoint(running))
+        before = self._facts()
         if self.place.cloud:
             self._rent_unseen(self.place.cloud)
-        before = self._facts()
         with self._step("everything is killed and deleted"):
             destroyed_at = datetime.now(UTC)
             self.outcome.state_bytes = _bytes_below(self.place)

@@ -18,8 +18,8 @@ def manifest(moment: datetime) -> Manifest:
                     object_bytes=0)
 
 
-def ids(*moments: datetime, days: int, weeks: int) -> list[str]:
-    return [found.id for found in kept([manifest(moment) for moment in moments], days, weeks)]
+def ids(*moments: datetime, days: int, weeks: int, now: datetime = NOON + timedelta(days=2)) -> list[str]:
+    return [found.id for found in kept([manifest(moment) for moment in moments], days, weeks, now)]
 
 
 def test_the_newest_of_each_day_stays() -> None:
@@ -41,3 +41,8 @@ def test_the_newest_of_each_week_stays_longer_than_days_do() -> None:
 def test_the_newest_stays_whatever_is_said() -> None:
     assert ids(NOON - timedelta(days=9), NOON, days=0, weeks=0) == ["2026-11-28T12"]
     assert ids(days=7, weeks=4) == []
+
+
+def test_none_of_the_last_day_goes() -> None:
+    moments = [NOON - timedelta(hours=25), NOON - timedelta(hours=23), NOON - timedelta(hours=1), NOON]
+    assert ids(*moments, days=1, weeks=0, now=NOON) == ["2026-11-27T13", "2026-11-28T11", "2026-11-28T12"]
