@@ -8,10 +8,21 @@ import sys
 from dataclasses import dataclass, field
 
 from contracts.buckets import BUCKETS as BUCKETS
+from stack import monitoring
 from stack.layout import ROOT, Layout
 from stack.nats_permissions import SERVICES, TOPOLOGY
 from stack.nats_security import NatsSecurity
-from stack.parts import Command, FakeRunPodPart, NatsPart, Part, PostgresPart, S3Part, ValkeyPart
+from stack.parts import (
+    AlertmanagerPart,
+    Command,
+    FakeRunPodPart,
+    NatsPart,
+    Part,
+    PostgresPart,
+    PrometheusPart,
+    S3Part,
+    ValkeyPart,
+)
 from stack.parts.process import LOOPBACK
 from stack.passwords import Passwords
 from stack.provider import FAKE_RUNPOD_PROGRAM, fake_runpod_is_wanted
@@ -22,7 +33,7 @@ SERVERS = ("postgres", "nats", "valkey", "s3")
 ALL = (*SERVERS, TOPOLOGY, *SERVICES)
 # Ships what changes to where BRIGHTRUN_BACKUP_TO says (ops/backup).
 BACKUP = "backup"
-KNOWN = (*ALL, FAKE_RUNPOD_PROGRAM, BACKUP)
+KNOWN = (*ALL, FAKE_RUNPOD_PROGRAM, BACKUP, *monitoring.PROGRAMS)
 USES_VALKEY = ("metrics_ingest",)
 USES_OBJECTS = ("job_api", "provisioner")
 SERVICE_STOP_S = 12
@@ -35,7 +46,7 @@ DRAIN_S = 2.0
 def usual_programs() -> tuple[str, ...]:
     """What is started where nothing else is said."""
     wanted = {FAKE_RUNPOD_PROGRAM: fake_runpod_is_wanted(), BACKUP: bool(os.environ.get("BRIGHTRUN_BACKUP_TO"))}
-    return (*ALL, *(name for name, is_wanted in wanted.items() if is_wanted))
+    return (*ALL, *(name for name, is_wanted in wanted.items() if is_wanted), *monitoring.wanted_programs())
 
 
 @dataclass(frozen=True)
@@ -85,6 +96,7 @@ class Blueprint:
                 secret_key=secret.s3_secret_key,
             ),
             *self._fake_runpod(),
+            *self._monitoring(),
         ]
         return {part.name: part for part in parts if part.name in self.selected}
 
@@ -94,6 +106,11 @@ class Blueprint:
         environment = PYTHON | {"BRIGHTRUN_BASE_MODEL_DIR": self._base_model()}
         return [FakeRunPodPart(self.layout.runpod, self.ports[FAKE_RUNPOD_PROGRAM],
                                pods_dir=self.layout.pods, environment=environment)]
+
+    def _monitoring(self) -> list[Part]:
+        kinds = (PrometheusPart, AlertmanagerPart)
+        return [kind(self.layout.data / kind.name, self.ports[kind.name]) for kind in kinds
+                if kind.name in self.selected]
 
     def programs(self) -> list[Program]:
         servers = [
@@ -105,9 +122,12 @@ class Blueprint:
         return servers + [self._topology()] * (TOPOLOGY in self.selected) + services + backup
 
     def _topology(self) -> Program:
-        environment = self._nats_environment(TOPOLOGY) | PYTHON
+        """It tells metrics of streams. A stack that a release before started has no port for it."""
+        port = self.ports.get(TOPOLOGY, 0)
+        environment = self._nats_environment(TOPOLOGY) | PYTHON | {
+            "BRIGHTRUN_HTTP_HOST": LOOPBACK, "BRIGHTRUN_HTTP_PORT": str(port)}
         command = Command([sys.executable, "-m", "chassis.topology", "--watch"], environment)
-        return Program(TOPOLOGY, "services", command, stop_wait_s=3)
+        return Program(TOPOLOGY, "services", command, stop_wait_s=3, port=port)
 
     def _backup(self) -> Program:
         """Finds databases, buckets and keys in the state itself; the rest is said by BRIGHTRUN_BACKUP_*."""

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 from ops.backup.manifest import Manifest
 
-
 # One that was made before an upgrade must not go because the nightly one came.
 YOUNG = timedelta(days=1)
 

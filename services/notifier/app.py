@@ -32,6 +32,7 @@ def build_runtime(
         "delivery", settings.poll_s, worker.deliver_due, woken_by=PgListener(runtime.database.url, WAKE_CHANNEL)
     )
     runtime.periodic("old deliveries", _FORGET_EVERY_S, worker.forget_old)
+    runtime.periodic("delivery figures", settings.figures_interval_s, worker.show_figures)
     return runtime
 
 
