@@ -158,10 +158,10 @@ class Identity:
 def identify(postgres: Postgres) -> Identity:
     [row] = postgres.query("""
         SELECT current_setting('server_version_num')::int AS version, s.system_identifier::text AS system_identifier,
-            c.timeline_id AS timeline, pg_size_bytes(current_setting('wal_segment_size')) AS segment_bytes,
-            pg_current_wal_lsn()::text AS position
-        FROM pg_control_system() s, pg_control_checkpoint() c""")
-    return Identity(row["version"], row["system_identifier"], row["timeline"], row["segment_bytes"],
+            pg_walfile_name(pg_current_wal_lsn()) AS segment, pg_current_wal_lsn()::text AS position,
+            pg_size_bytes(current_setting('wal_segment_size')) AS segment_bytes
+        FROM pg_control_system() s""")
+    return Identity(row["version"], row["system_identifier"], int(row["segment"][:8], 16), row["segment_bytes"],
                     wal.lsn(row["position"]))
 
 
