@@ -34,7 +34,7 @@ ALL = (*SERVERS, TOPOLOGY, *SERVICES)
 # Ships what changes to where BRIGHTRUN_BACKUP_TO says (ops/backup).
 BACKUP = "backup"
 KNOWN = (*ALL, FAKE_RUNPOD_PROGRAM, BACKUP, *monitoring.PROGRAMS)
-USES_VALKEY = ("metrics_ingest",)
+USES_VALKEY = ("job_api", "metrics_ingest")
 USES_OBJECTS = ("job_api", "provisioner")
 SERVICE_STOP_S = 12
 # What a process of the stack may open at most (BRIGHTRUN_DATABASE_POOL_SIZE and so on) is far above what it uses.
