@@ -13,6 +13,10 @@ endif
 ifdef TRAINER_IMAGE
 export BRIGHTRUN_TRAINER_COMMAND := ["$(abspath $(BIN)/python)", "-m", "stack.images.run_trainer", "$(TRAINER_IMAGE)"]
 endif
+# make demo|up REPLICAS=2: two processes of each service, behind one REST port.
+ifdef REPLICAS
+export BRIGHTRUN_REPLICAS := $(REPLICAS)
+endif
 # Needs any Python of the system; checks the machine, installs what is missing, or ends at once.
 INSTALL = python=$$(sh stack/install/find_python.sh "$(PYTHON)") && \
 	"$$python" -m stack.install --environment "$(VENV)" --torch "$(TORCH)"
@@ -28,7 +32,7 @@ setup: ## virtual environment with the locked packages (PYTHON=, VENV=, TORCH=cp
 demo: ## train a real adapter on the sample file, download it, prove that it loads; PROVIDER=fake-runpod: interrupted once
 	@$(INSTALL) --then demo
 
-up: ## start everything in the background
+up: ## start everything in the background (REPLICAS=2: two processes of each service)
 	@$(INSTALL) --then up
 
 # What looks at a system that is there already installs nothing.

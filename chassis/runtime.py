@@ -62,7 +62,8 @@ class ServiceRuntime:
         self.stopping = asyncio.Event()
         self.database = Database(
             settings.database_url, application_name=settings.service_name,
-            pool_size=settings.database_pool_size, max_overflow=settings.database_max_overflow,
+            pool_size=settings.database_pool_size, max_overflow=settings.database_pool_overflow,
+            command_timeout_s=settings.database_command_timeout_s,
         )
         self.bus = Bus(settings, self.database, clock=self.clock)
         self._redis = _redis(settings.redis_url) if with_redis else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from dataclasses import dataclass, field
@@ -14,7 +15,8 @@ from stack.parts import Command, FakeRunPodPart, NatsPart, Part, PostgresPart, S
 from stack.parts.process import LOOPBACK
 from stack.passwords import Passwords
 from stack.provider import FAKE_RUNPOD_PROGRAM, fake_runpod_is_wanted
-from stack.state import OPERATIONS, REST_SERVICE, ProgramState, reachable_url
+from stack.replicas import replica_names
+from stack.state import REST_SERVICE, ProgramState, operations_of, reachable_url
 
 SERVERS = ("postgres", "nats", "valkey", "s3")
 ALL = (*SERVERS, TOPOLOGY, *SERVICES)
@@ -22,6 +24,10 @@ KNOWN = (*ALL, FAKE_RUNPOD_PROGRAM)
 USES_VALKEY = ("metrics_ingest",)
 USES_OBJECTS = ("job_api", "provisioner")
 SERVICE_STOP_S = 12
+# What a process of the stack may open at most (BRIGHTRUN_DATABASE_POOL_SIZE and so on) is far above what it uses.
+CONNECTIONS_PER_REPLICA = 200
+# With a second one to take over, a replica of the REST API serves on for so long while it closes its connections.
+DRAIN_S = 2.0
 
 
 def usual_programs() -> tuple[str, ...]:
@@ -31,7 +37,8 @@ def usual_programs() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Program:
-    """One supervised process. `group` members stop together; services stop before servers."""
+    """One supervised process. `group` members stop together; services stop before servers. `socket`: a listening
+    address that it shares with the other replicas of its service, handed to each as its standard input."""
 
     name: str
     group: str
@@ -41,6 +48,7 @@ class Program:
     host: str = LOOPBACK
     port: int = 0
     health: str = ""
+    socket: str = ""
 
     def state(self, layout: Layout) -> ProgramState:
         log = str(layout.logs / f"{self.name}.log")
@@ -57,12 +65,14 @@ class Blueprint:
     security: NatsSecurity
     host: str = LOOPBACK
     selected: tuple[str, ...] = field(default=ALL)
+    replicas: int = 1
 
     def parts(self) -> dict[str, Part]:
         data, ports, secret = self.layout.data, self.ports, self.passwords
         nats_config = self.security.server_config()
         parts: list[Part] = [
-            PostgresPart(data / "pg", ports["postgres"], password=secret.postgres),
+            PostgresPart(data / "pg", ports["postgres"], password=secret.postgres,
+                         connections=CONNECTIONS_PER_REPLICA * self.replicas),
             NatsPart(data / "nats", ports["nats"], extra_config=nats_config),
             ValkeyPart(data / "valkey", ports["valkey"], password=secret.valkey),
             S3Part(
@@ -87,7 +97,7 @@ class Blueprint:
             Program(part.name, "servers", part.command(), part.stop_signal.name[3:], 20, port=part.port)
             for part in self.parts().values()
         ]
-        services = [self._service(name) for name in SERVICES if name in self.selected]
+        services = [self._service(service, name) for service in SERVICES for name in self.replicas_of(service)]
         return servers + [self._topology()] * (TOPOLOGY in self.selected) + services
 
     def _topology(self) -> Program:
@@ -95,28 +105,45 @@ class Blueprint:
         command = Command([sys.executable, "-m", "chassis.topology", "--watch"], environment)
         return Program(TOPOLOGY, "services", command, stop_wait_s=3)
 
-    def _service(self, name: str) -> Program:
-        host = self.host if name == REST_SERVICE else LOOPBACK
-        command = Command([sys.executable, "-m", f"services.{name}"], self.service_environment(name))
-        health = f"{self._operations_url(name)}/health/ready"
-        return Program(name, "services", command, host=host, port=self.ports[name], health=health)
+    def replicas_of(self, service: str) -> tuple[str, ...]:
+        """The names of its programs; none where it was not selected."""
+        return replica_names(service, self.replicas) if service in self.selected else ()
 
-    def _operations_url(self, name: str) -> str:
+    def _service(self, service: str, name: str) -> Program:
+        rest = service == REST_SERVICE
+        host, port = (self.host, self.ports[REST_SERVICE]) if rest else (LOOPBACK, self.ports[name])
+        command = Command([sys.executable, "-m", f"services.{service}"], self.service_environment(service, name))
+        health = f"{self._operations_url(service, name)}/health/ready"
+        stop_wait_s = SERVICE_STOP_S + math.ceil(self._drain_s(service))
+        socket = f"tcp://{host}:{port}" if self._shares(service) else ""
+        return Program(name, "services", command, stop_wait_s=stop_wait_s, host=host, port=port, health=health,
+                       socket=socket)
+
+    def _shares(self, service: str) -> bool:
+        """One REST port for all replicas; those of the other services have a port each."""
+        return service == REST_SERVICE and self.replicas > 1
+
+    def _drain_s(self, service: str) -> float:
+        return float(os.environ.get("BRIGHTRUN_DRAIN_S") or (DRAIN_S if self._shares(service) else 0))
+
+    def _operations_url(self, service: str, name: str) -> str:
         """Where health is told in words. A stack that the release before started has no such port."""
-        if name != REST_SERVICE:
+        if service != REST_SERVICE:
             return reachable_url(LOOPBACK, self.ports[name])
-        if port := self.ports.get(OPERATIONS):
+        if port := self.ports.get(operations_of(name)):
             return reachable_url(LOOPBACK, port)
-        return reachable_url(self.host, self.ports[name])
+        return reachable_url(self.host, self.ports[REST_SERVICE])
 
-    def service_environment(self, name: str) -> dict[str, str]:
-        """What the service is told from outside; each gets only the passwords of what it uses."""
+    def service_environment(self, name: str, replica: str = "") -> dict[str, str]:
+        """What the service is told from outside; each gets only the passwords of what it uses. `replica`: the name of
+        the program, where there are several."""
+        port = self.ports[name if name == REST_SERVICE else replica or name]
         environment = {
             **PYTHON,
             **self._nats_environment(name),
             "BRIGHTRUN_DATABASE_URL": self.database_url(name),
             "BRIGHTRUN_HTTP_HOST": self.host if name == REST_SERVICE else LOOPBACK,
-            "BRIGHTRUN_HTTP_PORT": str(self.ports[name]),
+            "BRIGHTRUN_HTTP_PORT": str(port),
             "BRIGHTRUN_DATA_DIR": str(self.layout.data),
             "BRIGHTRUN_SHUTDOWN_GRACE_S": str(SERVICE_STOP_S - 4),
             "BRIGHTRUN_BASE_MODEL_DIR": self._base_model(),
@@ -130,7 +157,7 @@ class Blueprint:
         if name in USES_OBJECTS:
             environment |= self._object_environment()
         if name == REST_SERVICE:
-            environment |= self._rest_environment()
+            environment |= self._rest_environment(replica or name)
         if name == "provisioner":
             environment |= self.security.provisioner_environment()
         return environment
@@ -138,11 +165,12 @@ class Blueprint:
     def _base_model(self) -> str:
         return os.environ.get("BRIGHTRUN_BASE_MODEL_DIR") or str(self.layout.base_model)
 
-    def _rest_environment(self) -> dict[str, str]:
+    def _rest_environment(self, replica: str) -> dict[str, str]:
         """Details are for this machine alone, wherever the API listens."""
-        return {
+        sharing = {"BRIGHTRUN_HTTP_FD": "0", "BRIGHTRUN_DRAIN_S": str(self._drain_s(REST_SERVICE))}
+        return (sharing if self._shares(REST_SERVICE) else {}) | {
             "BRIGHTRUN_OPERATIONS_HOST": LOOPBACK,
-            "BRIGHTRUN_OPERATIONS_PORT": str(self.ports.get(OPERATIONS, 0)),
+            "BRIGHTRUN_OPERATIONS_PORT": str(self.ports.get(operations_of(replica), 0)),
             "BRIGHTRUN_WEBHOOK_SECRET": os.environ.get("BRIGHTRUN_WEBHOOK_SECRET") or self.passwords.webhook,
         }
 

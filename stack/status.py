@@ -55,8 +55,8 @@ def show_status(layout: Layout, *, as_json: bool = False) -> bool:
 
 def collect(layout: Layout, state: StackState, supervision: Supervision) -> list[Row]:
     security = NatsSecurity.load(layout.data / "nats")
-    selected = tuple(program.name for program in state.programs)
-    blueprint = Blueprint(layout, state.ports, Passwords.ensure(layout), security, state.host, selected)
+    blueprint = Blueprint(
+        layout, state.ports, Passwords.ensure(layout), security, state.host, state.selected, state.replicas)
     parts, processes = blueprint.parts(), supervision.processes()
     with ThreadPoolExecutor(len(state.programs)) as pool:
         rows = pool.map(lambda program: _row(program, processes.get(program.name, {}), parts), state.programs)

@@ -19,14 +19,14 @@ _TRANSIENT_SQLSTATES = ("08", "40", "53", "57P", "58", "55P03", "57014", "25P03"
 
 # What the server ends by itself, so that a replica that hangs or lost its power cannot hold others up for long.
 _SERVER_SETTINGS = {
-    "idle_in_transaction_session_timeout": "30s",
+    "idle_in_transaction_session_timeout": "15s",
     "lock_timeout": "10s",
-    "statement_timeout": "60s",
     "tcp_keepalives_idle": "15",
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
 }
-_COMMAND_TIMEOUT_S = 65.0  # longer than the server's own: dropped packets, a server that is gone
+# So much sooner than its caller gives up the server ends a statement: one that it still runs is not given up.
+_SERVER_GIVES_UP_EARLIER = 0.8
 
 
 class DatabaseUnavailable(ConnectionError):
@@ -49,17 +49,19 @@ class Database:
         max_overflow: int = 10,
         pool_timeout_s: float = 5.0,
         connect_timeout_s: float = 5.0,
+        command_timeout_s: float = 30.0,
         application_name: str = "brightrun",
     ) -> None:
+        """`command_timeout_s`: what a statement may take, also where no answer comes (dropped packets)."""
         self.url = url
         pool = {"pool_size": pool_size, "max_overflow": max_overflow, "pool_timeout": pool_timeout_s}
         own = {"application_name": application_name}
-        reading = own | {"default_transaction_read_only": "on"}
-        self._writes = _engine(url, pool, connect_timeout_s, own)
+        writing = _connect(connect_timeout_s, command_timeout_s, own)
+        reading = _connect(connect_timeout_s, command_timeout_s, own | {"default_transaction_read_only": "on"})
+        self._writes = _engine(url, pool, writing)
         # Without BEGIN and COMMIT around it a read is one round trip instead of three; the server refuses writes.
-        self._reads = _engine(url, pool, connect_timeout_s, reading)
-        self._reads = self._reads.execution_options(isolation_level="AUTOCOMMIT")
-        self._driver = DriverPool(url, size=pool_size, wait_s=pool_timeout_s, **_connect(connect_timeout_s, reading))
+        self._reads = _engine(url, pool, reading).execution_options(isolation_level="AUTOCOMMIT")
+        self._driver = DriverPool(url, size=pool_size, wait_s=pool_timeout_s, **reading)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -100,20 +102,27 @@ class Database:
         await self._driver.close()
 
 
-def _engine(
-    url: str, pool: Mapping[str, Any], connect_timeout_s: float, server_settings: Mapping[str, str]
-) -> AsyncEngine:
-    engine = create_async_engine(url, connect_args=_connect(connect_timeout_s, server_settings), **pool)
+def _engine(url: str, pool: Mapping[str, Any], connect: Mapping[str, Any]) -> AsyncEngine:
+    engine = create_async_engine(url, connect_args=dict(connect), **pool)
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    event.listen(engine.sync_engine, "handle_error", _notice_silence)
     return engine
 
 
-def _connect(timeout_s: float, server_settings: Mapping[str, str]) -> dict[str, Any]:
+def _notice_silence(context: Any) -> None:
+    """The driver's time limit for a statement: nobody knows what became of it, and its connection is of no more use."""
+    if isinstance(context.original_exception, TimeoutError):
+        context.is_disconnect = True
+        raise DatabaseUnavailable("PostgreSQL did not answer in time") from context.original_exception
+
+
+def _connect(timeout_s: float, command_timeout_s: float, server_settings: Mapping[str, str]) -> dict[str, Any]:
     """What the driver is told about each connection."""
+    statement_timeout = f"{command_timeout_s * _SERVER_GIVES_UP_EARLIER * 1000:.0f}ms"
     return {
         "timeout": timeout_s,
-        "command_timeout": _COMMAND_TIMEOUT_S,
-        "server_settings": {**_SERVER_SETTINGS, **server_settings},
+        "command_timeout": command_timeout_s,
+        "server_settings": {**_SERVER_SETTINGS, "statement_timeout": statement_timeout, **server_settings},
     }
 
 

@@ -13,14 +13,14 @@ from services.cost_guard.subscribers.events import events
 from services.cost_guard.subscribers.requests import requests
 
 # How often a replica looks whether it is time: whoever comes first after a restart does not start the hour anew.
-_LOOK_S = 60.0
+_LOOK_S = 10.0
 
 
 def build_runtime(settings: Settings, clock: Clock | None = None) -> ServiceRuntime:
     runtime = ServiceRuntime(settings, metadata=metadata, clock=clock)
     runtime.include(events, requests, prices=ProvisionerPrices(runtime.bus, runtime.clock))
     meter = CostMeter(runtime.database, settings, runtime.clock)
-    runtime.periodic("meter", settings.cost_tick_s, meter.run)
+    runtime.periodic("meter", meter.look_s, meter.run)
     reconciliation = BillingReconciliation(
         runtime.database, ProvisionerMachines(runtime.bus), settings, runtime.clock
     )
