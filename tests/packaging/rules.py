@@ -134,7 +134,8 @@ def settings_of(service: Document) -> type[BaseSettings] | None:
     if module in _OF_JOBS or name not in _SETTINGS:
         return None
     path, cls = _SETTINGS[name]
-    return getattr(import_module(path), cls)
+    found: type[BaseSettings] = getattr(import_module(path), cls)
+    return found
 
 
 def fields_of(settings: type[BaseSettings]) -> set[str]:

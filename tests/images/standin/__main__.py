@@ -57,6 +57,8 @@ def _fill(name: str, folder: Path) -> None:
     lines += [f'ENTRYPOINT ["{place}"]'] if is_entrypoint else []
     if name == "proxy":
         lines += ["ENV XDG_CONFIG_HOME=/config XDG_DATA_HOME=/data", f"CMD {str(_CADDY).replace(chr(39), chr(34))}"]
+    if name == "alertmanager":  # Debian's does not carry its own templates inside
+        lines += ["COPY unpacked/usr/share/prometheus /usr/share/prometheus"]
     if name in ("prometheus", "alertmanager"):
         lines += [f"RUN install -d -o 65534 -g 65534 /{name}", "USER 65534"]
     (folder / "Dockerfile").write_text("\n".join(lines) + "\n")
