@@ -17,11 +17,11 @@ THE_MACHINE_S_OWN = {
     "chassis/messaging/nats_jwt.py": "when a token was made; revocations name users, whose keys are used once",
     "contracts/envelope.py": "says when; order comes from attempts and sequence numbers",
     "services/job_api/files/spool.py": "ages of files on this machine, by the clock that wrote them",
+    "services/provisioner/adapters/answers.py": "when an answer was given, where the provider does not tell it",
     "services/provisioner/adapters/local.py": "ages of files on this machine, by the clock that wrote them",
     "services/provisioner/adapters/local_folder.py": "times of files on this machine",
     "services/provisioner/adapters/local_shim.py": "times of processes on this machine",
     "services/provisioner/adapters/nats_access.py": "when a pod's user expires, hours ahead; the broker looks",
-    "services/provisioner/adapters/runpod/errors.py": "how long the provider asks to wait",
     "services/provisioner/adapters/runpod/inventory.py": "when an end was seen, where the provider does not tell it",
     "services/provisioner/adapters/runpod/provider.py": "when a machine was asked for, until the list has it",
 }
