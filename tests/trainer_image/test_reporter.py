@@ -206,7 +206,7 @@ async def test_a_heartbeat_without_an_answer_is_soon_repeated(
 ) -> None:
     """The replica that got the first one hangs; the next one is well."""
     monkeypatch.setattr("trainer_image.reporter._QUICK_ANSWER_S", 0.2)
-    pod = spec(topology.url).model_copy(update={"heartbeat_interval_s": 4.0})
+    pod = spec(topology.url).model_copy(update={"heartbeat_interval_s": 1.5})
     asked: asyncio.Queue[int] = asyncio.Queue()
     client = await nats.connect(topology.url)
 
@@ -221,6 +221,6 @@ async def test_a_heartbeat_without_an_answer_is_soon_repeated(
     async with asyncio.timeout(60):
         while asked.qsize() < 2:
             await asyncio.sleep(0.05)
-    await asyncio.sleep(1)
+    await asyncio.sleep(0.7)
     assert asked.qsize() == 2, "not again before it is time"
     await client.close()
