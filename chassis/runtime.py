@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import MetaData
 from starlette.applications import Starlette
 
-from chassis import checks
+from chassis import checks, figures
 from chassis.background import BackgroundTasks, backoff_s
 from chassis.cancellation import cancel_and_wait
 from chassis.clock import Clock, SystemClock
@@ -71,6 +71,8 @@ class ServiceRuntime:
         self._background = BackgroundTasks(SystemClock())
         self._last_actions: list[Callable[[], None]] = []
         self._add_upkeep(publishes="outbox" in metadata.tables)
+        measure = figures.register(self.registry, settings, self.health, self.database, self._redis)
+        self.periodic("server figures", settings.figures_interval_s, measure)
         self._add_checks(publishes="outbox" in metadata.tables)
 
     @property

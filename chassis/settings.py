@@ -47,6 +47,8 @@ class ServiceSettings(BaseSettings):
     data_dir: Path = Path(".data")
     log_level: str = "INFO"
     otlp_endpoint: str = ""  # empty: spans are made (trace ids exist everywhere) but not exported
+    # How often figures that a query must count (jobs by status, spend) are read for /metrics.
+    figures_interval_s: float = Field(default=15.0, gt=0)
     workers: int = Field(default=1, ge=1)
     startup_wait_s: float = Field(default=10.0, ge=0)  # the lifespan waits this long before serving unready
     # The operators' port: metrics and health in detail. 0: none (a service without a REST API has them on http_port).

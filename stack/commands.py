@@ -9,10 +9,11 @@ import sys
 import time
 from pathlib import Path
 
+from stack import monitoring
 from stack.bringup import BringUp
 from stack.health import wait_until_ready
 from stack.layout import Layout
-from stack.nats_permissions import SERVICES
+from stack.nats_permissions import SERVICES, TOPOLOGY
 from stack.nats_security import NatsSecurity
 from stack.orphans import end_orphans
 from stack.parts import PartError
@@ -24,6 +25,7 @@ from stack.programs import KNOWN, SERVERS, Blueprint, usual_programs
 from stack.progress import tell
 from stack.provider import FAKE_RUNPOD_PROGRAM
 from stack.replicas import VARIABLE, replica_names, wanted_replicas
+from stack.scrape_targets import write_targets
 from stack.state import REST_SERVICE, StackState, choose_ports, operations_of, reachable_url, read_state
 from stack.supervision import Supervision
 
@@ -45,6 +47,7 @@ def up(layout: Layout, *, port: int | None = None, only: tuple[str, ...] = (), s
             bring_up.prepare()
             supervision.configure(blueprint.programs())
             state.save(layout)
+            write_targets(layout, state)
             supervision.start(tied_to=os.getpid())
         bring_up.run()
     except BaseException as error:
@@ -136,7 +139,12 @@ def announce(state: StackState, stop_with: str = "make down") -> None:
     else:
         print(f"\nUp: {', '.join(program.name for program in state.programs)}")
     print(f"  logs      {_short(state.data_dir)}/logs   (make logs)")
+    for name in monitoring.PROGRAMS:
+        if program := state.program(name):
+            print(f"  {name:<9} {reachable_url(program.host, program.port)}")
     print(f"  stop      {stop_with}", flush=True)
+    if advice := monitoring.advice():
+        print(f"\n{advice}", flush=True)
 
 
 def _blueprint(layout: Layout, port: int | None, only: tuple[str, ...]) -> Blueprint:
@@ -154,7 +162,8 @@ def _blueprint(layout: Layout, port: int | None, only: tuple[str, ...]) -> Bluep
 
 def _port_names(only: tuple[str, ...], replicas: int) -> list[str]:
     """The REST port is looked at only when it will be used: a test stack may run beside another one."""
-    names = [*SERVERS, *(name for name in (FAKE_RUNPOD_PROGRAM, REST_SERVICE) if name in only)]
+    sometimes = (FAKE_RUNPOD_PROGRAM, REST_SERVICE, *monitoring.PROGRAMS)
+    names = [*SERVERS, TOPOLOGY, *(name for name in sometimes if name in only)]
     for service in SERVICES:
         inner = replica_names(service, replicas)
         names += map(operations_of, inner) if service == REST_SERVICE else inner
@@ -171,6 +180,9 @@ def _running_blueprint(layout: Layout, port: int | None) -> Blueprint:
     if os.environ.get(VARIABLE) and wanted_replicas() != state.replicas:
         raise StackError(f"The stack runs already with {state.replicas} of each service.",
                          f"`make down` first to start it with {wanted_replicas()}.")
+    if late := set(monitoring.wanted_programs()) - set(state.selected):
+        raise StackError(f"The stack runs already, without {' and '.join(sorted(late))}.",
+                         "`make down`, then `make up MONITORING=1`.")
     security = NatsSecurity.load(layout.data / "nats")
     return Blueprint(
         layout, state.ports, Passwords.ensure(layout), security, state.host, state.selected, state.replicas)

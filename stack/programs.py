@@ -8,10 +8,21 @@ import sys
 from dataclasses import dataclass, field
 
 from contracts.buckets import BUCKETS as BUCKETS
+from stack import monitoring
 from stack.layout import ROOT, Layout
 from stack.nats_permissions import SERVICES, TOPOLOGY
 from stack.nats_security import NatsSecurity
-from stack.parts import Command, FakeRunPodPart, NatsPart, Part, PostgresPart, S3Part, ValkeyPart
+from stack.parts import (
+    AlertmanagerPart,
+    Command,
+    FakeRunPodPart,
+    NatsPart,
+    Part,
+    PostgresPart,
+    PrometheusPart,
+    S3Part,
+    ValkeyPart,
+)
 from stack.parts.process import LOOPBACK
 from stack.passwords import Passwords
 from stack.provider import FAKE_RUNPOD_PROGRAM, fake_runpod_is_wanted
@@ -20,7 +31,7 @@ from stack.state import REST_SERVICE, ProgramState, operations_of, reachable_url
 
 SERVERS = ("postgres", "nats", "valkey", "s3")
 ALL = (*SERVERS, TOPOLOGY, *SERVICES)
-KNOWN = (*ALL, FAKE_RUNPOD_PROGRAM)
+KNOWN = (*ALL, FAKE_RUNPOD_PROGRAM, *monitoring.PROGRAMS)
 USES_VALKEY = ("metrics_ingest",)
 USES_OBJECTS = ("job_api", "provisioner")
 SERVICE_STOP_S = 12
@@ -32,7 +43,8 @@ DRAIN_S = 2.0
 
 def usual_programs() -> tuple[str, ...]:
     """What is started where nothing else is said."""
-    return KNOWN if fake_runpod_is_wanted() else ALL
+    fake_runpod = (FAKE_RUNPOD_PROGRAM,) if fake_runpod_is_wanted() else ()
+    return (*ALL, *fake_runpod, *monitoring.wanted_programs())
 
 
 @dataclass(frozen=True)
@@ -82,6 +94,7 @@ class Blueprint:
                 secret_key=secret.s3_secret_key,
             ),
             *self._fake_runpod(),
+            *self._monitoring(),
         ]
         return {part.name: part for part in parts if part.name in self.selected}
 
@@ -92,6 +105,11 @@ class Blueprint:
         return [FakeRunPodPart(self.layout.runpod, self.ports[FAKE_RUNPOD_PROGRAM],
                                pods_dir=self.layout.pods, environment=environment)]
 
+    def _monitoring(self) -> list[Part]:
+        kinds = (PrometheusPart, AlertmanagerPart)
+        return [kind(self.layout.data / kind.name, self.ports[kind.name]) for kind in kinds
+                if kind.name in self.selected]
+
     def programs(self) -> list[Program]:
         servers = [
             Program(part.name, "servers", part.command(), part.stop_signal.name[3:], 20, port=part.port)
@@ -101,9 +119,12 @@ class Blueprint:
         return servers + [self._topology()] * (TOPOLOGY in self.selected) + services
 
     def _topology(self) -> Program:
-        environment = self._nats_environment(TOPOLOGY) | PYTHON
+        """It tells metrics of streams. A stack that a release before started has no port for it."""
+        port = self.ports.get(TOPOLOGY, 0)
+        environment = self._nats_environment(TOPOLOGY) | PYTHON | {
+            "BRIGHTRUN_HTTP_HOST": LOOPBACK, "BRIGHTRUN_HTTP_PORT": str(port)}
         command = Command([sys.executable, "-m", "chassis.topology", "--watch"], environment)
-        return Program(TOPOLOGY, "services", command, stop_wait_s=3)
+        return Program(TOPOLOGY, "services", command, stop_wait_s=3, port=port)
 
     def replicas_of(self, service: str) -> tuple[str, ...]:
         """The names of its programs; none where it was not selected."""

@@ -1,6 +1,6 @@
 """One service's PostgreSQL database: short transactions over SQLAlchemy Core, nothing else."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -27,6 +27,14 @@ _SERVER_SETTINGS = {
 }
 # So much sooner than its caller gives up the server ends a statement: one that it still runs is not given up.
 _SERVER_GIVES_UP_EARLIER = 0.8
+
+
+_AFTER_COMMIT = "brightrun_after_commit"
+
+
+def after_commit(tx: AsyncConnection, action: Callable[[], object]) -> None:
+    """Something short that must not happen for a transaction that is rolled back: counting it. Must not raise."""
+    tx.info.setdefault(_AFTER_COMMIT, []).append(action)
 
 
 class DatabaseUnavailable(ConnectionError):
@@ -69,8 +77,12 @@ class Database:
 
         Raises DatabaseUnavailable when no connection could be opened.
         """
-        async with _connected(self._writes) as connection, connection.begin():
-            yield connection
+        async with _connected(self._writes) as connection:
+            connection.info.pop(_AFTER_COMMIT, None)
+            async with connection.begin():
+                yield connection
+            for action in connection.info.pop(_AFTER_COMMIT, ()):
+                action()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -95,6 +107,13 @@ class Database:
     async def ping(self) -> None:
         async with self.read() as connection:
             await connection.execute(text("SELECT 1"))
+
+    def pools(self) -> dict[str, tuple[int, int]]:
+        """(lent, open and idle) of each pool."""
+        queues = {"transactions": self._writes.sync_engine.pool, "reads": self._reads.sync_engine.pool}
+        used: dict[str, tuple[int, int]] = {
+            name: (pool.checkedout(), pool.checkedin()) for name, pool in queues.items()}  # type: ignore[attr-defined]
+        return used | {"rows": self._driver.used()}
 
     async def dispose(self) -> None:
         await self._writes.dispose()

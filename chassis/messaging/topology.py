@@ -23,6 +23,7 @@ from chassis.messaging.drift import Drift, consumer_config, drift, stream_config
 from chassis.messaging.moves import move_messages, remove_retired
 from chassis.messaging.replicas import VARIABLE as REPLICAS
 from chassis.messaging.replicas import replicated, stream_replicas
+from chassis.messaging.stream_figures import tell_figures
 from chassis.waiting import NotThereYet, run_job, until_there
 from contracts.streams import CONSUMERS, MOVES, RETIRED, STREAMS, ConsumerSpec, StreamSpec
 
@@ -139,7 +140,7 @@ async def _run(keep_watching: bool, wait_s: float, streams: Sequence[StreamSpec]
     try:
         if keep_watching:
             await connection.start(wait_s)
-            await watch(connection, streams)
+            await asyncio.gather(watch(connection, streams), tell_figures(connection))
         for difference in await apply_when_there(connection, wait_s, streams):
             print(f"applied: {difference}")
         print("streams and consumers are as contracts say", flush=True)

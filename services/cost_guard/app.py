@@ -6,6 +6,7 @@ from chassis.clock import Clock
 from chassis.runtime import ServiceRuntime, worker_app
 from services.cost_guard.adapters.provisioner import ProvisionerMachines, ProvisionerPrices
 from services.cost_guard.adapters.tables import metadata
+from services.cost_guard.application.workers.figures import show_money
 from services.cost_guard.application.workers.meter import CostMeter
 from services.cost_guard.application.workers.reconciliation import BillingReconciliation
 from services.cost_guard.settings import Settings
@@ -24,6 +25,7 @@ def build_runtime(settings: Settings, clock: Clock | None = None) -> ServiceRunt
     reconciliation = BillingReconciliation(
         runtime.database, ProvisionerMachines(runtime.bus), settings, runtime.clock
     )
+    runtime.periodic("money figures", settings.figures_interval_s, lambda: show_money(runtime.database, runtime.clock))
     often = min(_LOOK_S, settings.reconcile_interval_s)
     runtime.periodic("billing_reconciliation", often, reconciliation.run)
     return runtime

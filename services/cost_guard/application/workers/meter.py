@@ -7,6 +7,7 @@ import structlog
 from chassis.clock import Clock
 from chassis.database.engine import Database
 from chassis.database.leases import Lease
+from chassis.observability.logs import bound_contextvars
 from services.cost_guard.adapters.repository import jobs
 from services.cost_guard.application.budget_alerts import publish_alerts
 from services.cost_guard.application.cost_reports import report_cost
@@ -62,8 +63,9 @@ class CostMeter:
     async def _report(self, job_id: UUID, workspace_id: UUID) -> Exception | None:
         try:
             if await self._lease.hold():
-                async with self._database.transaction() as tx:
-                    await report_cost(tx, job_id, workspace_id, self._settings, self._clock.now())
+                with bound_contextvars(job_id=str(job_id)):
+                    async with self._database.transaction() as tx:
+                        await report_cost(tx, job_id, workspace_id, self._settings, self._clock.now())
         except Exception as error:
             return _failed(error, job_id=str(job_id))
         return None
