@@ -25,7 +25,7 @@ from tests.system import history
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 # About a minute of training on a busy machine.
-LONG = {"num_epochs": 6}
+LONG = {"num_epochs": 5}
 Faults = list[tuple[str, Callable[[Partition], AbstractContextManager[None]], float]]
 
 

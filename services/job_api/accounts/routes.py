@@ -1,4 +1,4 @@
-"""Who is calling, and the workspace's API keys."""
+"""Who is calling, the workspace's members and its API keys."""
 
 from uuid import UUID
 
@@ -7,7 +7,19 @@ from fastapi import APIRouter
 from services.job_api.accounts import presenter, repository
 from services.job_api.accounts.application.api_keys import IssueApiKey, issue_api_key
 from services.job_api.accounts.application.api_keys import revoke_api_key as revoke
-from services.job_api.accounts.schemas import ApiKeyList, ApiKeyView, CreateApiKey, Me, NewApiKeyView
+from services.job_api.accounts.application.members import SetMember, set_member
+from services.job_api.accounts.application.members import remove_member as remove
+from services.job_api.accounts.schemas import (
+    ApiKeyList,
+    ApiKeyView,
+    CreateApiKey,
+    Me,
+    MemberList,
+    MemberRemoved,
+    MemberView,
+    NewApiKeyView,
+)
+from services.job_api.accounts.schemas import SetMember as SetMemberBody
 from services.job_api.dependencies import WithDependencies
 from services.job_api.edge.auth import Admin, AnyMember, caller
 from services.job_api.edge.idempotency import WithRecord
@@ -49,9 +61,45 @@ async def list_api_keys(principal: Admin, deps: WithDependencies) -> JsonRespons
 
 
 @router.delete("/api-keys/{key_id}", response_model=ApiKeyView)
-async def revoke_api_key(key_id: UUID, principal: Admin, deps: WithDependencies) -> JsonResponse:
+async def revoke_api_key(
+    key_id: UUID, principal: Admin, deps: WithDependencies, record: WithRecord
+) -> JsonResponse:
     """The key stops working at once; it stays in the list."""
     async with deps.database.transaction() as tx:
         row = await revoke(tx, caller(principal), key_id, deps.clock.now())
+        answer = await record.answer(tx, presenter.api_key(row))
+        await repository.announce_change(tx)
     deps.api_keys.forget(row["prefix"])
-    return JsonResponse(presenter.api_key(row))
+    return answer
+
+
+@router.get("/members", response_model=MemberList)
+async def list_members(principal: Admin, deps: WithDependencies) -> JsonResponse:
+    """Everybody in the workspace, by address."""
+    async with deps.database.read() as tx:
+        rows = await repository.members(tx, principal.workspace_id)
+    return JsonResponse(page([presenter.member(row) for row in rows], None))
+
+
+@router.put("/members", response_model=MemberView, responses={409: {"description": "The last admin"}})
+async def put_member(
+    body: SetMemberBody, principal: Admin, deps: WithDependencies, record: WithRecord
+) -> JsonResponse:
+    """Let somebody in, or change what they may do."""
+    async with deps.database.transaction() as tx:
+        row = await set_member(tx, SetMember(caller(principal), body.email, body.roles))
+        answer = await record.answer(tx, presenter.member(row))
+    deps.api_keys.clear()
+    deps.sign_in.sessions.clear()
+    return answer
+
+
+@router.delete("/members/{user_id}", response_model=MemberRemoved, responses={409: {"description": "The last admin"}})
+async def remove_member(user_id: UUID, principal: Admin, deps: WithDependencies, record: WithRecord) -> JsonResponse:
+    """Their sessions and keys in this workspace stop working at once."""
+    async with deps.database.transaction() as tx:
+        await remove(tx, caller(principal), user_id, deps.clock.now())
+        answer = await record.answer(tx, {"object": "member", "id": user_id, "removed": True})
+    deps.api_keys.clear()
+    deps.sign_in.sessions.clear()
+    return answer
