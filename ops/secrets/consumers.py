@@ -18,7 +18,7 @@ from stack.parts.postgres import database_statements
 from stack.programs import USES_OBJECTS, USES_VALKEY
 
 # Who the containers are: Dockerfile's user, and those of the official images (PostgreSQL and Valkey on Debian).
-BRIGHTRUN, POSTGRES, VALKEY, GRAFANA, ROOT = 10001, 999, 999, 472, 0
+BRIGHTRUN, POSTGRES, VALKEY, GRAFANA, NOBODY, ROOT = 10001, 999, 999, 472, 65534, 0
 CREDS, MIGRATIONS, BUCKET_JOB = "nats.creds", "migrations", "buckets"
 # By which the provisioner makes accounts and users of pods; variables name their paths.
 POD_SIGNING, OPERATOR_SIGNING, SYSTEM_CREDS = "pods_signing.seed", "operator_signing.seed", "system.creds"
@@ -52,10 +52,14 @@ def folders(material: Material, addresses: Addresses) -> list[Folder]:
         Folder(MIGRATIONS, BRIGHTRUN, urls),
         Folder(BUCKET_JOB, BRIGHTRUN, _objects(material)),
         Folder("postgres", POSTGRES, {"password": passwords.postgres, "databases.sql": _databases(material)}),
-        Folder("nats", ROOT, {"nats.conf": _broker(material)}),
+        Folder("nats", ROOT, {"nats.conf": _broker(material), "operator.conf": _trust(material)}),
         Folder("valkey", VALKEY, {"valkey.conf": _valkey(passwords.valkey), "password": passwords.valkey}),
         Folder("s3", ROOT, {"identities.json": _identities(material)}),
         Folder("grafana", GRAFANA, {"password": material.grafana}),
+        Folder("backup", ROOT, _objects(material) | {"brightrun_backup_database_url": _superuser(material, addresses)}),
+        # Filled by others: by hand, with the webhook's address for alerts; by the job that makes the first key.
+        Folder("alertmanager", NOBODY, {}),
+        Folder("first", BRIGHTRUN, {}),
     ]
 
 
@@ -75,6 +79,10 @@ def _service(name: str, material: Material, addresses: Addresses) -> dict[str, s
 
 def _database_url(name: str, material: Material, addresses: Addresses) -> str:
     return f"postgresql+asyncpg://{name}:{material.passwords.databases[name]}@{addresses.postgres}/{name}"
+
+
+def _superuser(material: Material, addresses: Addresses) -> str:
+    return f"postgresql://postgres:{material.passwords.postgres}@{addresses.postgres}/postgres"
 
 
 def _objects(material: Material) -> dict[str, str]:
@@ -99,14 +107,18 @@ def _databases(material: Material) -> str:
 
 def _broker(material: Material) -> str:
     """The server's configuration. Pods outside reach it by WebSocket behind the proxy, which brings TLS."""
-    preload = "".join(f"  {account}: {quoted(token)}\n" for account, token in material.broker.accounts().items())
     return (
         configuration("0.0.0.0:4222", Path("/data/store"))
         + 'http: "0.0.0.0:8222"\n'
         + f'websocket {{ listen: "0.0.0.0:{WEBSOCKETS_PORT}", no_tls: true, compression: false }}\n'
-        + material.broker.server_config("/data/resolver")
-        + f"resolver_preload {{\n{preload}}}\n"
+        + _trust(material)
     )
+
+
+def _trust(material: Material) -> str:
+    """Whom a server believes; a file to include where a chart writes the rest (k8s/platform/nats.yaml)."""
+    preload = "".join(f"  {account}: {quoted(token)}\n" for account, token in material.broker.accounts().items())
+    return material.broker.server_config("/data/resolver") + f"resolver_preload {{\n{preload}}}\n"
 
 
 def _valkey(password: str) -> str:
