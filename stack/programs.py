@@ -6,6 +6,7 @@ import os
 import sys
 from dataclasses import dataclass, field
 
+from chassis.database.row_security import TENANT_SUFFIX
 from stack.layout import ROOT, Layout
 from stack.nats_permissions import SERVICES, TOPOLOGY
 from stack.nats_security import NatsSecurity
@@ -115,6 +116,7 @@ class Blueprint:
             **PYTHON,
             **self._nats_environment(name),
             "BRIGHTRUN_DATABASE_URL": self.database_url(name),
+            "BRIGHTRUN_DATABASE_TENANT_URL": self._tenant_url(name),
             "BRIGHTRUN_HTTP_HOST": self.host if name == REST_SERVICE else LOOPBACK,
             "BRIGHTRUN_HTTP_PORT": str(self.ports[name]),
             "BRIGHTRUN_DATA_DIR": str(self.layout.data),
@@ -147,8 +149,13 @@ class Blueprint:
         }
 
     def database_url(self, name: str) -> str:
-        password, port = self.passwords.databases[name], self.ports["postgres"]
-        return f"postgresql+asyncpg://{name}:{password}@{LOOPBACK}:{port}/{name}"
+        return self._database_url(name, name, self.passwords.databases[name])
+
+    def _tenant_url(self, name: str) -> str:
+        return self._database_url(name, f"{name}{TENANT_SUFFIX}", self.passwords.tenants[name])
+
+    def _database_url(self, name: str, role: str, password: str) -> str:
+        return f"postgresql+asyncpg://{role}:{password}@{LOOPBACK}:{self.ports['postgres']}/{name}"
 
     def _nats_environment(self, user: str) -> dict[str, str]:
         return {

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from chassis.database import locks
+from chassis.database import locks, row_security
+from chassis.database.address import split
 
 DEFAULT_URL_VARIABLE = "BRIGHTRUN_DATABASE_URL"
 _ALEMBIC = asyncio.Lock()
@@ -21,12 +22,14 @@ async def upgrade(service_package: str, url: str, revision: str = "head") -> Non
     """Upgrade one service's database. Safe to run by several replicas at once; does nothing when up to date."""
     config = Config()
     config.set_main_option("script_location", str(migrations_folder(service_package)).replace("%", "%%"))
-    engine = create_async_engine(url, poolclass=NullPool)
+    address, tls = split(url)
+    engine = create_async_engine(address, poolclass=NullPool, connect_args=tls)
     try:
         # Alembic keeps its context in module globals: one upgrade at a time within a process.
         async with _ALEMBIC, engine.begin() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": locks.MIGRATION})
             await connection.run_sync(_upgrade, config, revision)
+            await connection.exec_driver_sql(row_security.grants())
     finally:
         await engine.dispose()
 

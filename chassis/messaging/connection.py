@@ -1,19 +1,21 @@
 """One FastStream broker whose client is made anew whenever it is beyond repair, and closed for certain before that."""
 
 import asyncio
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
 import structlog
-from faststream.nats import NatsCredentials
+from faststream.nats import NatsCredentials, NatsSecurity
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from chassis.cancellation import cancel_and_wait
 from chassis.messaging.broker import ClosingBroker
 from chassis.messaging.metrics import NATS_CONNECTED
+from chassis.tls import reason as tls_reason
 
 _log = structlog.get_logger(__name__)
 
@@ -39,17 +41,18 @@ class NatsConnection:
 
     def __init__(
         self, url: str, *, name: str, inbox_prefix: str, creds_file: str = "", grace_s: float = 10.0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._url = url
+        self._url, self._trouble = url, ""
         self._task: asyncio.Task[None] | None = None
         self._connected, self._closed = asyncio.Event(), asyncio.Event()
-        options: dict[str, Any] = {"security": NatsCredentials(creds_file)} if creds_file else {}
+        options: dict[str, Any] = {"security": _security(creds_file, tls)} if creds_file or tls else {}
         self.broker = ClosingBroker(
             url, name=name, inbox_prefix=inbox_prefix, max_reconnect_attempts=-1,
             reconnect_time_wait=0.5,  # type: ignore[arg-type]
             connect_timeout=2, ping_interval=10, drain_timeout=5, pending_size=16 * 1024 * 1024,
             graceful_timeout=grace_s, reconnected_cb=self._established, disconnected_cb=self._disconnected,
-            closed_cb=self._on_closed, logger=None,
+            closed_cb=self._on_closed, error_cb=self._on_error, logger=None,
             # Contracts are the one parser of what comes in (see `decoder=` of the subscribers).
             serializer=None, **options,
         )
@@ -122,12 +125,20 @@ class NatsConnection:
 
     async def _established(self) -> None:
         self._connected.set()
+        self._trouble = ""
         NATS_CONNECTED.set(1)
         _log.info("nats_connected", url=self._url)
 
     async def _disconnected(self) -> None:
         self._lost()
         _log.warning("nats_disconnected", url=self._url)
+
+    async def _on_error(self, error: Exception) -> None:
+        """Of the client, which goes on trying. The same trouble is told once."""
+        trouble = tls_reason(error) or str(error) or repr(error)
+        if trouble != self._trouble:
+            _log.warning("nats_trouble", url=self._url, error=trouble)
+        self._trouble = trouble
 
     async def _on_closed(self) -> None:
         self._lost()
@@ -136,6 +147,10 @@ class NatsConnection:
     def _lost(self) -> None:
         self._connected.clear()
         NATS_CONNECTED.set(0)
+
+
+def _security(creds_file: str, tls: ssl.SSLContext | None) -> NatsSecurity:
+    return NatsCredentials(creds_file, ssl_context=tls) if creds_file else NatsSecurity(ssl_context=tls)
 
 
 async def _quietly(stop: Callable[[], Awaitable[None]]) -> None:

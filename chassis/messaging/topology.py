@@ -1,7 +1,8 @@
 """The one place that creates and changes streams and consumers: `python -m chassis.topology [--watch]`.
 
-Reads BRIGHTRUN_NATS_URL and BRIGHTRUN_NATS_CREDS_FILE. With --watch it stays and applies again within about a
-second when a stream or consumer is missing (the store of NATS was lost) or was changed by hand.
+Reads BRIGHTRUN_NATS_URL, BRIGHTRUN_NATS_CREDS_FILE and BRIGHTRUN_NATS_TLS_CA, _CERT, _KEY. With --watch it stays and
+applies again within about a second when a stream or consumer is missing (the store of NATS was lost) or was changed
+by hand.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from nats.js import JetStreamContext
 from chassis.messaging.connection import Epoch, NatsConnection
 from chassis.messaging.drift import Drift, consumer_config, drift, stream_config
 from chassis.messaging.moves import move_messages, remove_retired
+from chassis.messaging.tls import nats_tls
 from contracts.streams import CONSUMERS, MOVES, RETIRED, STREAMS, ConsumerSpec, StreamSpec
 
 _log = structlog.get_logger(__name__)
@@ -99,9 +101,11 @@ async def _something_is_missing(
 
 
 async def _main(keep_watching: bool) -> None:
+    url = os.environ.get("BRIGHTRUN_NATS_URL", "nats://127.0.0.1:4222")
+    tls = nats_tls(url, *(os.environ.get(f"BRIGHTRUN_NATS_TLS_{name}", "") for name in ("CA", "CERT", "KEY")))
     connection = NatsConnection(
-        os.environ.get("BRIGHTRUN_NATS_URL", "nats://127.0.0.1:4222"), name="topology",
-        inbox_prefix="_INBOX_topology", creds_file=os.environ.get("BRIGHTRUN_NATS_CREDS_FILE", ""),
+        url, name="topology", inbox_prefix="_INBOX_topology", tls=tls,
+        creds_file=os.environ.get("BRIGHTRUN_NATS_CREDS_FILE", ""),
     )
     if not await connection.start() and not keep_watching:
         await connection.stop()

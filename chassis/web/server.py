@@ -83,5 +83,7 @@ def _config(app: ASGIApp, settings: ServiceSettings, host: str, port: int, **mor
         log_config=None,
         access_log=False,
         server_header=False,
+        ssl_certfile=settings.http_tls_cert or None,
+        ssl_keyfile=settings.http_tls_key or None,
         timeout_graceful_shutdown=settings.shutdown_grace_s,
     )

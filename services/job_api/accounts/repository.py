@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chassis.database import locks
 from chassis.database.engine import Database
+from chassis.database.scope import every_workspace
 from contracts.identifiers import uuid7
 from services.job_api.accounts.tables import api_keys, memberships, users, workspaces
 from services.job_api.edge.auth import ApiKeyRecord, NewApiKey, Role
@@ -22,19 +23,24 @@ _BY_PREFIX = select(api_keys, memberships.c.roles.label("member_roles")).join(
 
 
 class ApiKeyTable:
-    """`services.job_api.edge.auth.ApiKeyLookup` over our table. A key never has more roles than its user has now."""
+    """`services.job_api.edge.auth.ApiKeyLookup` over our table. A key never has more roles than its user has now.
+
+    The key says which workspace it is, so it is looked up in all of them.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def find(self, prefix: str) -> ApiKeyRecord | None:
-        async with self._database.read() as tx:
-            row = (await tx.execute(_BY_PREFIX, {"b_prefix": prefix})).mappings().one_or_none()
+        with every_workspace():
+            async with self._database.read() as tx:
+                row = (await tx.execute(_BY_PREFIX, {"b_prefix": prefix})).mappings().one_or_none()
         return _record(row) if row else None
 
     async def touch(self, prefix: str, used_at: datetime) -> None:
-        async with self._database.transaction() as tx:
-            await tx.execute(update(api_keys).where(api_keys.c.prefix == prefix).values(last_used_at=used_at))
+        with every_workspace():
+            async with self._database.transaction() as tx:
+                await tx.execute(update(api_keys).where(api_keys.c.prefix == prefix).values(last_used_at=used_at))
 
 
 def _record(row: RowMapping) -> ApiKeyRecord:

@@ -5,7 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from services.job_api.accounts import presenter, repository
-from services.job_api.accounts.application.api_keys import IssueApiKey, issue_api_key
+from services.job_api.accounts.application.api_keys import IssueApiKey, issue_api_key, owner_of_key
 from services.job_api.accounts.application.api_keys import revoke_api_key as revoke
 from services.job_api.accounts.schemas import ApiKeyList, ApiKeyView, CreateApiKey, Me, NewApiKeyView
 from services.job_api.dependencies import WithDependencies
@@ -33,8 +33,9 @@ async def create_api_key(
 ) -> JsonResponse:
     """A new key. The secret is in this answer and nowhere else."""
     command = IssueApiKey(caller(principal), **body.model_dump())
+    user_id = await owner_of_key(deps.database, command, deps.clock.now())
     async with deps.database.transaction() as tx:
-        row, secret = await issue_api_key(tx, command, deps.clock.now())
+        row, secret = await issue_api_key(tx, command, user_id)
         document = presenter.api_key(row)
         await record.store(tx, 201, document | {"key": None})  # a replayed answer lacks the secret
     return JsonResponse(document | {"key": secret}, 201)

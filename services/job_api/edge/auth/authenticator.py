@@ -9,6 +9,7 @@ from fastapi.security import APIKeyHeader, HTTPBearer
 from structlog.contextvars import bind_contextvars
 
 from chassis.clock import Clock, SystemClock
+from chassis.database.scope import enter_workspace
 from chassis.problems import Forbidden, Unauthenticated
 from services.job_api.edge.auth.api_keys import KEY_START, ApiKeyLookup, ApiKeys
 from services.job_api.edge.auth.principal import Principal, Role
@@ -39,6 +40,7 @@ class Authenticator:
         """The caller; raises Unauthenticated (401). Asked twice in one request it answers from the first time."""
         known = getattr(request.state, "principal", None)
         if isinstance(known, Principal):
+            enter_workspace(known.workspace_id)
             return known
         credential = _credential(request)
         if credential is None:
@@ -49,6 +51,7 @@ class Authenticator:
                 "The credentials are not valid.", code="invalid_credentials", title="Authentication failed"
             )
         request.state.principal = principal
+        enter_workspace(principal.workspace_id)
         bind_contextvars(workspace_id=str(principal.workspace_id), subject=principal.subject)
         return principal
 
