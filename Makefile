@@ -17,7 +17,7 @@ endif
 INSTALL = python=$$(sh stack/install/find_python.sh "$(PYTHON)") && \
 	"$$python" -m stack.install --environment "$(VENV)" --torch "$(TORCH)"
 .DEFAULT_GOAL := help
-.PHONY: help setup base-model demo up down status logs reset test test-slow test-images fuzz coverage chaos lint schemas bench images lock clean
+.PHONY: help setup base-model demo up down status logs reset test test-slow test-images fuzz coverage chaos lint schemas bench images audit lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -92,10 +92,13 @@ base-model: setup ## build the local base model again from its recipe
 bench: setup ## the figures of docs/benchmarks.md
 	@"$(BIN)/python" -m benchmarks $(ONLY)
 
-images: setup ## build and try the images (IMAGES="services trainer", BASE=, TRAINER_BASE=, IMAGE_TORCH=cuda|cpu, NAME=, VERSION=)
+images: setup ## build and try the images, write their SBOMs into dist/ (IMAGES="services trainer", BASE=, TRAINER_BASE=, IMAGE_TORCH=cuda|cpu, NAME=, VERSION=)
 	@"$(BIN)/python" -m stack.images $(IMAGES) --torch "$(or $(IMAGE_TORCH),cuda)" $(if $(BASE),--base "$(BASE)") \
 		$(if $(TRAINER_BASE),--trainer-base "$(TRAINER_BASE)") $(if $(NAME),--name "$(NAME)") \
 		$(if $(VERSION),--version "$(VERSION)")
+
+audit: setup ## look up the locked packages in the database of known vulnerabilities (OSV=url asks another one)
+	@"$(BIN)/python" -m stack.audit $(if $(OSV),--osv "$(OSV)")
 
 lock: setup ## resolve pyproject.toml's dependencies anew into requirements/
 	"$(BIN)/python" -m stack.install.locks

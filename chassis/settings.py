@@ -1,11 +1,24 @@
 """What every service is told from outside, read from `BRIGHTRUN_*` variables by its composition root."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
+
+# A folder with one file for each secret setting, named like its variable in small letters: what containers are given
+# instead of an environment that `inspect` shows. A variable that is set comes first.
+SECRETS_DIR = "BRIGHTRUN_SECRETS_DIR"
+
+
+def secret(variable: str) -> str:
+    """The variable's value, else what the folder of secrets holds under its name; empty when nobody says."""
+    if value := os.environ.get(variable):
+        return value
+    path = Path(os.environ.get(SECRETS_DIR) or "/nowhere") / variable.lower()
+    return path.read_text().strip() if path.is_file() else ""
 
 
 class ServiceSettings(BaseSettings):
@@ -20,8 +33,8 @@ class ServiceSettings(BaseSettings):
                                       hide_input_in_errors=True)
 
     service_name: str
-    database_url: str = Field(default="", repr=False)  # postgresql+asyncpg://role:password@host:port/database
-    # `?sslmode=verify-full&sslrootcert=PATH` for TLS.
+    # postgresql+asyncpg://role:password@host:port/database, and ?sslmode=verify-full&sslrootcert=PATH for TLS
+    database_url: str = Field(default="", repr=False)
     # The same database by the role `<role>_tenant`, which sees one workspace at a time: requests use it. Empty: there
     # is no second wall behind the workspace filter of each statement.
     database_tenant_url: str = Field(default="", repr=False)
@@ -61,6 +74,16 @@ class ServiceSettings(BaseSettings):
     # load; at most pool_size for the hottest reads (Database.rows); one or two for LISTEN beside them.
     database_pool_size: int = Field(default=10, ge=1)
     database_max_overflow: int = Field(default=10, ge=0)
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource, dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        folder = os.environ.get(SECRETS_DIR)
+        files = (SecretsSettingsSource(settings_cls, secrets_dir=folder),) if folder else ()
+        return init_settings, env_settings, *files
 
     @model_validator(mode="after")
     def _plain_text_is_refused(self) -> Self:

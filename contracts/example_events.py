@@ -230,6 +230,10 @@ def _money_and_verdicts() -> dict[str, EventData]:
         "cost.overrun": events.CostOverrun(
             **JOB_FIELDS, cost_micro_usd=16_000_000, estimate_micro_usd=12_450_000, variance_percent=28.5, as_of=AT
         ),
+        "cost.limit_reached": events.CostLimitReached(
+            **JOB_FIELDS, cost_micro_usd=16_000_000, reserved_micro_usd=15_200_000, month="2026-11",
+            budget_micro_usd=500_000_000, as_of=AT
+        ),
         "budget.threshold": events.BudgetThreshold(**BUDGET, spent_micro_usd=405_000_000, threshold_percent=80),
         "budget.exceeded": events.BudgetExceeded(**BUDGET, spent_micro_usd=501_000_000),
         "validation.updated": events.ValidationUpdated(

@@ -17,10 +17,10 @@ from typing import Any
 
 from contracts import events
 from contracts.envelope import EventData
-from contracts.error_catalogue import entry_of, kept_facts
+from contracts.error_catalogue import CATALOGUE, ErrorCode, entry_of, kept_facts
 from contracts.error_taxonomy import ERROR_CLASSES, TrainingErrorType
 from contracts.job_course import NOTHING_DONE, Course, follow, new_attempt, time_left_s
-from contracts.job_reasons import RUNS, StatusReason, waiting_for_capacity
+from contracts.job_reasons import RUNS, StatusReason, budget_stop_message, idle, waiting_for_capacity
 from contracts.job_status import STAGES, TERMINAL, JobStatus, may_move
 
 
@@ -159,13 +159,7 @@ def _(data: events.PodInterrupted, state: JobState, at: datetime) -> JobState:
 @_apply.register
 def _(data: events.PodTerminated, state: JobState, at: datetime) -> JobState:
     paused = state.status is JobStatus.PAUSED and data.attempt >= state.attempt
-    return replace(state, reason=_idle(state)) if paused else state
-
-
-def _idle(state: JobState) -> StatusReason:
-    kept = state.last_checkpoint_step
-    progress = f"it goes on from step {kept}" if kept is not None else "it begins anew, no checkpoint was saved yet"
-    return StatusReason("paused", f"Paused; {progress}. No machine runs, nothing is billed.")
+    return replace(state, reason=idle(state.last_checkpoint_step)) if paused else state
 
 
 @_apply.register
@@ -239,8 +233,8 @@ def _(data: events.CheckpointSaved, state: JobState, at: datetime) -> JobState:
     if state.status in TERMINAL:
         return state
     saved = replace(state, last_checkpoint_step=max(data.step, state.last_checkpoint_step or 0))
-    idle = state.status is JobStatus.PAUSED and state.reason is not None and state.reason.code == "paused"
-    return replace(saved, reason=_idle(saved)) if idle else saved
+    rests = state.status is JobStatus.PAUSED and state.reason is not None and state.reason.code == "paused"
+    return replace(saved, reason=idle(saved.last_checkpoint_step)) if rests else saved
 
 
 @_apply.register
@@ -276,18 +270,30 @@ def _(data: events.TrainingFailed, state: JobState, at: datetime) -> JobState:
     return _failed(current, data, at)
 
 
+@_apply.register
+def _(data: events.CostLimitReached, state: JobState, at: datetime) -> JobState:
+    """A paused job costs nothing; one that is saving its adapter is worth the minute that it still takes."""
+    if state.status in (JobStatus.PAUSED, JobStatus.FINALIZATION):
+        return state
+    code = ErrorCode.BUDGET_STOP
+    facts = {"cost_usd": data.cost_micro_usd / 1e6, "limit_usd": data.reserved_micro_usd / 1e6}
+    reason = StatusReason("budget_stop", budget_stop_message(data), CATALOGUE[code].what_to_do)
+    return _ended(state, reason, CATALOGUE[code].error_type, code, facts, at)
+
+
 def _failed(state: JobState, failure: events.PodFailed | events.TrainingFailed, at: datetime) -> JobState:
     error_type, fix = failure.error_type, failure.suggested_fix
     reason = StatusReason(error_type.value, failure.message, fix or ERROR_CLASSES[error_type].suggested_fix)
+    code = entry_of(error_type, failure.error_code, failure.message).code
+    return _ended(state, reason, error_type, code, kept_facts(failure.context), at)
+
+
+def _ended(
+    state: JobState, reason: StatusReason, error_type: TrainingErrorType, code: ErrorCode, facts: Mapping[str, Any],
+    at: datetime,
+) -> JobState:
     result = moved(state, JobStatus.FAILED, reason)
     if result.status is not JobStatus.FAILED:
         return state
-    code = entry_of(error_type, failure.error_code, failure.message).code.value
     return replace(
-        result,
-        error_type=error_type,
-        error_code=code,
-        error_facts=kept_facts(failure.context),
-        completed_at=at,
-        eta_s=None,
-    )
+        result, error_type=error_type, error_code=code.value, error_facts=facts, completed_at=at, eta_s=None)

@@ -64,6 +64,7 @@ EVENTS: tuple[EventSpec, ...] = (
     EventSpec(events.LogReported, "LOGS", _TRAINER, ("metrics_ingest",)),
     EventSpec(events.CostUpdated, "COSTS", _COST, ("job_api",)),
     EventSpec(events.CostOverrun, "COSTS", _COST, ("job_api", "notifier")),
+    EventSpec(events.CostLimitReached, "COSTS", _COST, ("job_api",)),
     EventSpec(events.BudgetThreshold, "COSTS", _COST, ("notifier",)),
     EventSpec(events.BudgetExceeded, "COSTS", _COST, ("notifier",)),
     EventSpec(events.ValidationUpdated, "VALIDATION", ("validator",), ("job_api",)),

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 
+from contracts.buckets import BUCKETS
 from stack.children import Child, bootstrap, migrate
 from stack.crash_loops import CrashLoops
 from stack.health import Health, part_health, service_health
@@ -20,7 +21,7 @@ from stack.nats_permissions import SERVICES, TOPOLOGY
 from stack.parts import PartError, PostgresPart, S3Part
 from stack.private_files import write_private_json
 from stack.problems import StackError
-from stack.programs import BUCKETS, SERVERS, Blueprint
+from stack.programs import SERVERS, Blueprint
 from stack.schemas import Schemas
 from stack.state import REST_SERVICE, StackState
 from stack.supervision import Supervision

@@ -68,15 +68,16 @@ class NatsSecurity:
     def creds_file(self, user: str) -> Path:
         return self.folder / "creds" / f"{user}.creds"
 
-    def server_config(self) -> str:
-        """What the server's configuration needs to trust these keys and nobody else."""
+    def server_config(self, resolver_folder: str = "") -> str:
+        """What the server's configuration needs to trust these keys and nobody else. `resolver_folder`: where it keeps
+        accounts, if not here."""
         token = nats_jwt.operator_token(
             self.operator,
             SERVICES_ACCOUNT_NAME,
             signing_keys=[self.operator_signing.public],
             system_account=self.system_account.public,
         )
-        resolver = quoted(str(self.folder / "resolver"))
+        resolver = quoted(resolver_folder or str(self.folder / "resolver"))
         return (
             f"operator: {token}\nsystem_account: {self.system_account.public}\n"
             f'resolver {{ type: full, dir: {resolver}, allow_delete: false, interval: "2m" }}\n'

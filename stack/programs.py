@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass, field
 
 from chassis.database.row_security import TENANT_SUFFIX
+from contracts.buckets import BUCKETS as BUCKETS
 from stack.layout import ROOT, Layout
 from stack.nats_permissions import SERVICES, TOPOLOGY
 from stack.nats_security import NatsSecurity
@@ -19,7 +20,6 @@ from stack.state import OPERATIONS, REST_SERVICE, ProgramState, reachable_url
 SERVERS = ("postgres", "nats", "valkey", "s3")
 ALL = (*SERVERS, TOPOLOGY, *SERVICES)
 KNOWN = (*ALL, FAKE_RUNPOD_PROGRAM)
-BUCKETS = ("training-files", "training-checkpoints", "model-artifacts")
 USES_VALKEY = ("metrics_ingest",)
 USES_OBJECTS = ("job_api", "provisioner")
 SERVICE_STOP_S = 12

@@ -2,7 +2,8 @@
 
 Reads BRIGHTRUN_NATS_URL, BRIGHTRUN_NATS_CREDS_FILE and BRIGHTRUN_NATS_TLS_CA, _CERT, _KEY. With --watch it stays and
 applies again within about a second when a stream or consumer is missing (the store of NATS was lost) or was changed
-by hand.
+by hand. Exit status: 0 done (or nothing to do), 75 the broker was not there or not ready within `--wait` seconds, 1 it
+holds what cannot be changed.
 """
 
 import argparse
@@ -12,12 +13,15 @@ import time
 from collections.abc import Sequence
 
 import structlog
+from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
+from nats.js.errors import BadRequestError
 
-from chassis.messaging.connection import Epoch, NatsConnection
+from chassis.messaging.connection import Epoch, NatsConnection, NotConnected
 from chassis.messaging.drift import Drift, consumer_config, drift, stream_config
 from chassis.messaging.moves import move_messages, remove_retired
 from chassis.messaging.tls import nats_tls
+from chassis.waiting import NotThereYet, run_job, until_there
 from contracts.streams import CONSUMERS, MOVES, RETIRED, STREAMS, ConsumerSpec, StreamSpec
 
 _log = structlog.get_logger(__name__)
@@ -100,22 +104,38 @@ async def _something_is_missing(
     return any(counts.get(name, -1) < count for name, count in wanted.items())
 
 
-async def _main(keep_watching: bool) -> None:
+async def apply_when_there(connection: NatsConnection, wait_s: float) -> list[Drift]:
+    """Raises NotThereYet when the broker did not answer within `wait_s` seconds, TopologyError as `apply`."""
+    began = time.monotonic()
+    if not await connection.start(wait_s):
+        raise NotThereYet("NATS does not answer at BRIGHTRUN_NATS_URL, or refuses BRIGHTRUN_NATS_CREDS_FILE")
+    return await until_there(lambda: _try_to_apply(connection), wait_s - (time.monotonic() - began))
+
+
+async def _try_to_apply(connection: NatsConnection) -> list[Drift]:
+    """A server that has just started answers before JetStream does, a cluster before it has a leader."""
+    try:
+        return await apply(connection.jetstream)
+    except (NotConnected, NatsError, TimeoutError) as error:
+        if isinstance(error, BadRequestError):
+            raise
+        raise NotThereYet(f"JetStream is not ready: {error!r}") from None
+
+
+async def _run(keep_watching: bool, wait_s: float) -> None:
     url = os.environ.get("BRIGHTRUN_NATS_URL", "nats://127.0.0.1:4222")
     tls = nats_tls(url, *(os.environ.get(f"BRIGHTRUN_NATS_TLS_{name}", "") for name in ("CA", "CERT", "KEY")))
     connection = NatsConnection(
         url, name="topology", inbox_prefix="_INBOX_topology", tls=tls,
         creds_file=os.environ.get("BRIGHTRUN_NATS_CREDS_FILE", ""),
     )
-    if not await connection.start() and not keep_watching:
-        await connection.stop()
-        raise SystemExit("NATS does not answer at BRIGHTRUN_NATS_URL; start it and try again.")
     try:
         if keep_watching:
+            await connection.start(wait_s)
             await watch(connection)
-        else:
-            for difference in await apply(connection.jetstream):
-                print(f"applied: {difference}")
+        for difference in await apply_when_there(connection, wait_s):
+            print(f"applied: {difference}")
+        print("streams and consumers are as contracts say", flush=True)
     finally:
         await connection.stop()
 
@@ -123,4 +143,7 @@ async def _main(keep_watching: bool) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m chassis.topology", description=__doc__)
     parser.add_argument("--watch", action="store_true", help="stay, and repair what goes missing")
-    asyncio.run(_main(parser.parse_args().watch))
+    parser.add_argument("--wait", type=float, default=10.0, metavar="SECONDS",
+                        help="for a broker that is not there yet")
+    options = parser.parse_args()
+    run_job(_run(options.watch, options.wait), options.wait)

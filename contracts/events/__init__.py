@@ -7,7 +7,7 @@ from contracts.events.checkpoint import (
     CheckpointSaved,
     JoinedFile,
 )
-from contracts.events.cost import BudgetExceeded, BudgetThreshold, CostOverrun, CostUpdated
+from contracts.events.cost import BudgetExceeded, BudgetThreshold, CostLimitReached, CostOverrun, CostUpdated
 from contracts.events.evaluation import ConversationLikelihood, EvaluationGenerated
 from contracts.events.job import (
     JobCancelled,
@@ -58,6 +58,7 @@ __all__ = [
     "CheckpointManifest",
     "CheckpointSaved",
     "ConversationLikelihood",
+    "CostLimitReached",
     "CostOverrun",
     "CostUpdated",
     "EvaluationGenerated",

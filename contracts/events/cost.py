@@ -37,6 +37,22 @@ class CostOverrun(JobEventData):
     as_of: datetime
 
 
+class CostLimitReached(JobEventData):
+    """A running job has used up what was reserved for it, and the month's budget has nothing left; said once per job.
+
+    The job ends here. One that is within its reservation goes on, also where the month is over its budget.
+    """
+
+    entity: ClassVar[str] = "cost"
+    event: ClassVar[str] = "limit_reached"
+
+    cost_micro_usd: int = Field(ge=0)
+    reserved_micro_usd: int = Field(ge=0)
+    month: str = Field(pattern=r"^\d{4}-\d{2}$")
+    budget_micro_usd: int = Field(ge=0)
+    as_of: datetime
+
+
 class BudgetEvent(EventData):
     entity: ClassVar[str] = "budget"
     key_field: ClassVar[str] = "workspace_id"

@@ -1,6 +1,7 @@
 """python -m stack.images [services] [local] [trainer] [--base IMAGE] [--trainer-base IMAGE] [--torch cuda|cpu] ...
 
-Builds the images of this checkout and tries each. Exit status: 0 built and tried, 1 not (the reason is printed).
+Builds the images of this checkout, tries each, and writes its bill of materials (CycloneDX) into dist/.
+Exit status: 0 built and tried, 1 not (the reason is printed).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
+from stack.images.bill_of_materials import write_bill_of_materials
 from stack.images.build import Build, build
 from stack.images.engine import Engine
 from stack.images.services import services, try_services
@@ -27,6 +29,7 @@ def main() -> int:
             print(f"{wanted.tag} is built.")
             for seen in attempt(engine, wanted.tag):
                 print(f"   {seen}")
+            print(f"   its bill of materials: {write_bill_of_materials(engine, wanted.tag)}")
     except StackError as error:
         print(f"\n{error}\n-> {error.fix}" if error.fix else f"\n{error}", file=sys.stderr)
         return 1

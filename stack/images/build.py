@@ -30,7 +30,8 @@ def build(engine: Engine, wanted: Build) -> None:
     """Raises StackError."""
     arguments = wanted.arguments | ({"BASE": wanted.base} if wanted.base else {})
     # Not in the Dockerfile: they would undo its cache with every commit, and buildah 1.28 takes old ones from it.
-    labels = {"version": _version(), "revision": _revision()}
+    labels = {"version": _version(), "revision": _git("rev-parse", "HEAD"),
+              "created": _git("log", "-1", "--format=%cI")} | ({"base.name": wanted.base} if wanted.base else {})
     target = ["--target", wanted.target] if wanted.target else []
     engine.run("build", "--network", "host", "--file", str(wanted.dockerfile), "--tag", wanted.tag, *target,
                *_labels(labels), *_build_arguments(arguments), *_places(engine), str(ROOT))
@@ -64,6 +65,6 @@ def _version() -> str:
     return version
 
 
-def _revision() -> str:
-    done = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "HEAD"], check=False, capture_output=True, text=True)
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", "-C", str(ROOT), *arguments], check=False, capture_output=True, text=True)
     return done.stdout.strip() or "unknown"

@@ -24,9 +24,9 @@ from stack.problems import StackError
 FOLDER = ROOT / "requirements"
 DEVELOPMENT, TORCH_CPU, TORCH_CUDA = (FOLDER / f"{name}.lock" for name in ("development", "torch-cpu", "torch-cuda"))
 UV, NATS_SERVER = FOLDER / "uv.lock", FOLDER / "nats-server.lock"
-CLIENT, SERVICES = FOLDER / "client.lock", FOLDER / "services.lock"
+CLIENT, SERVICES, OPS = FOLDER / "client.lock", FOLDER / "services.lock", FOLDER / "ops.lock"
 TRAINER_IMAGE = ROOT / "trainer_image" / "requirements.txt"
-ALL = (DEVELOPMENT, TORCH_CPU, TORCH_CUDA, UV, NATS_SERVER, CLIENT, SERVICES, TRAINER_IMAGE)
+ALL = (DEVELOPMENT, TORCH_CPU, TORCH_CUDA, UV, NATS_SERVER, CLIENT, SERVICES, OPS, TRAINER_IMAGE)
 
 UNIVERSAL = ("--universal", "--python-version", "3.11")
 IMAGE = ("--python-version", "3.11", "--python-platform", "x86_64-manylinux_2_28")
@@ -62,6 +62,7 @@ def write_all() -> None:
         same = ("--constraints", constraints.name)
         write(CLIENT, compiled("pyproject.toml", *UNIVERSAL, *same))
         write(SERVICES, compiled("--group", "services", *UNIVERSAL, *same))
+        write(OPS, compiled("--group", "ops", *UNIVERSAL, *same))
         trainer = compiled("--group", "trainer", *IMAGE, *same)
         write(TRAINER_IMAGE, only(trainer, lambda name: not belongs_to_torch(name)))
 

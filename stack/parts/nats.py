@@ -62,15 +62,20 @@ class NatsPart(Part):
         return greeting.startswith(b"INFO ") and bool(json.loads(greeting[5:]).get("jetstream"))
 
     def _config(self) -> str:
-        # sync_interval always: the default acknowledges before fsync and a crash loses acknowledged messages
-        sync = "always" if self.durable else "2m"
-        return (
-            f"server_name: brightrun\nlisten: {quoted(f'{self.host}:{self.port}')}\nmax_payload: 8MB\n"
-            # a user's token with its list of subjects travels in one protocol line; 4 KB are the default
-            "max_control_line: 64KB\n"
-            f"jetstream {{ store_dir: {quoted(str(self.store_dir))}, sync_interval: {sync}, "
-            f"max_memory_store: 64MB, max_file_store: {STORE_BYTES} }}\n{self.extra_config}"
-        )
+        return configuration(f"{self.host}:{self.port}", self.store_dir, durable=self.durable) + self.extra_config
+
+
+def configuration(listen: str, store_dir: Path, *, durable: bool = True) -> str:
+    """The server's, without who may connect."""
+    # sync_interval always: the default acknowledges before fsync and a crash loses acknowledged messages
+    sync = "always" if durable else "2m"
+    return (
+        f"server_name: brightrun\nlisten: {quoted(listen)}\nmax_payload: 8MB\n"
+        # a user's token with its list of subjects travels in one protocol line; 4 KB are the default
+        "max_control_line: 64KB\n"
+        f"jetstream {{ store_dir: {quoted(str(store_dir))}, sync_interval: {sync}, "
+        f"max_memory_store: 64MB, max_file_store: {STORE_BYTES} }}\n"
+    )
 
 
 def quoted(text: str) -> str:

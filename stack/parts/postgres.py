@@ -136,19 +136,8 @@ class PostgresPart(Part):
     ) -> str:
         """Makes database and role when absent and returns the URL. Nobody but the role may connect to it, and with
         `tenant_password` its tenant role, once the database is migrated."""
-        role = role or name
-        if not IDENTIFIER.match(name):
-            raise PartError(f"{name!r} is no plain database name")
-        tenant = "" if tenant_password is None else _role(f"{role}{TENANT_SUFFIX}", tenant_password)
-        # FILE_COPY is several times quicker than the WAL-logged default for a copy of an empty template
-        self.sql(f"""
-            {_role(role, password)}
-            {tenant}
-            SELECT 'CREATE DATABASE {name} OWNER {role} STRATEGY FILE_COPY'
-                WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{name}') \\gexec
-            REVOKE CONNECT, TEMPORARY ON DATABASE {name}, postgres, template1 FROM PUBLIC;
-        """)  # noqa: S608  names are checked
-        return self.url(name, role, password)
+        self.sql(database_statements(name, role or name, password, tenant_password))
+        return self.url(name, role or name, password)
 
     def drop_database(self, name: str) -> None:
         self.sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
@@ -196,6 +185,22 @@ class PostgresPart(Part):
         may_start = may(unprivileged_account(), os.R_OK | os.X_OK, self.binaries / "postgres")
         keep = what_root_keeps(may_start, self.data_dir.parent, self.binaries)
         return Command(argv, user=UNPRIVILEGED_USER, keep=keep, parent_death=parent_death)
+
+
+def database_statements(name: str, role: str, password: str, tenant_password: str | None = None) -> str:
+    """For psql: the database and the role that owns it, where they are absent, and with `tenant_password` the role
+    that sees one workspace at a time; the roles' passwords in any case."""
+    if not IDENTIFIER.match(name):
+        raise PartError(f"{name!r} is no plain database name")
+    tenant = "" if tenant_password is None else _role(f"{role}{TENANT_SUFFIX}", tenant_password)
+    # FILE_COPY is several times quicker than the WAL-logged default for a copy of an empty template
+    return f"""
+        {_role(role, password)}
+        {tenant}
+        SELECT 'CREATE DATABASE {name} OWNER {role} STRATEGY FILE_COPY'
+            WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{name}') \\gexec
+        REVOKE CONNECT, TEMPORARY ON DATABASE {name}, postgres, template1 FROM PUBLIC;
+    """  # noqa: S608  names are checked
 
 
 def _role(name: str, password: str) -> str:

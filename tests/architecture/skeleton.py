@@ -3,7 +3,7 @@
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("contracts", "chassis", "services", "trainer_image", "brightrun", "stack")
+PACKAGES = ("contracts", "chassis", "services", "trainer_image", "brightrun", "stack", "ops")
 
 
 def make_skeleton(folder: Path) -> None:

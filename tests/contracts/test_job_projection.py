@@ -303,3 +303,24 @@ def test_a_new_attempt_that_begins_before_the_lost_steps_shows_its_own_progress(
     states = run(history)
     assert [state.step for state in states[4:]] == [250, None, None, 100, 101]
     assert progress_percentage(states[6]) == pytest.approx(6 + 90 * 200 / 300)
+
+
+def used_up() -> EventData:
+    return events.CostLimitReached(job_id=JOB, workspace_id=WORKSPACE, cost_micro_usd=16_000_000,
+                                   reserved_micro_usd=15_000_000, month="2026-11",
+                                   budget_micro_usd=500_000_000, as_of=T0)
+
+
+def test_a_job_that_has_used_up_its_money_ends_with_the_figures():
+    state = run([requested(1), progressed(1, 5), checkpoint(1, 4), used_up()])[-1]
+    assert (state.status, state.error_type, state.error_code) == (
+        JobStatus.FAILED, TrainingErrorType.BUDGET, "budget_stop")
+    assert state.error_facts == {"cost_usd": 16.0, "limit_usd": 15.0}
+    assert "$16.00" in state.reason.message
+    assert "$500.00 budget of 2026-11" in state.reason.message
+    assert (state.last_checkpoint_step, state.completed_at is not None) == (4, True)
+
+
+def test_a_job_that_is_saving_its_adapter_is_not_stopped_by_the_budget():
+    state = run([requested(1), stage(1, JobStatus.TRAINING), stage(1, JobStatus.FINALIZATION), used_up()])[-1]
+    assert state.status is JobStatus.FINALIZATION

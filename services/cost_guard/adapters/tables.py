@@ -53,6 +53,7 @@ jobs = Table(
     Column("ended_at", DateTime(timezone=True)),
     Column("outcome", Text),
     Column("overrun_said", Boolean, nullable=False, server_default=text("false")),
+    Column("limit_said", Boolean, nullable=False, server_default=text("false")),
     # The final cost is published once, when the job has ended and its last machine is gone.
     Column("settled_at", DateTime(timezone=True)),
     Column("settled_micro_usd", BigInteger),

@@ -31,6 +31,7 @@ class JobAccount:
     ended_at: datetime | None = None
     outcome: str | None = None
     overrun_published: bool = False
+    limit_published: bool = False
     settled_micro_usd: int | None = None
     published: Published | None = None
     next_reservation_id: UUID | None = None

@@ -50,6 +50,15 @@ def is_exceeded(state: BudgetState) -> bool:
     return state.spent_micro_usd > state.limit_micro_usd
 
 
+def is_used_up(state: BudgetState) -> bool:
+    return state.spent_micro_usd >= state.limit_micro_usd
+
+
+def stops_job(state: BudgetState, *, cost_micro_usd: int, held_micro_usd: int) -> bool:
+    """A job that was promised money may spend it; beyond that it needs a budget that has room."""
+    return 0 < held_micro_usd < cost_micro_usd and is_used_up(state)
+
+
 def variance_percent(cost_micro_usd: int, estimate_micro_usd: int) -> float:
     """How far the cost lies above (+) or below (-) its estimate; 0 without an estimate."""
     return 100.0 * (cost_micro_usd - estimate_micro_usd) / estimate_micro_usd if estimate_micro_usd else 0.0

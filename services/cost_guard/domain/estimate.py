@@ -42,10 +42,10 @@ class Priced:
 def workload(
     parameters: Hyperparameters, conversations: int, tokens: int, done_epochs: float = 0.0
 ) -> Workload:
-    """Counts of a run, or of what remains of it. The hold-out is evaluated at the start, after each epoch, and by both
-    models at the end."""
+    """Counts of a run, or of what remains of it. The hold-out is evaluated at the start, which is the base model's
+    figure too, and after each epoch; the last one is the trained model's. What resumes knows the base's."""
     epochs = max(0.0, parameters.num_epochs - done_epochs)
-    evaluations = math.ceil(epochs) + (3 if done_epochs == 0 else 2)
+    evaluations = max(1, math.ceil(epochs) + (1 if done_epochs == 0 else 0))
     held_out = max(1, round(conversations * parameters.validation_fraction)) if conversations > 1 else 0
     share = held_out / conversations if conversations else 0.0
     per_step = parameters.per_device_train_batch_size * parameters.gradient_accumulation_steps

@@ -51,7 +51,7 @@ async def on_training_completed(event: Event[Any], tx: Tx, limits: WithQueueLimi
         await record_delivery(tx, event.data)
 
 
-@money(filter=about(published.CostUpdated, published.CostOverrun))
+@money(filter=about(published.CostUpdated, published.CostOverrun, published.CostLimitReached))
 async def on_cost_event(event: Event[Any], tx: Tx, limits: WithQueueLimits) -> None:
     await record_event(tx, event, limits)
 

@@ -86,6 +86,7 @@ def _account(row: Row[Any]) -> JobAccount:
         ended_at=row.ended_at,
         outcome=row.outcome,
         overrun_published=row.overrun_said,
+        limit_published=row.limit_said,
         settled_micro_usd=row.settled_micro_usd,
         published=_published(row),
         next_reservation_id=row.next_reservation_id,

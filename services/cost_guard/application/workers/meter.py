@@ -10,7 +10,9 @@ from chassis.database.leases import Lease
 from services.cost_guard.adapters.repository import jobs
 from services.cost_guard.application.budget_alerts import publish_alerts
 from services.cost_guard.application.cost_reports import report_cost
+from services.cost_guard.application.limits import stop_at_limit
 from services.cost_guard.application.metrics import METER_FAILURES
+from services.cost_guard.domain.budget import BudgetState, is_used_up
 from services.cost_guard.settings import Settings
 
 _log = structlog.get_logger(__name__)
@@ -42,7 +44,9 @@ class CostMeter:
         async with self._database.read() as connection:
             due = await jobs.metered(connection)
         errors = [await self._report(job_id, workspace_id) for job_id, workspace_id in due]
-        errors += [await self._alert(workspace_id) for workspace_id in sorted({workspace for _, workspace in due})]
+        for workspace_id in sorted({workspace for _, workspace in due}):
+            its = [job_id for job_id, owner in due if owner == workspace_id]
+            errors.append(await self._look_at_budget(workspace_id, its))
         if errors and all(errors):
             raise next(error for error in reversed(errors) if error)
 
@@ -55,14 +59,20 @@ class CostMeter:
             return _failed(error, job_id=str(job_id))
         return None
 
-    async def _alert(self, workspace_id: UUID) -> Exception | None:
+    async def _look_at_budget(self, workspace_id: UUID, job_ids: list[UUID]) -> Exception | None:
         try:
             if await self._lease.hold():
                 async with self._database.transaction() as tx:
-                    await publish_alerts(tx, workspace_id, self._settings, self._clock.now())
+                    state = await publish_alerts(tx, workspace_id, self._settings, self._clock.now())
+                await self._stop_at_limit(state, workspace_id, job_ids)
         except Exception as error:
             return _failed(error, workspace_id=str(workspace_id))
         return None
+
+    async def _stop_at_limit(self, state: BudgetState, workspace_id: UUID, job_ids: list[UUID]) -> None:
+        for job_id in job_ids if is_used_up(state) else ():
+            async with self._database.transaction() as tx:
+                await stop_at_limit(tx, job_id, workspace_id, state, self._clock.now())
 
 
 def _failed(error: Exception, **about: str) -> Exception:

@@ -7,7 +7,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chassis.messaging.retry import Permanent
 from contracts.envelope import Event, EventData
-from contracts.events import CheckpointExpired, CostUpdated, PodFailed, PodRunning, TrainingCompleted, TrainingFailed
+from contracts.events import (
+    CheckpointExpired,
+    CostLimitReached,
+    CostUpdated,
+    PodFailed,
+    PodRunning,
+    TrainingCompleted,
+    TrainingFailed,
+)
 from contracts.job_progress import has_caught_up
 from contracts.job_projection import JobState, project
 from contracts.job_status import TERMINAL, JobStatus
@@ -21,7 +29,7 @@ from services.job_api.jobs.repository import jobs
 from services.job_api.jobs.repository.job_rows import state_columns
 
 # What can end a job. The queue, in which the next one starts then, is locked before the job.
-ENDINGS = (TrainingCompleted, TrainingFailed, PodFailed)
+ENDINGS = (TrainingCompleted, TrainingFailed, PodFailed, CostLimitReached)
 
 
 async def record_event(tx: AsyncConnection, event: Event[Any], limits: QueueLimits) -> bool:

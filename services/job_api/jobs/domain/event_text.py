@@ -7,6 +7,7 @@ from typing import Any
 from contracts import events
 from contracts.envelope import EventData
 from contracts.evidence import in_words
+from contracts.job_reasons import budget_stop_message
 from contracts.money import format_usd
 
 
@@ -202,6 +203,11 @@ def _(data: events.CostUpdated) -> Line:
 def _(data: events.CostOverrun) -> Line:
     return Line(f"Cost {format_usd(data.cost_micro_usd)} is {data.variance_percent:.0f} % above the estimate "
                 f"of {format_usd(data.estimate_micro_usd)}.", "warning")
+
+
+@describe.register
+def _(data: events.CostLimitReached) -> Line:
+    return Line(budget_stop_message(data), "error")
 
 
 @describe.register

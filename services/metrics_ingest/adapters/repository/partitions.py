@@ -15,13 +15,17 @@ def partition_of(job_no: int) -> int:
     return job_no // JOBS_PER_PARTITION
 
 
+# Not to_regclass: what it once did not find it may go on not finding, after another's commit, from its session's cache.
+_EXISTS = "SELECT EXISTS (SELECT FROM pg_class WHERE relname = $1 AND relnamespace = current_schema()::regnamespace)"
+
+
 async def ensure_partition(connection: Any, number: int) -> None:
     """Make it unless it exists. ATTACH takes a weak lock on the parent, where CREATE ... PARTITION OF stops readers."""
     name = partition_name(number)
-    if await connection.fetchval("SELECT to_regclass($1)", name) is not None:
+    if await connection.fetchval(_EXISTS, name):
         return
     await connection.execute("SELECT pg_advisory_xact_lock($1)", locks.METRIC_PARTITIONS)
-    if await connection.fetchval("SELECT to_regclass($1)", name) is not None:
+    if await connection.fetchval(_EXISTS, name):
         return
     low = number * JOBS_PER_PARTITION
     await connection.execute(f"CREATE TABLE {name} (LIKE metric_points INCLUDING DEFAULTS INCLUDING INDEXES)")

@@ -1,6 +1,7 @@
 """What is published about the cost of a job: each fact once."""
 
-from contracts.events import CostOverrun, CostUpdated
+from contracts.events import CostLimitReached, CostOverrun, CostUpdated
+from contracts.rpc.costs import RESERVE, SET_BUDGET, SetBudget
 from services.cost_guard.application.workers.meter import CostMeter
 from services.cost_guard.settings import Settings
 from tests.services.cost_guard.examples import NOON, Job, hours
@@ -60,3 +61,27 @@ async def test_nothing_is_published_about_a_deleted_job(in_process, job) -> None
     await in_process.deliver(job.terminated(NOON - hours(1), NOON))
     assert await in_process.published(CostUpdated) == []
     assert await in_process.published(CostOverrun) == []
+
+
+async def costly(guard, job: Job, limit_micro_usd: int, clock) -> list[CostLimitReached]:
+    """What is said about a job that has run for ten hours, far longer than was reserved for it."""
+    reserved = await guard.request(RESERVE, job.reserve())
+    await guard.deliver(job.start_requested(reserved.reservation_id))
+    await guard.deliver(job.running(NOON))
+    budget = SetBudget(workspace_id=job.workspace_id, limit_micro_usd=limit_micro_usd, changed_by="owner")
+    await guard.request(SET_BUDGET, budget)
+    clock.advance(10 * 3600)
+    for _ in range(2):
+        await CostMeter(guard.database, guard.settings, clock).tick()
+    return await guard.published(CostLimitReached)
+
+
+async def test_a_job_beyond_its_money_is_stopped_once_where_the_budget_is_used_up(in_process, job, clock) -> None:
+    said = await costly(in_process, job, 5_000_000, clock)
+    assert [(event.job_id, event.cost_micro_usd, event.budget_micro_usd) for event in said] == [
+        (job.job_id, 24_900_000, 5_000_000)]
+    assert 0 < said[0].reserved_micro_usd < 24_900_000
+
+
+async def test_a_job_beyond_its_money_goes_on_while_the_budget_has_room(in_process, job, clock) -> None:
+    assert await costly(in_process, job, 500_000_000, clock) == []

@@ -25,6 +25,14 @@ def test_workload_counts_steps_as_the_trainer_does() -> None:
     assert work.training_tokens == 60_000
 
 
+def test_the_hold_out_is_computed_once_more_than_there_are_epochs() -> None:
+    """What was measured at the start and after the last epoch is the comparison of both models."""
+    parameters = PRESETS["balanced"].hyperparameters
+    assert workload(parameters, conversations=12, tokens=24_000).evaluation_tokens == 4 * 4_000
+    assert workload(parameters, conversations=12, tokens=24_000, done_epochs=1.5).evaluation_tokens == 2 * 4_000
+    assert workload(parameters, conversations=12, tokens=24_000, done_epochs=3).evaluation_tokens == 4_000
+
+
 def test_the_published_job_is_hours_not_half_a_day() -> None:
     """242 conversations, balanced: published single-GPU figures put it between half an hour and a few hours."""
     work = workload(PRESETS["balanced"].hyperparameters, conversations=242, tokens=705_000)

@@ -155,6 +155,18 @@ async def test_a_failure_is_told_with_its_fix(api):
     assert (said.error_type.value, said.suggested_fix) == ("provisioning", "Choose on_demand.")
 
 
+async def test_a_job_that_has_used_up_its_money_is_stopped(api):
+    """Its machine is let go by `job.failed`, and it can be continued from its checkpoint once there is money."""
+    job = await api.running_job()
+    about = {key: value for key, value in api.about(job).items() if key != "attempt"}
+    await api.tell(events.CostLimitReached(**about, cost_micro_usd=16_000_000, reserved_micro_usd=15_000_000,
+                                           month="2026-11", budget_micro_usd=500_000_000, as_of=NOW))
+    failed = await api.until(job["id"], lambda job: job["status"] == "failed")
+    assert (failed["status_reason"]["code"], failed["error"]["code"]) == ("budget_stop", "budget_stop")
+    said = (await api.published("JOBS", f"job.failed.{job['id']}", 1))[0].data
+    assert (said.error_type.value, said.error_code) == ("budget", "budget_stop")
+
+
 async def test_the_same_event_however_often_it_comes_has_one_effect(api):
     job = await api.running_job()
     progress = events.TrainingProgressed(**api.about(job), step=1, total_steps=30, epoch=0.1)

@@ -1,0 +1,1 @@
+"""What runs an installation beside its services: secrets, backups, dashboards, alerts."""

@@ -1,0 +1,1 @@
+"""All passwords, keys and credentials of an installation, made once."""
