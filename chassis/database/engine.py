@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, Opera
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from chassis import tls
 from chassis.database import scope
 from chassis.database.address import split
 from chassis.database.compiled import CompiledRead, DriverPool
@@ -134,10 +135,10 @@ def _pools(
     reading = own | {"default_transaction_read_only": "on"}
     # Without BEGIN and COMMIT around it a read is one round trip instead of three; the server refuses writes.
     reads = _engine(url, pool, connect_timeout_s, reading).execution_options(isolation_level="AUTOCOMMIT")
-    address, tls = split(url)
+    address, secured = split(url)
     driver = DriverPool(
         address.render_as_string(hide_password=False), size=pool["pool_size"], wait_s=pool["pool_timeout"],
-        walled=walled, **_connect(connect_timeout_s, reading), **tls)
+        walled=walled, **_connect(connect_timeout_s, reading), **secured)
     return _Pools(_engine(url, pool, connect_timeout_s, own), reads, driver, walled)
 
 
@@ -161,8 +162,9 @@ def _unavailable(error: Exception) -> Exception:
 def _engine(
     url: str, pool: Mapping[str, Any], connect_timeout_s: float, server_settings: Mapping[str, str]
 ) -> AsyncEngine:
-    address, tls = split(url)
-    engine = create_async_engine(address, connect_args=_connect(connect_timeout_s, server_settings) | tls, **pool)
+    address, secured = split(url)
+    options = _connect(connect_timeout_s, server_settings) | secured
+    engine = create_async_engine(address, connect_args=options, **pool)
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
     return engine
 
@@ -190,7 +192,7 @@ async def _connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         await connection.start()
     except Exception as error:
         if isinstance(error, OSError) or is_transient(error):
-            raise DatabaseUnavailable(f"PostgreSQL is not available: {error}") from error
+            raise DatabaseUnavailable(f"PostgreSQL is not available: {tls.reason(error) or error}") from error
         raise
     try:
         yield connection
