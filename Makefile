@@ -13,6 +13,14 @@ endif
 ifdef TRAINER_IMAGE
 export BRIGHTRUN_TRAINER_COMMAND := ["$(abspath $(BIN)/python)", "-m", "stack.images.run_trainer", "$(TRAINER_IMAGE)"]
 endif
+# make demo|up REPLICAS=2: two processes of each service, behind one REST port.
+ifdef REPLICAS
+export BRIGHTRUN_REPLICAS := $(REPLICAS)
+endif
+# make up MONITORING=1: Prometheus and Alertmanager beside the stack, where they are installed.
+ifdef MONITORING
+export BRIGHTRUN_MONITORING := $(MONITORING)
+endif
 # Needs any Python of the system; checks the machine, installs what is missing, or ends at once.
 INSTALL = python=$$(sh stack/install/find_python.sh "$(PYTHON)") && \
 	"$$python" -m stack.install --environment "$(VENV)" --torch "$(TORCH)"
@@ -28,7 +36,7 @@ setup: ## virtual environment with the locked packages (PYTHON=, VENV=, TORCH=cp
 demo: ## train a real adapter on the sample file, download it, prove that it loads; PROVIDER=fake-runpod: interrupted once
 	@$(INSTALL) --then demo
 
-up: ## start everything in the background
+up: ## start everything in the background (REPLICAS=2: two processes of each service; MONITORING=1: with Prometheus)
 	@$(INSTALL) --then up
 
 # What looks at a system that is there already installs nothing.
@@ -80,11 +88,13 @@ lint: setup ## ruff, mypy, import rules, freshness of schemas and lock files
 	"$(BIN)/python" -m contracts.generate --check
 	"$(BIN)/python" -m contracts.compatibility
 	"$(BIN)/python" -m services.job_api.openapi --check
+	"$(BIN)/python" -m ops.dashboards --check
 	"$(BIN)/python" -m stack.install.locks --check
 
-schemas: setup ## write the generated schemas, AsyncAPI, OpenAPI and example files
+schemas: setup ## write the generated schemas, AsyncAPI, OpenAPI, example files and dashboards
 	"$(BIN)/python" -m contracts.generate
 	"$(BIN)/python" -m services.job_api.openapi
+	"$(BIN)/python" -m ops.dashboards
 
 base-model: setup ## build the local base model again from its recipe
 	@"$(BIN)/python" -m trainer_image.base_model

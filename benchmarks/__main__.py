@@ -18,7 +18,7 @@ NAMES = ("job_api", "hot_reads", "import_file", "durables", "metrics_ingest", "m
          "trainer_overhead")
 # Only when named: `peers` installs other people's programs for a while, `fleet` takes a quarter of an hour, `gpu` wants
 # a GPU (its toy does not), and what `padding_free` compares with is no part of the product.
-ON_REQUEST = ("peers", "fleet", "padding_free", "gpu")
+ON_REQUEST = ("peers", "fleet", "padding_free", "gpu", "capacity")
 # What is promised: name of the figure, the most (or least) it may be, and its unit.
 TARGETS: dict[str, tuple[str, float, str]] = {
     "create_job_p99_ms": ("<=", 100.0, "ms, job creation, p99 at 50 requests/s"),

@@ -30,9 +30,9 @@ def watch(client: Client, job_id: str) -> Job:
     return settled(client, job)
 
 
-def settled(client: Client, job: Job) -> Job:
-    """The job once its final cost (and, when completed, its verdict) is known; after 15 s as far as it is known."""
-    deadline = time.monotonic() + _AFTERMATH_S
+def settled(client: Client, job: Job, within_s: float = _AFTERMATH_S) -> Job:
+    """The job once its final cost (and, when completed, its verdict) is known; after `within_s` as far as it is."""
+    deadline = time.monotonic() + within_s
     while not (job.cost_is_final and (job.validation or job.status != "completed")):
         if time.monotonic() > deadline:
             break

@@ -48,9 +48,13 @@ def verdict(validation: dict[str, Any] | None) -> str:
     return (
         f"Perplexity on the hold-out: {validation['perplexity_baseline']:.2f} -> "
         f"{validation['perplexity_trained']:.2f} "
-        f"({validation['perplexity_improvement_pct']:.1f} % better{span}): "
+        f"({_change(validation['perplexity_improvement_pct'])}{span}): "
         f"{in_words(validation.get('verdict', ''), validation.get('missing_conversations') or 0)}"
     )
+
+
+def _change(improvement_pct: float) -> str:
+    return f"{abs(improvement_pct):.1f} % {'better' if improvement_pct >= 0 else 'worse'}"
 
 
 def losses(validation: dict[str, Any] | None, job_id: str) -> str:

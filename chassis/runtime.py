@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import MetaData
 from starlette.applications import Starlette
 
-from chassis import checks
+from chassis import checks, figures
 from chassis.background import BackgroundTasks, backoff_s
 from chassis.cancellation import cancel_and_wait
 from chassis.clock import Clock, SystemClock
@@ -63,7 +63,8 @@ class ServiceRuntime:
         self.stopping = asyncio.Event()
         self.database = Database(
             settings.database_url, tenant_url=settings.database_tenant_url, application_name=settings.service_name,
-            pool_size=settings.database_pool_size, max_overflow=settings.database_max_overflow,
+            pool_size=settings.database_pool_size, max_overflow=settings.database_pool_overflow,
+            command_timeout_s=settings.database_command_timeout_s,
         )
         tls = nats_tls(settings.nats_url, settings.nats_tls_ca, settings.nats_tls_cert, settings.nats_tls_key)
         self.bus = Bus(settings, self.database, clock=self.clock, tls=tls)
@@ -72,6 +73,8 @@ class ServiceRuntime:
         self._background = BackgroundTasks(SystemClock())
         self._last_actions: list[Callable[[], None]] = []
         self._add_upkeep(publishes="outbox" in metadata.tables)
+        measure = figures.register(self.registry, settings, self.health, self.database, self._redis)
+        self.periodic("server figures", settings.figures_interval_s, measure)
         self._add_checks(publishes="outbox" in metadata.tables)
 
     @property

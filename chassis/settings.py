@@ -54,6 +54,8 @@ class ServiceSettings(BaseSettings):
     s3_tls_ca: str = ""  # PEM file, believed beside the authorities of this machine
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8000, ge=0, le=65535)
+    # A listening socket that replicas share, handed down as this file descriptor. -1: one of its own (host and port).
+    http_fd: int = Field(default=-1, ge=-1)
     # PEM files: both ports are served over TLS. Empty: in plain text, as behind a proxy that ends TLS.
     http_tls_cert: str = ""
     http_tls_key: str = ""
@@ -62,6 +64,8 @@ class ServiceSettings(BaseSettings):
     data_dir: Path = Path(".data")
     log_level: str = "INFO"
     otlp_endpoint: str = ""  # empty: spans are made (trace ids exist everywhere) but not exported
+    # How often figures that a query must count (jobs by status, spend) are read for /metrics.
+    figures_interval_s: float = Field(default=15.0, gt=0)
     workers: int = Field(default=1, ge=1)
     startup_wait_s: float = Field(default=10.0, ge=0)  # the lifespan waits this long before serving unready
     # The operators' port: metrics and health in detail. 0: none (a service without a REST API has them on http_port).
@@ -70,10 +74,13 @@ class ServiceSettings(BaseSettings):
     # After SIGTERM it serves on for so long, closing connections: set it where a balancer must learn of the end.
     drain_s: float = Field(default=0.0, ge=0)
     shutdown_grace_s: int = Field(default=20, ge=1)  # k8s terminationGracePeriodSeconds must exceed drain_s + this
-    # Connections of one process, for transactions and again for reads: pool_size kept open, max_overflow more under
+    # Connections of one process, for transactions and again for reads: pool_size kept open, pool_overflow more under
     # load; at most pool_size for the hottest reads (Database.rows); one or two for LISTEN beside them.
     database_pool_size: int = Field(default=10, ge=1)
-    database_max_overflow: int = Field(default=10, ge=0)
+    database_pool_overflow: int = Field(default=10, ge=0)
+    # No statement is waited for longer: a database that fell silent (dropped packets, a machine that hangs) is noticed.
+    # The server ends its own part of it a little before.
+    database_command_timeout_s: float = Field(default=30.0, ge=1)
 
     @classmethod
     def settings_customise_sources(

@@ -58,8 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     logs.add_argument("-f", "--follow", action="store_true")
     logs.add_argument("-n", "--lines", type=int, default=20)
     for name, stop, start in (("restart", True, True), ("stop", True, False), ("start", False, True)):
-        sub = add(name, _restart, f"{name} one program of the running stack")
-        sub.add_argument("program", choices=KNOWN, metavar="PROGRAM")
+        sub = add(name, _restart, f"{name} one program of the running stack, or all replicas of a service one by one")
+        sub.add_argument("program", metavar="PROGRAM")
         sub.set_defaults(stop=stop, start=start)
     parked = add("parked", _parked, "events that no stream can take: list them, or try them again")
     parked.add_argument("what", nargs="?", choices=("list", "retry"), default="list")

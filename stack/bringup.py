@@ -44,9 +44,9 @@ class BringUp:
         jobs = self._wait_for_servers()
         self._finish(jobs, MIGRATED_S)
         self._remember_schemas(jobs)
-        services = [name for name in SERVICES if name in self.blueprint.selected]
+        services = [name for service in SERVICES for name in self.blueprint.replicas_of(service)]
         self.start(*services)
-        jobs = self._first_credentials(services)
+        jobs = self._first_credentials()
         self._wait_for_services(services)
         self._finish(jobs, MIGRATED_S)
         self._refresh_credentials_url()
@@ -104,8 +104,8 @@ class BringUp:
         if jobs and isinstance(part, PostgresPart):
             self.schemas.remember(part, [name for name in SERVICES if name in self.blueprint.selected])
 
-    def _first_credentials(self, services: list[str]) -> list[Child]:
-        if REST_SERVICE not in services or self.layout.credentials_file.exists():
+    def _first_credentials(self) -> list[Child]:
+        if REST_SERVICE not in self.blueprint.selected or self.layout.credentials_file.exists():
             return []
         return [bootstrap(self.layout, self.blueprint.service_environment(REST_SERVICE))]
 

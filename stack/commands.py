@@ -9,9 +9,11 @@ import sys
 import time
 from pathlib import Path
 
+from stack import monitoring
 from stack.bringup import BringUp
+from stack.health import wait_until_ready
 from stack.layout import Layout
-from stack.nats_permissions import TOPOLOGY
+from stack.nats_permissions import SERVICES, TOPOLOGY
 from stack.nats_security import NatsSecurity
 from stack.orphans import end_orphans
 from stack.parts import PartError
@@ -19,10 +21,12 @@ from stack.parts.process import LOOPBACK
 from stack.passwords import Passwords
 from stack.ports import REST_PORT, wanted_port
 from stack.problems import StackError
-from stack.programs import KNOWN, Blueprint, usual_programs
+from stack.programs import KNOWN, SERVERS, Blueprint, usual_programs
 from stack.progress import tell
 from stack.provider import FAKE_RUNPOD_PROGRAM
-from stack.state import OPERATIONS, REST_SERVICE, StackState, choose_ports, reachable_url, read_state
+from stack.replicas import VARIABLE, replica_names, wanted_replicas
+from stack.scrape_targets import write_targets
+from stack.state import REST_SERVICE, StackState, choose_ports, operations_of, reachable_url, read_state
 from stack.supervision import Supervision
 
 DOCS_PATH = "/api/training/docs"
@@ -43,6 +47,7 @@ def up(layout: Layout, *, port: int | None = None, only: tuple[str, ...] = (), s
             bring_up.prepare()
             supervision.configure(blueprint.programs())
             state.save(layout)
+            write_targets(layout, state)
             supervision.start(tied_to=os.getpid())
         bring_up.run()
     except BaseException as error:
@@ -87,15 +92,24 @@ def down(layout: Layout) -> None:
 
 
 def restart(layout: Layout, program: str, *, stop: bool = True, start: bool = True) -> None:
-    """One program of the running stack: stopped in its own way, started again, or both."""
-    supervision = Supervision(layout)
-    if not supervision.running():
+    """One program of the running stack, or all replicas of a service: stopped in its own way, started again, or both.
+
+    Of several replicas each is ready again before the next one is stopped.
+    """
+    supervision, state = Supervision(layout), read_state(layout)
+    if state is None or not supervision.running():
         raise StackError("The stack is not running.", "Start it with `make up`.")
-    if stop:
-        supervision.stop_program(program)
-    if start:
-        supervision.start_program(program)
-    print(f"{program}: {'restarted' if stop and start else 'stopped' if stop else 'started'}")
+    found = state.programs_of(program)
+    if not found:
+        raise StackError(f"There is no program called {program}.", "`make status` shows the names.")
+    for one in found:
+        if stop:
+            supervision.stop_program(one.name)
+        if start:
+            supervision.start_program(one.name)
+        if stop and start and len(found) > 1:
+            wait_until_ready(one)
+        print(f"{one.name}: {'restarted' if stop and start else 'stopped' if stop else 'started'}", flush=True)
 
 
 def reset(layout: Layout, *, confirmed: bool) -> None:
@@ -125,21 +139,35 @@ def announce(state: StackState, stop_with: str = "make down") -> None:
     else:
         print(f"\nUp: {', '.join(program.name for program in state.programs)}")
     print(f"  logs      {_short(state.data_dir)}/logs   (make logs)")
+    for name in monitoring.PROGRAMS:
+        if program := state.program(name):
+            print(f"  {name:<9} {reachable_url(program.host, program.port)}")
     print(f"  stop      {stop_with}", flush=True)
+    if advice := monitoring.advice():
+        print(f"\n{advice}", flush=True)
 
 
 def _blueprint(layout: Layout, port: int | None, only: tuple[str, ...]) -> Blueprint:
     unknown = set(only) - set(KNOWN)
     if unknown:
         raise StackError(f"There is no program called {', '.join(unknown)}.", f"Known: {', '.join(KNOWN)}.")
+    replicas, host = wanted_replicas(), os.environ.get("BRIGHTRUN_HOST") or LOOPBACK
+    if replicas > 1 and ":" in host:
+        raise StackError(f"Replicas cannot share a port on {host}.", "Give BRIGHTRUN_HOST an IPv4 address.")
     layout.make_folders()
-    wanted, host = port or wanted_port(), os.environ.get("BRIGHTRUN_HOST") or LOOPBACK
-    # the REST port is looked at only when it will be used: a test stack may run beside another one
-    names = [name for name in (*KNOWN, OPERATIONS)
-             if name != TOPOLOGY and (name not in (REST_SERVICE, FAKE_RUNPOD_PROGRAM) or name in only)]
-    ports = choose_ports(layout, names, wanted_port=wanted, host=host)
+    ports = choose_ports(layout, _port_names(only, replicas), wanted_port=port or wanted_port(), host=host)
     security = NatsSecurity.ensure(layout.data / "nats")
-    return Blueprint(layout, ports, Passwords.ensure(layout), security, host, only)
+    return Blueprint(layout, ports, Passwords.ensure(layout), security, host, only, replicas)
+
+
+def _port_names(only: tuple[str, ...], replicas: int) -> list[str]:
+    """The REST port is looked at only when it will be used: a test stack may run beside another one."""
+    sometimes = (FAKE_RUNPOD_PROGRAM, REST_SERVICE, *monitoring.PROGRAMS)
+    names = [*SERVERS, TOPOLOGY, *(name for name in sometimes if name in only)]
+    for service in SERVICES:
+        inner = replica_names(service, replicas)
+        names += map(operations_of, inner) if service == REST_SERVICE else inner
+    return names
 
 
 def _running_blueprint(layout: Layout, port: int | None) -> Blueprint:
@@ -149,9 +177,15 @@ def _running_blueprint(layout: Layout, port: int | None) -> Blueprint:
         raise StackError(f"{layout.state_file} is missing while the stack runs.", "`make down`, then `make up`.")
     if port and port != state.ports.get(REST_SERVICE):
         raise StackError(f"The stack runs already at {state.url}.", f"`make down` first to move it to {port}.")
-    selected = tuple(program.name for program in state.programs)
+    if os.environ.get(VARIABLE) and wanted_replicas() != state.replicas:
+        raise StackError(f"The stack runs already with {state.replicas} of each service.",
+                         f"`make down` first to start it with {wanted_replicas()}.")
+    if late := set(monitoring.wanted_programs()) - set(state.selected):
+        raise StackError(f"The stack runs already, without {' and '.join(sorted(late))}.",
+                         "`make down`, then `make up MONITORING=1`.")
     security = NatsSecurity.load(layout.data / "nats")
-    return Blueprint(layout, state.ports, Passwords.ensure(layout), security, state.host, selected)
+    return Blueprint(
+        layout, state.ports, Passwords.ensure(layout), security, state.host, state.selected, state.replicas)
 
 
 def _describe(blueprint: Blueprint) -> StackState:
@@ -164,6 +198,7 @@ def _describe(blueprint: Blueprint) -> StackState:
         credentials=str(layout.credentials_file),
         programs=tuple(program.state(layout) for program in blueprint.programs()),
         data_dir=str(layout.data),
+        replicas=blueprint.replicas,
     )
 
 
@@ -174,7 +209,7 @@ def _says_yes() -> bool:
 
 
 def _report(name: str, text: str) -> None:
-    tell(f"  {name:<15} {text}")
+    tell(f"  {name:<17} {text}")
 
 
 def _interrupt(*_: object) -> None:

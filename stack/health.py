@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 
 from stack.parts import Part
 from stack.parts.process import LOOPBACK, connects
+from stack.problems import StackError
 from stack.state import ProgramState
 
 
@@ -32,6 +34,15 @@ def service_health(program: ProgramState, timeout_s: float = 3.0) -> Health:
     if not connects(LOOPBACK if program.host == "0.0.0.0" else program.host, program.port):  # noqa: S104  compared
         return Health(False, "does not answer yet")
     return Health(True, degraded)
+
+
+def wait_until_ready(program: ProgramState, timeout_s: float = 90.0) -> None:
+    """Raises StackError when it does not get ready."""
+    deadline = time.monotonic() + timeout_s
+    while not (found := service_health(program)).ready:
+        if time.monotonic() > deadline:
+            raise StackError(f"{program.name} did not get ready: {found.reason}", f"Its log: {program.log}")
+        time.sleep(0.2)
 
 
 def part_health(part: Part) -> Health:

@@ -9,6 +9,8 @@ from typing import BinaryIO
 
 from stack.layout import Layout
 from stack.problems import StackError
+from stack.replicas import service_of
+from stack.state import read_state
 
 TAIL_BYTES = 256 * 1024
 
@@ -16,22 +18,33 @@ TAIL_BYTES = 256 * 1024
 def show_logs(layout: Layout, program: str | None, *, lines: int, follow: bool) -> None:
     """Raises StackError for a program without a log."""
     files = _files(layout, program)
+    named = len(files) > 1
     for path in files:
         for line in _last_lines(path, lines):
-            _print(path, line, named=program is None)
+            _print(path, line, named=named)
     if follow:
-        _follow(files, named=program is None)
+        _follow(files, named=named)
 
 
 def _files(layout: Layout, program: str | None) -> list[Path]:
-    known = {path.stem: path for path in sorted(layout.logs.glob("*.log"))}
-    if not known:
+    """Of one program, of all replicas of a service, or of everything."""
+    paths = sorted(layout.logs.glob("*.log"))
+    if not paths:
         raise StackError(f"There are no logs in {layout.logs}.", "Start the stack with `make up`.")
+    known = {path.stem: path for path in paths if not _is_of_another_count(path.stem, layout)}
     if program is None:
         return [path for name, path in known.items() if name != "supervisord"]
-    if program not in known:
+    found = [path for name, path in known.items() if program in (name, service_of(name))]
+    if not found:
         raise StackError(f"There is no log of {program}.", f"There are: {', '.join(known)}.")
-    return [known[program]]
+    return found
+
+
+def _is_of_another_count(name: str, layout: Layout) -> bool:
+    """`job_api` where its replicas run now, and the other way round: it says nothing new."""
+    state = read_state(layout)
+    running = [program.name for program in state.programs_of(service_of(name))] if state else []
+    return bool(running) and name not in running
 
 
 def last_words(path: Path, lines: int = 1, longest: int = 300) -> str:
@@ -74,4 +87,4 @@ def _new_lines(file: BinaryIO) -> Iterator[str]:
 
 
 def _print(path: Path, line: str, *, named: bool) -> None:
-    print(f"{path.stem:<15} {line}" if named else line, flush=True)
+    print(f"{path.stem:<17} {line}" if named else line, flush=True)

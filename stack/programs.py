@@ -2,37 +2,56 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from dataclasses import dataclass, field
 
 from chassis.database.row_security import TENANT_SUFFIX
 from contracts.buckets import BUCKETS as BUCKETS
+from stack import monitoring
 from stack.layout import ROOT, Layout
 from stack.nats_permissions import SERVICES, TOPOLOGY
 from stack.nats_security import NatsSecurity
-from stack.parts import Command, FakeRunPodPart, NatsPart, Part, PostgresPart, S3Part, ValkeyPart
+from stack.parts import (
+    AlertmanagerPart,
+    Command,
+    FakeRunPodPart,
+    NatsPart,
+    Part,
+    PostgresPart,
+    PrometheusPart,
+    S3Part,
+    ValkeyPart,
+)
 from stack.parts.process import LOOPBACK
 from stack.passwords import Passwords
 from stack.provider import FAKE_RUNPOD_PROGRAM, fake_runpod_is_wanted
-from stack.state import OPERATIONS, REST_SERVICE, ProgramState, reachable_url
+from stack.replicas import replica_names
+from stack.state import REST_SERVICE, ProgramState, operations_of, reachable_url
 
 SERVERS = ("postgres", "nats", "valkey", "s3")
 ALL = (*SERVERS, TOPOLOGY, *SERVICES)
-KNOWN = (*ALL, FAKE_RUNPOD_PROGRAM)
+KNOWN = (*ALL, FAKE_RUNPOD_PROGRAM, *monitoring.PROGRAMS)
 USES_VALKEY = ("metrics_ingest",)
 USES_OBJECTS = ("job_api", "provisioner")
 SERVICE_STOP_S = 12
+# What a process of the stack may open at most (BRIGHTRUN_DATABASE_POOL_SIZE and so on) is far above what it uses.
+CONNECTIONS_PER_REPLICA = 200
+# With a second one to take over, a replica of the REST API serves on for so long while it closes its connections.
+DRAIN_S = 2.0
 
 
 def usual_programs() -> tuple[str, ...]:
     """What is started where nothing else is said."""
-    return KNOWN if fake_runpod_is_wanted() else ALL
+    fake_runpod = (FAKE_RUNPOD_PROGRAM,) if fake_runpod_is_wanted() else ()
+    return (*ALL, *fake_runpod, *monitoring.wanted_programs())
 
 
 @dataclass(frozen=True)
 class Program:
-    """One supervised process. `group` members stop together; services stop before servers."""
+    """One supervised process. `group` members stop together; services stop before servers. `socket`: a listening
+    address that it shares with the other replicas of its service, handed to each as its standard input."""
 
     name: str
     group: str
@@ -42,6 +61,7 @@ class Program:
     host: str = LOOPBACK
     port: int = 0
     health: str = ""
+    socket: str = ""
 
     def state(self, layout: Layout) -> ProgramState:
         log = str(layout.logs / f"{self.name}.log")
@@ -58,12 +78,14 @@ class Blueprint:
     security: NatsSecurity
     host: str = LOOPBACK
     selected: tuple[str, ...] = field(default=ALL)
+    replicas: int = 1
 
     def parts(self) -> dict[str, Part]:
         data, ports, secret = self.layout.data, self.ports, self.passwords
         nats_config = self.security.server_config()
         parts: list[Part] = [
-            PostgresPart(data / "pg", ports["postgres"], password=secret.postgres),
+            PostgresPart(data / "pg", ports["postgres"], password=secret.postgres,
+                         connections=CONNECTIONS_PER_REPLICA * self.replicas),
             NatsPart(data / "nats", ports["nats"], extra_config=nats_config),
             ValkeyPart(data / "valkey", ports["valkey"], password=secret.valkey),
             S3Part(
@@ -73,6 +95,7 @@ class Blueprint:
                 secret_key=secret.s3_secret_key,
             ),
             *self._fake_runpod(),
+            *self._monitoring(),
         ]
         return {part.name: part for part in parts if part.name in self.selected}
 
@@ -83,42 +106,67 @@ class Blueprint:
         return [FakeRunPodPart(self.layout.runpod, self.ports[FAKE_RUNPOD_PROGRAM],
                                pods_dir=self.layout.pods, environment=environment)]
 
+    def _monitoring(self) -> list[Part]:
+        kinds = (PrometheusPart, AlertmanagerPart)
+        return [kind(self.layout.data / kind.name, self.ports[kind.name]) for kind in kinds
+                if kind.name in self.selected]
+
     def programs(self) -> list[Program]:
         servers = [
             Program(part.name, "servers", part.command(), part.stop_signal.name[3:], 20, port=part.port)
             for part in self.parts().values()
         ]
-        services = [self._service(name) for name in SERVICES if name in self.selected]
+        services = [self._service(service, name) for service in SERVICES for name in self.replicas_of(service)]
         return servers + [self._topology()] * (TOPOLOGY in self.selected) + services
 
     def _topology(self) -> Program:
-        environment = self._nats_environment(TOPOLOGY) | PYTHON
+        """It tells metrics of streams. A stack that a release before started has no port for it."""
+        port = self.ports.get(TOPOLOGY, 0)
+        environment = self._nats_environment(TOPOLOGY) | PYTHON | {
+            "BRIGHTRUN_HTTP_HOST": LOOPBACK, "BRIGHTRUN_HTTP_PORT": str(port)}
         command = Command([sys.executable, "-m", "chassis.topology", "--watch"], environment)
-        return Program(TOPOLOGY, "services", command, stop_wait_s=3)
+        return Program(TOPOLOGY, "services", command, stop_wait_s=3, port=port)
 
-    def _service(self, name: str) -> Program:
-        host = self.host if name == REST_SERVICE else LOOPBACK
-        command = Command([sys.executable, "-m", f"services.{name}"], self.service_environment(name))
-        health = f"{self._operations_url(name)}/health/ready"
-        return Program(name, "services", command, host=host, port=self.ports[name], health=health)
+    def replicas_of(self, service: str) -> tuple[str, ...]:
+        """The names of its programs; none where it was not selected."""
+        return replica_names(service, self.replicas) if service in self.selected else ()
 
-    def _operations_url(self, name: str) -> str:
+    def _service(self, service: str, name: str) -> Program:
+        rest = service == REST_SERVICE
+        host, port = (self.host, self.ports[REST_SERVICE]) if rest else (LOOPBACK, self.ports[name])
+        command = Command([sys.executable, "-m", f"services.{service}"], self.service_environment(service, name))
+        health = f"{self._operations_url(service, name)}/health/ready"
+        stop_wait_s = SERVICE_STOP_S + math.ceil(self._drain_s(service))
+        socket = f"tcp://{host}:{port}" if self._shares(service) else ""
+        return Program(name, "services", command, stop_wait_s=stop_wait_s, host=host, port=port, health=health,
+                       socket=socket)
+
+    def _shares(self, service: str) -> bool:
+        """One REST port for all replicas; those of the other services have a port each."""
+        return service == REST_SERVICE and self.replicas > 1
+
+    def _drain_s(self, service: str) -> float:
+        return float(os.environ.get("BRIGHTRUN_DRAIN_S") or (DRAIN_S if self._shares(service) else 0))
+
+    def _operations_url(self, service: str, name: str) -> str:
         """Where health is told in words. A stack that the release before started has no such port."""
-        if name != REST_SERVICE:
+        if service != REST_SERVICE:
             return reachable_url(LOOPBACK, self.ports[name])
-        if port := self.ports.get(OPERATIONS):
+        if port := self.ports.get(operations_of(name)):
             return reachable_url(LOOPBACK, port)
-        return reachable_url(self.host, self.ports[name])
+        return reachable_url(self.host, self.ports[REST_SERVICE])
 
-    def service_environment(self, name: str) -> dict[str, str]:
-        """What the service is told from outside; each gets only the passwords of what it uses."""
+    def service_environment(self, name: str, replica: str = "") -> dict[str, str]:
+        """What the service is told from outside; each gets only the passwords of what it uses. `replica`: the name of
+        the program, where there are several."""
+        port = self.ports[name if name == REST_SERVICE else replica or name]
         environment = {
             **PYTHON,
             **self._nats_environment(name),
             "BRIGHTRUN_DATABASE_URL": self.database_url(name),
             "BRIGHTRUN_DATABASE_TENANT_URL": self._tenant_url(name),
             "BRIGHTRUN_HTTP_HOST": self.host if name == REST_SERVICE else LOOPBACK,
-            "BRIGHTRUN_HTTP_PORT": str(self.ports[name]),
+            "BRIGHTRUN_HTTP_PORT": str(port),
             "BRIGHTRUN_DATA_DIR": str(self.layout.data),
             "BRIGHTRUN_SHUTDOWN_GRACE_S": str(SERVICE_STOP_S - 4),
             "BRIGHTRUN_BASE_MODEL_DIR": self._base_model(),
@@ -132,7 +180,7 @@ class Blueprint:
         if name in USES_OBJECTS:
             environment |= self._object_environment()
         if name == REST_SERVICE:
-            environment |= self._rest_environment()
+            environment |= self._rest_environment(replica or name)
         if name == "provisioner":
             environment |= self.security.provisioner_environment()
         return environment
@@ -140,11 +188,12 @@ class Blueprint:
     def _base_model(self) -> str:
         return os.environ.get("BRIGHTRUN_BASE_MODEL_DIR") or str(self.layout.base_model)
 
-    def _rest_environment(self) -> dict[str, str]:
+    def _rest_environment(self, replica: str) -> dict[str, str]:
         """Details are for this machine alone, wherever the API listens."""
-        return {
+        sharing = {"BRIGHTRUN_HTTP_FD": "0", "BRIGHTRUN_DRAIN_S": str(self._drain_s(REST_SERVICE))}
+        return (sharing if self._shares(REST_SERVICE) else {}) | {
             "BRIGHTRUN_OPERATIONS_HOST": LOOPBACK,
-            "BRIGHTRUN_OPERATIONS_PORT": str(self.ports.get(OPERATIONS, 0)),
+            "BRIGHTRUN_OPERATIONS_PORT": str(self.ports.get(operations_of(replica), 0)),
             "BRIGHTRUN_WEBHOOK_SECRET": os.environ.get("BRIGHTRUN_WEBHOOK_SECRET") or self.passwords.webhook,
         }
 

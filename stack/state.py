@@ -11,11 +11,19 @@ from stack.layout import Layout
 from stack.parts.process import LOOPBACK
 from stack.ports import inner_ports, rest_port
 from stack.private_files import write_private_json
+from stack.replicas import service_of
 
 VERSION = 1
 REST_SERVICE = "job_api"
-# Where the REST service has its metrics and health in detail: the others have them on their only port.
-OPERATIONS = f"{REST_SERVICE}_operations"
+
+
+def operations_of(name: str) -> str:
+    """The port where a replica of the REST service has its metrics and health in detail: the others have them on their
+    only port."""
+    return f"{name}_operations"
+
+
+OPERATIONS = operations_of(REST_SERVICE)
 
 
 @dataclass(frozen=True)
@@ -41,9 +49,21 @@ class StackState:
     version: int = VERSION
     data_dir: str = ""
     environment: dict[str, str] = field(default_factory=dict)
+    # Processes of each service; `programs` lists every one.
+    replicas: int = 1
 
     def program(self, name: str) -> ProgramState | None:
-        return next((program for program in self.programs if program.name == name), None)
+        """By its own name, or the first replica of a service."""
+        return next(iter(self.programs_of(name)), None)
+
+    def programs_of(self, name: str) -> list[ProgramState]:
+        """One program, or all replicas of a service."""
+        return [program for program in self.programs if name in (program.name, service_of(program.name))]
+
+    @property
+    def selected(self) -> tuple[str, ...]:
+        """What was started, without regard to replicas."""
+        return tuple(dict.fromkeys(service_of(program.name) for program in self.programs))
 
     def save(self, layout: Layout) -> None:
         write_private_json(layout.state_file, asdict(self))

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from stack import monitoring
 from stack.health import Health, part_health, service_health
 from stack.layout import Layout
 from stack.nats_security import NatsSecurity
@@ -19,7 +20,7 @@ from stack.orphans import family
 from stack.parts import Part
 from stack.passwords import Passwords
 from stack.programs import Blueprint
-from stack.state import ProgramState, StackState, read_state
+from stack.state import ProgramState, StackState, reachable_url, read_state
 from stack.supervision import Supervision
 
 
@@ -55,8 +56,8 @@ def show_status(layout: Layout, *, as_json: bool = False) -> bool:
 
 def collect(layout: Layout, state: StackState, supervision: Supervision) -> list[Row]:
     security = NatsSecurity.load(layout.data / "nats")
-    selected = tuple(program.name for program in state.programs)
-    blueprint = Blueprint(layout, state.ports, Passwords.ensure(layout), security, state.host, selected)
+    blueprint = Blueprint(
+        layout, state.ports, Passwords.ensure(layout), security, state.host, state.selected, state.replicas)
     parts, processes = blueprint.parts(), supervision.processes()
     with ThreadPoolExecutor(len(state.programs)) as pool:
         rows = pool.map(lambda program: _row(program, processes.get(program.name, {}), parts), state.programs)
@@ -110,6 +111,10 @@ def _print(state: StackState, rows: list[Row], overhead: float) -> None:
     console = Console()
     console.print(table)
     total = sum(row.memory_mib for row in rows) + overhead
+    watching = [f"{name} {reachable_url(program.host, program.port)}" for name in monitoring.PROGRAMS
+                if (program := state.program(name))]
+    if watching:
+        console.print(f"\n{'   '.join(watching)}", highlight=False, end="")
     console.print(f"\n{state.url}   memory {total:.0f} MiB with the supervisor ({overhead:.0f})", highlight=False)
 
 

@@ -21,9 +21,12 @@ from stack.orphans import FOLDER_MARK, family, kill_all
 from stack.private_files import write_private, write_private_json
 from stack.problems import StackError
 from stack.programs import Program
+from stack.replicas import service_of
 
 REAPER = ROOT / "stack" / "process_reaper.py"
 GROUPS = {"servers": 100, "services": 200}  # the higher stops first
+# Stands for the number of a replica until supervisord puts it in.
+_NUMBER = "\x01"
 
 
 class Supervision:
@@ -144,16 +147,38 @@ class Supervision:
             "[rpcinterface:supervisor]\n"
             "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n",
         ]
-        sections += [self._program_section(program) for program in programs]
+        alone = [program for program in programs if not program.socket]
+        sections += [self._program_section(program) for program in alone]
         for group, priority in GROUPS.items():
-            names = ",".join(program.name for program in programs if program.group == group)
+            names = ",".join(program.name for program in alone if program.group == group)
             sections += [f"[group:{group}]\nprograms={names}\npriority={priority}\n"] if names else []
-        return "\n".join(sections).replace("%", "%%")
+        sections += self._replicas_sections([program for program in programs if program.socket])
+        return "\n".join(sections).replace("%", "%%").replace(_NUMBER, "%(process_num)d")
+
+    def _replicas_sections(self, programs: list[Program]) -> list[str]:
+        """Replicas that share a listening socket. The supervisor holds it as long as one of them is there, so that no
+        connection is refused or lost while another restarts or hangs."""
+        by_socket: dict[str, list[Program]] = {}
+        for program in programs:
+            by_socket.setdefault(program.socket, []).append(program)
+        return [self._shared_section(socket, replicas) for socket, replicas in by_socket.items()]
+
+    def _shared_section(self, socket: str, replicas: list[Program]) -> str:
+        service = service_of(replicas[0].name)
+        name = f"{service}-{_NUMBER}"
+        return (
+            f"[fcgi-program:{service}]\nsocket={socket}\nprocess_name={name}\n"
+            f"numprocs={len(replicas)}\nnumprocs_start=1\npriority={GROUPS[replicas[0].group]}\n"
+            + self._settings(replicas[0], name)
+        )
 
     def _program_section(self, program: Program) -> str:
-        log = self.layout.logs / f"{program.name}.log"
+        return f"[program:{program.name}]\n" + self._settings(program, program.name)
+
+    def _settings(self, program: Program, name: str) -> str:
+        log = self.layout.logs / f"{name}.log"
         return (
-            f"[program:{program.name}]\ncommand={self._command_line(program)}\ndirectory={ROOT}\n"
+            f"command={self._command_line(program, name)}\ndirectory={ROOT}\n"
             "autostart=false\nautorestart=true\n"
             # One second counts as started. The supervisor waits a second more after each failed try in a row and
             # would give up after startretries: while the stack is up it never does.
@@ -162,9 +187,9 @@ class Supervision:
             f"redirect_stderr=true\nstdout_logfile={log}\nstdout_logfile_maxbytes=10MB\nstdout_logfile_backups=2\n"
         )
 
-    def _command_line(self, program: Program) -> str:
+    def _command_line(self, program: Program, name: str) -> str:
         options = ["--parent-file", str(self.layout.supervisor_pid)]
-        options += ["--env-file", str(self._environment_file(program.name))]
+        options += ["--env-file", str(self._environment_file(name))]
         argv = program.command.behind_launcher(*options)
         return " ".join(_quoted(argument) for argument in argv)
 

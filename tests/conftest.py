@@ -6,6 +6,7 @@ from tests.fixtures.databases import (  # noqa: F401
     migrated_templates,
     new_empty_database,
 )
+from tests.fixtures.kubernetes import kubernetes, kubernetes_listener  # noqa: F401
 from tests.fixtures.runpod import runpod, runpod_listener  # noqa: F401
 from tests.fixtures.servers import (  # noqa: F401
     nats,

@@ -9,9 +9,11 @@ from brightrun.commands.retries import retry, show_error
 from brightrun.models import Job
 from brightrun.output import out
 from brightrun.session import Json, plainly, session
-from brightrun.watching import exit_for, figures, show_end, watch
+from brightrun.watching import exit_for, figures, settled, show_end, watch
 from brightrun.words import duration, losses, money, verdict
 
+# A machine that is asked to end is gone after a minute at most.
+_MACHINE_ENDS_S = 60.0
 app = typer.Typer(no_args_is_help=True, help="Training jobs.")
 JobId = Annotated[str, typer.Argument(metavar="JOB_ID", help="See `brightrun jobs list`.")]
 
@@ -92,12 +94,25 @@ def watch_job(job_id: JobId, as_json: Json = False) -> None:
 
 @app.command("cancel")
 @plainly
-def cancel(job_id: JobId, reason: str = "", as_json: Json = False) -> None:
-    """Stop a job and its machine."""
+def cancel(
+    job_id: JobId,
+    reason: str = "",
+    wait: Annotated[bool, typer.Option(help="Until the machine is gone and the final cost is known.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Stop a job and its machine, and say what it has cost."""
     with session() as client:
         job = client.cancel(job_id, reason)
-    if not out.result(job):
-        out.say(f"Job {job.id} is {job.status}.")
+        if wait:
+            job = settled(client, job, within_s=_MACHINE_ENDS_S)
+    if out.result(job):
+        return
+    out.say(f"Job {job.id} is {job.status}.")
+    if job.cost_is_final:
+        out.say(f"Its machine is gone. Final cost {money(job.actual_cost_micro_usd)}.")
+    elif wait:
+        out.say(f"Its machine is still being ended; so far {money(job.actual_cost_micro_usd)}. "
+                f"The final cost: brightrun jobs show {job.id}")
 
 
 app.command("retry")(retry)

@@ -57,6 +57,11 @@ class DriverPool:
         finally:
             await pool.release(connection)
 
+    def used(self) -> tuple[int, int]:
+        """(lent, open and idle)."""
+        idle = self._pool.get_idle_size() if self._pool else 0
+        return (self._pool.get_size() if self._pool else 0) - idle, idle
+
     async def close(self) -> None:
         """Reads that still run get a moment; the pool itself ends them after that."""
         pool, self._pool = self._pool, None

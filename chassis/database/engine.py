@@ -1,6 +1,6 @@
 """One service's PostgreSQL database: short transactions over SQLAlchemy Core, nothing else."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -24,14 +24,22 @@ _TRANSIENT_SQLSTATES = ("08", "40", "53", "57P", "58", "55P03", "57014", "25P03"
 
 # What the server ends by itself, so that a replica that hangs or lost its power cannot hold others up for long.
 _SERVER_SETTINGS = {
-    "idle_in_transaction_session_timeout": "30s",
+    "idle_in_transaction_session_timeout": "15s",
     "lock_timeout": "10s",
-    "statement_timeout": "60s",
     "tcp_keepalives_idle": "15",
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
 }
-_COMMAND_TIMEOUT_S = 65.0  # longer than the server's own: dropped packets, a server that is gone
+# So much sooner than its caller gives up the server ends a statement: one that it still runs is not given up.
+_SERVER_GIVES_UP_EARLIER = 0.8
+
+
+_AFTER_COMMIT = "brightrun_after_commit"
+
+
+def after_commit(tx: AsyncConnection, action: Callable[[], object]) -> None:
+    """Something short that must not happen for a transaction that is rolled back: counting it. Must not raise."""
+    tx.info.setdefault(_AFTER_COMMIT, []).append(action)
 
 
 class DatabaseUnavailable(ConnectionError):
@@ -47,6 +55,12 @@ class _Pools:
     reads: AsyncEngine
     driver: DriverPool
     walled: bool
+
+    def used(self) -> dict[str, tuple[int, int]]:
+        queues = {"transactions": self.writes.sync_engine.pool, "reads": self.reads.sync_engine.pool}
+        used: dict[str, tuple[int, int]] = {
+            name: (pool.checkedout(), pool.checkedin()) for name, pool in queues.items()}  # type: ignore[attr-defined]
+        return used | {"rows": self.driver.used()}
 
     async def dispose(self) -> None:
         await self.writes.dispose()
@@ -71,13 +85,15 @@ class Database:
         max_overflow: int = 10,
         pool_timeout_s: float = 5.0,
         connect_timeout_s: float = 5.0,
+        command_timeout_s: float = 30.0,
         application_name: str = "brightrun",
     ) -> None:
+        """`command_timeout_s`: what a statement may take, also where no answer comes (dropped packets)."""
         self.url, self.tenant_url = url, tenant_url
         pool = {"pool_size": pool_size, "max_overflow": max_overflow, "pool_timeout": pool_timeout_s}
-        self._every = _pools(url, pool, connect_timeout_s, application_name)
-        self._tenant = _pools(tenant_url, pool, connect_timeout_s, application_name, walled=True) \
-            if tenant_url else self._every
+        timeouts = (connect_timeout_s, command_timeout_s)
+        self._every = _pools(url, pool, timeouts, application_name)
+        self._tenant = _pools(tenant_url, pool, timeouts, application_name, walled=True) if tenant_url else self._every
 
     @property
     def _pools(self) -> _Pools:
@@ -91,10 +107,14 @@ class Database:
         Raises DatabaseUnavailable when no connection could be opened.
         """
         pools = self._pools
-        async with _connected(pools.writes) as connection, connection.begin():
-            if pools.walled:
-                await show_in_transaction(connection)
-            yield connection
+        async with _connected(pools.writes) as connection:
+            connection.info.pop(_AFTER_COMMIT, None)
+            async with connection.begin():
+                if pools.walled:
+                    await show_in_transaction(connection)
+                yield connection
+            for action in connection.info.pop(_AFTER_COMMIT, ()):
+                action()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -121,6 +141,11 @@ class Database:
         async with self.read() as connection:
             await connection.execute(text("SELECT 1"))
 
+    def pools(self) -> dict[str, tuple[int, int]]:
+        """(lent, open and idle) of each pool, of both roles together."""
+        used = [pools.used() for pools in {id(pools): pools for pools in (self._every, self._tenant)}.values()]
+        return {name: (sum(each[name][0] for each in used), sum(each[name][1] for each in used)) for name in used[0]}
+
     async def dispose(self) -> None:
         await self._every.dispose()
         if self._tenant is not self._every:
@@ -128,18 +153,18 @@ class Database:
 
 
 def _pools(
-    url: str, pool: Mapping[str, Any], connect_timeout_s: float, application_name: str, *, walled: bool = False
+    url: str, pool: Mapping[str, Any], timeouts: tuple[float, float], application_name: str, *, walled: bool = False
 ) -> _Pools:
     """Connects nothing yet."""
     own = {"application_name": application_name}
-    reading = own | {"default_transaction_read_only": "on"}
+    writing, reading = _connect(*timeouts, own), _connect(*timeouts, own | {"default_transaction_read_only": "on"})
     # Without BEGIN and COMMIT around it a read is one round trip instead of three; the server refuses writes.
-    reads = _engine(url, pool, connect_timeout_s, reading).execution_options(isolation_level="AUTOCOMMIT")
+    reads = _engine(url, pool, reading).execution_options(isolation_level="AUTOCOMMIT")
     address, secured = split(url)
     driver = DriverPool(
         address.render_as_string(hide_password=False), size=pool["pool_size"], wait_s=pool["pool_timeout"],
-        walled=walled, **_connect(connect_timeout_s, reading), **secured)
-    return _Pools(_engine(url, pool, connect_timeout_s, own), reads, driver, walled)
+        walled=walled, **reading, **secured)
+    return _Pools(_engine(url, pool, writing), reads, driver, walled)
 
 
 async def _show(connection: AsyncConnection) -> None:
@@ -159,23 +184,29 @@ def _unavailable(error: Exception) -> Exception:
     return error
 
 
-def _engine(
-    url: str, pool: Mapping[str, Any], connect_timeout_s: float, server_settings: Mapping[str, str]
-) -> AsyncEngine:
+def _engine(url: str, pool: Mapping[str, Any], connect: Mapping[str, Any]) -> AsyncEngine:
     address, secured = split(url)
-    options = _connect(connect_timeout_s, server_settings) | secured
-    engine = create_async_engine(address, connect_args=options, **pool)
+    engine = create_async_engine(address, connect_args={**connect, **secured}, **pool)
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    event.listen(engine.sync_engine, "handle_error", _notice_silence)
     return engine
 
 
-def _connect(timeout_s: float, server_settings: Mapping[str, str]) -> dict[str, Any]:
+def _notice_silence(context: Any) -> None:
+    """The driver's time limit for a statement: nobody knows what became of it, and its connection is of no more use."""
+    if isinstance(context.original_exception, TimeoutError):
+        context.is_disconnect = True
+        raise DatabaseUnavailable("PostgreSQL did not answer in time") from context.original_exception
+
+
+def _connect(timeout_s: float, command_timeout_s: float, server_settings: Mapping[str, str]) -> dict[str, Any]:
     """What the driver is told about each connection."""
+    statement_timeout = f"{command_timeout_s * _SERVER_GIVES_UP_EARLIER * 1000:.0f}ms"
     return {
         "connection_class": ScopedConnection,
         "timeout": timeout_s,
-        "command_timeout": _COMMAND_TIMEOUT_S,
-        "server_settings": {**_SERVER_SETTINGS, **server_settings},
+        "command_timeout": command_timeout_s,
+        "server_settings": {**_SERVER_SETTINGS, "statement_timeout": statement_timeout, **server_settings},
     }
 
 

@@ -20,6 +20,7 @@ from chassis.messaging.connection import NatsConnection
 from chassis.messaging.durable import DurableSubscriber
 from chassis.messaging.events import EventRouter
 from chassis.messaging.losses import LossWatch
+from chassis.messaging.metrics import prepare_service_metrics
 from chassis.messaging.middleware import EVENT_MIDDLEWARES, REQUEST_MIDDLEWARES
 from chassis.messaging.raw_batches import BatchHandler, RawBatchConsumer
 from chassis.messaging.requests import RequestRouter
@@ -54,6 +55,7 @@ class Bus:
     ) -> None:
         self.losses = LossWatch(clock)
         self.service = settings.service_name
+        prepare_service_metrics(self.service)
         self.instance = instance or f"{socket.gethostname()}-{os.getpid()}"
         self._database = database
         self._dead_letter_limit, self._handler_timeout_s = dead_letter_limit, handler_timeout_s

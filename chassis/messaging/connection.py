@@ -22,7 +22,9 @@ _log = structlog.get_logger(__name__)
 API_TIMEOUT_S = 5.0
 # nats-py's own reconnect loop can die quietly (an error callback that raises, an authorization error while the
 # server restarts); after this long without a connection a new client is made.
-_REBUILD_AFTER_S = 15.0
+_REBUILD_AFTER_S = 10.0
+# A broker that fell silent is noticed after the third ping without an answer: 15 to 20 s.
+_PING_EVERY_S, _UNANSWERED_PINGS = 5, 2
 
 Epoch = tuple[Client, int]
 
@@ -50,7 +52,8 @@ class NatsConnection:
         self.broker = ClosingBroker(
             url, name=name, inbox_prefix=inbox_prefix, max_reconnect_attempts=-1,
             reconnect_time_wait=0.5,  # type: ignore[arg-type]
-            connect_timeout=2, ping_interval=10, drain_timeout=5, pending_size=16 * 1024 * 1024,
+            connect_timeout=2, ping_interval=_PING_EVERY_S, max_outstanding_pings=_UNANSWERED_PINGS,
+            drain_timeout=5, pending_size=16 * 1024 * 1024,
             graceful_timeout=grace_s, reconnected_cb=self._established, disconnected_cb=self._disconnected,
             closed_cb=self._on_closed, error_cb=self._on_error, logger=None,
             # Contracts are the one parser of what comes in (see `decoder=` of the subscribers).

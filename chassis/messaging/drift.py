@@ -79,6 +79,7 @@ _STREAM_FIELDS: dict[str, Callable[[Any], Any]] = {
 _CONSUMER_FIELDS: dict[str, Callable[[Any], Any]] = {
     "filter_subjects": lambda value: sorted(value or ()),
     "ack_wait": float, "max_deliver": int, "max_ack_pending": int, "deliver_policy": _text, "ack_policy": _text,
+    "num_replicas": int,
 }
 
 
@@ -110,9 +111,10 @@ def stream_config(spec: StreamSpec) -> StreamConfig:
 
 
 def consumer_config(spec: ConsumerSpec) -> ConsumerConfig:
-    """max_deliver is unlimited: the chassis decides when a message is dead, never the server."""
+    """max_deliver is unlimited: the chassis decides when a message is dead, never the server. No replicas of its own:
+    it is kept wherever its stream is."""
     return ConsumerConfig(
         name=spec.durable, durable_name=spec.durable, filter_subjects=list(spec.filters()),
         ack_policy=AckPolicy.EXPLICIT, ack_wait=spec.ack_wait_s, max_deliver=-1,
-        max_ack_pending=spec.max_ack_pending, deliver_policy=DeliverPolicy(spec.deliver_policy),
+        max_ack_pending=spec.max_ack_pending, deliver_policy=DeliverPolicy(spec.deliver_policy), num_replicas=0,
     )

@@ -2,6 +2,9 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from contracts.registry import EVENTS
+from contracts.rpc.catalog import POD_RPCS, RPCS
+
 MESSAGES = Counter(
     "brightrun_messages",
     "Messages a durable consumer settled: processed, duplicate, failed (will be retried), deferred "
@@ -45,3 +48,15 @@ def prepare_consumer_metrics(durable: str, stream: str) -> None:
     MESSAGES_LOST.labels(durable, stream)
     for gauge in (CONSUMER_STOPPED, QUARANTINED_JOBS, MESSAGES_IN_FLIGHT):
         gauge.labels(durable).set(0)
+
+
+def prepare_service_metrics(service: str) -> None:
+    """The same for what the service publishes and answers."""
+    for stream in {spec.stream for spec in EVENTS if service in spec.producers}:
+        OUTBOX_PUBLISHED.labels(stream)
+        OUTBOX_REQUEUED.labels(stream)
+    answered = [row.rpc.subject for row in RPCS if row.rpc.service == service]
+    answered += [rpc.subject_filter.removesuffix(".*") for rpc in POD_RPCS if rpc.service == service]
+    for request in answered:
+        for outcome in ("ok", "refused", "unavailable"):
+            ANSWERS.labels(request, outcome)

@@ -10,9 +10,11 @@ import structlog
 from nats.js import JetStreamContext
 from nats.js.api import PubAck
 from nats.js.errors import APIError
+from opentelemetry.trace import SpanKind
 from sqlalchemy import Row
 
 from chassis.messaging.raw_message import MESSAGE_ID_HEADER
+from chassis.observability.tracing import span_from
 
 _log = structlog.get_logger(__name__)
 
@@ -51,8 +53,11 @@ async def _publish_in_order(
 ) -> None:
     for row in rows:
         headers = {**row.headers, MESSAGE_ID_HEADER: str(row.id)}
+        kind = row.subject.rpartition(".")[0]
         try:
-            ack = await jetstream.publish(row.subject, row.event.encode(), timeout=PUBLISH_TIMEOUT_S, headers=headers)
+            with span_from(row.headers.get("traceparent"), f"{kind} publish", kind=SpanKind.PRODUCER):
+                ack = await jetstream.publish(
+                    row.subject, row.event.encode(), timeout=PUBLISH_TIMEOUT_S, headers=headers)
         except Exception as error:
             if reason := _refused_for_ever(error, row):
                 published.refused.append((row, reason))

@@ -12,6 +12,7 @@ from chassis.messaging.dead_letters import HasJetStream, dead_letter
 from chassis.messaging.delivery import Delivery
 from chassis.messaging.metrics import CONSUMER_STOPPED, MESSAGES, QUARANTINED_JOBS, prepare_consumer_metrics
 from chassis.messaging.retry import Failure, Permanent, classify
+from chassis.observability.propagation import trace_id_of
 from contracts.streams import ConsumerSpec
 
 _log = structlog.get_logger(__name__)
@@ -114,7 +115,8 @@ class Settlement:
             _log.warning("dead_letter_not_stored", durable=self._spec.durable, error=repr(problem))
             await self.give_back(delivery, _DEAD_LETTER_RETRY_S)
             return
-        _log.error("message_dead_lettered", durable=self._spec.durable, subject=delivery.raw.subject, error=repr(error))
+        _log.error("message_dead_lettered", durable=self._spec.durable, subject=delivery.raw.subject, error=repr(error),
+                   **_about(delivery))
         MESSAGES.labels(self._spec.durable, "dead_lettered").inc()
         await delivery.term()
         await self._forget(delivery, always=delivery.raw.deliveries > 1)
@@ -141,7 +143,7 @@ class Settlement:
 
     async def _retry(self, delivery: Delivery, error: BaseException, delay_s: float, failures: int) -> None:
         _log.warning("message_failed", durable=self._spec.durable, subject=delivery.raw.subject, error=repr(error),
-                     failures=failures, retry_in_s=delay_s, exc_info=error)
+                     failures=failures, retry_in_s=delay_s, exc_info=error, **_about(delivery))
         MESSAGES.labels(self._spec.durable, "failed").inc()
         self._recorded.discard(delivery)  # the count of the failure ended it
         await self.give_back(delivery, delay_s)
@@ -159,6 +161,12 @@ class Settlement:
         if self.is_paused and not was_paused:
             CONSUMER_STOPPED.labels(self._spec.durable).set(1)
             _log.critical("consumer_stopped", durable=self._spec.durable, reason=self._breaker.reason)
+
+
+def _about(delivery: Delivery) -> dict[str, str]:
+    """For the log: the job, and the trace that the message belongs to."""
+    trace_id = trace_id_of(delivery.raw.headers.get("traceparent"))
+    return {"job_id": delivery.raw.key} | ({"trace_id": trace_id} if trace_id else {})
 
 
 def _refuse_killers(attempts: Attempts) -> None:

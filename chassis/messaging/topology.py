@@ -1,9 +1,10 @@
 """The one place that creates and changes streams and consumers: `python -m chassis.topology [--watch]`.
 
-Reads BRIGHTRUN_NATS_URL, BRIGHTRUN_NATS_CREDS_FILE and BRIGHTRUN_NATS_TLS_CA, _CERT, _KEY. With --watch it stays and
-applies again within about a second when a stream or consumer is missing (the store of NATS was lost) or was changed
-by hand. Exit status: 0 done (or nothing to do), 75 the broker was not there or not ready within `--wait` seconds, 1 it
-holds what cannot be changed.
+Reads BRIGHTRUN_NATS_URL, BRIGHTRUN_NATS_CREDS_FILE, BRIGHTRUN_NATS_TLS_CA, _CERT, _KEY and BRIGHTRUN_STREAM_REPLICAS
+(1, 3 or 5: on how many servers each stream is kept; streams that exist are changed in place, messages and durables
+stay). With --watch it stays and applies again within about a second when a stream or consumer is missing (the store of
+NATS was lost) or was changed by hand. Exit status: 0 done (or nothing to do), 75 the broker was not there or not ready
+within `--wait` seconds, 1 it holds what cannot be changed.
 """
 
 import argparse
@@ -15,11 +16,14 @@ from collections.abc import Sequence
 import structlog
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.errors import BadRequestError
+from nats.js.errors import APIError, BadRequestError
 
 from chassis.messaging.connection import Epoch, NatsConnection, NotConnected
 from chassis.messaging.drift import Drift, consumer_config, drift, stream_config
 from chassis.messaging.moves import move_messages, remove_retired
+from chassis.messaging.replicas import VARIABLE as REPLICAS
+from chassis.messaging.replicas import replicated, stream_replicas
+from chassis.messaging.stream_figures import tell_figures
 from chassis.messaging.tls import nats_tls
 from chassis.waiting import NotThereYet, run_job, until_there
 from contracts.streams import CONSUMERS, MOVES, RETIRED, STREAMS, ConsumerSpec, StreamSpec
@@ -28,6 +32,8 @@ _log = structlog.get_logger(__name__)
 
 # The server refuses to change these on an existing consumer or stream.
 _IMMUTABLE = {"deliver_policy", "ack_policy", "retention", "storage"}
+# Of the server: a single one keeps no replicas; too few servers of a cluster are there (yet).
+_NOT_A_CLUSTER, _TOO_FEW_SERVERS = 10074, 10005
 _WATCH_INTERVAL_S = 1.0
 _FULL_CHECK_INTERVAL_S = 20.0
 
@@ -104,25 +110,30 @@ async def _something_is_missing(
     return any(counts.get(name, -1) < count for name, count in wanted.items())
 
 
-async def apply_when_there(connection: NatsConnection, wait_s: float) -> list[Drift]:
+async def apply_when_there(
+    connection: NatsConnection, wait_s: float, streams: Sequence[StreamSpec] = STREAMS
+) -> list[Drift]:
     """Raises NotThereYet when the broker did not answer within `wait_s` seconds, TopologyError as `apply`."""
     began = time.monotonic()
     if not await connection.start(wait_s):
         raise NotThereYet("NATS does not answer at BRIGHTRUN_NATS_URL, or refuses BRIGHTRUN_NATS_CREDS_FILE")
-    return await until_there(lambda: _try_to_apply(connection), wait_s - (time.monotonic() - began))
+    return await until_there(lambda: _try_to_apply(connection, streams), wait_s - (time.monotonic() - began))
 
 
-async def _try_to_apply(connection: NatsConnection) -> list[Drift]:
+async def _try_to_apply(connection: NatsConnection, streams: Sequence[StreamSpec]) -> list[Drift]:
     """A server that has just started answers before JetStream does, a cluster before it has a leader."""
     try:
-        return await apply(connection.jetstream)
+        return await apply(connection.jetstream, streams)
     except (NotConnected, NatsError, TimeoutError) as error:
-        if isinstance(error, BadRequestError):
+        code = error.err_code if isinstance(error, APIError) else None
+        if code == _NOT_A_CLUSTER:
+            raise TopologyError(f"{REPLICAS}: this NATS is a single server; set it to 1, or make a cluster") from None
+        if isinstance(error, BadRequestError) and code != _TOO_FEW_SERVERS:
             raise
         raise NotThereYet(f"JetStream is not ready: {error!r}") from None
 
 
-async def _run(keep_watching: bool, wait_s: float) -> None:
+async def _run(keep_watching: bool, wait_s: float, streams: Sequence[StreamSpec]) -> None:
     url = os.environ.get("BRIGHTRUN_NATS_URL", "nats://127.0.0.1:4222")
     tls = nats_tls(url, *(os.environ.get(f"BRIGHTRUN_NATS_TLS_{name}", "") for name in ("CA", "CERT", "KEY")))
     connection = NatsConnection(
@@ -132,8 +143,8 @@ async def _run(keep_watching: bool, wait_s: float) -> None:
     try:
         if keep_watching:
             await connection.start(wait_s)
-            await watch(connection)
-        for difference in await apply_when_there(connection, wait_s):
+            await asyncio.gather(watch(connection, streams), tell_figures(connection))
+        for difference in await apply_when_there(connection, wait_s, streams):
             print(f"applied: {difference}")
         print("streams and consumers are as contracts say", flush=True)
     finally:
@@ -146,4 +157,8 @@ def main() -> None:
     parser.add_argument("--wait", type=float, default=10.0, metavar="SECONDS",
                         help="for a broker that is not there yet")
     options = parser.parse_args()
-    run_job(_run(options.watch, options.wait), options.wait)
+    try:
+        streams = replicated(STREAMS, stream_replicas())
+        run_job(_run(options.watch, options.wait, streams), options.wait)
+    except (TopologyError, ValueError) as error:
+        raise SystemExit(str(error)) from None

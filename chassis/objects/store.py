@@ -14,6 +14,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import S3Store
 
+from chassis.objects.metrics import prepare, timed
 from chassis.problems import NotFound, PayloadTooLarge, ServiceUnavailable
 from chassis.settings import ServiceSettings
 from chassis.tls import client_context
@@ -53,11 +54,12 @@ class ObjectStore:
 
     def __init__(self, settings: ServiceSettings) -> None:
         self._settings = settings
+        prepare()
         self._stores: dict[tuple[str, str], S3Store] = {}
         self._trust = _trust(settings.s3_tls_ca)
 
     async def put_bytes(self, bucket: str, key: str, data: bytes, *, content_type: str = "") -> StoredObject:
-        with _translated(bucket, key):
+        with _translated(bucket, key), timed("put"):
             result = await obstore.put_async(
                 self._store(bucket), key, data, attributes=_attributes(content_type), use_multipart=False
             )
@@ -81,7 +83,7 @@ class ObjectStore:
         first = await anext(parts, b"")
         if hashed.exhausted:
             return await self.put_bytes(bucket, key, first, content_type=content_type)
-        with _translated(bucket, key):
+        with _translated(bucket, key), timed("put_stream"):
             result = await obstore.put_async(
                 self._store(bucket),
                 key,
@@ -93,13 +95,13 @@ class ObjectStore:
         return StoredObject(bucket, key, hashed.size, result["e_tag"] or "", hashed.hexdigest())
 
     async def get_bytes(self, bucket: str, key: str) -> bytes:
-        with _translated(bucket, key):
+        with _translated(bucket, key), timed("get"):
             result = await obstore.get_async(self._store(bucket), key)
             return bytes(await result.bytes_async())
 
     async def get_stream(self, bucket: str, key: str, *, chunk_bytes: int = 1024 * 1024) -> AsyncIterator[bytes]:
         """Opens the object at once (so ObjectNotFound comes before the first byte is sent) and returns its chunks."""
-        with _translated(bucket, key):
+        with _translated(bucket, key), timed("open"):
             result = await obstore.get_async(self._store(bucket), key)
         return self._chunks(result, bucket, key, chunk_bytes)
 
@@ -109,7 +111,7 @@ class ObjectStore:
                 yield bytes(chunk)
 
     async def head(self, bucket: str, key: str) -> StoredObject:
-        with _translated(bucket, key):
+        with _translated(bucket, key), timed("head"):
             return _stored(bucket, await obstore.head_async(self._store(bucket), key))
 
     async def exists(self, bucket: str, key: str) -> bool:
@@ -121,20 +123,20 @@ class ObjectStore:
 
     async def list(self, bucket: str, prefix: str = "") -> list[StoredObject]:
         """All objects whose key starts with the folder `prefix` (whole path segments), ordered by key."""
-        with _translated(bucket, prefix):
+        with _translated(bucket, prefix), timed("list"):
             found = await obstore.list(self._store(bucket), prefix or None).collect_async()
         return sorted((_stored(bucket, item) for item in found), key=lambda item: item.key)
 
     async def delete(self, bucket: str, key: str) -> None:
         """Deleting what is not there is no error: a repeated delete has the same result."""
         try:
-            with _translated(bucket, key):
+            with _translated(bucket, key), timed("delete"):
                 await obstore.delete_async(self._store(bucket), key)
         except ObjectNotFound:
             pass
 
     async def copy(self, bucket: str, source: str, target: str) -> None:
-        with _translated(bucket, source):
+        with _translated(bucket, source), timed("copy"):
             await obstore.copy_async(self._store(bucket), source, target)
 
     async def presign(self, method: Method, bucket: str, key: str, expires_s: int) -> str:
@@ -150,8 +152,9 @@ class ObjectStore:
     async def ping(self) -> None:
         """Raises ObjectStoreUnavailable unless the endpoint answers (a refusal is an answer)."""
         try:
-            async with httpx.AsyncClient(timeout=2, verify=self._trust) as http:
-                answer = await http.get(self._settings.s3_endpoint)
+            with timed("ping"):
+                async with httpx.AsyncClient(timeout=2, verify=self._trust) as http:
+                    answer = await http.get(self._settings.s3_endpoint)
         except httpx.HTTPError as error:
             raise _unavailable(tls_reason(error)) from error
         if answer.status_code >= 500:

@@ -2,11 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import structlog
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from chassis import tls
 from chassis.observability.logs import redact
@@ -38,6 +40,7 @@ class Health:
         self.draining = False
         self.waiting_for = "start"
         self._checks: dict[str, tuple[Check, bool]] = {}
+        self.last: dict[str, Any] = {}
 
     def add(self, name: str, check: Check, *, critical: bool = True) -> None:
         """`check` returns a CheckResult (None means ok) or raises. A failing check that is not critical
@@ -53,7 +56,7 @@ class Health:
         names = list(self._checks)
         outcomes = await asyncio.gather(*(self._run(name) for name in names))
         checks = dict(zip(names, outcomes, strict=True))
-        ready = all(outcome["status"] != "failed" for outcome in outcomes)
+        ready, self.last = all(outcome["status"] != "failed" for outcome in outcomes), checks
         return ready, self._document("ready" if ready else "unready", checks)
 
     async def _run(self, name: str) -> dict[str, Any]:
@@ -78,3 +81,17 @@ class Health:
 
     def _document(self, status: str, checks: dict[str, Any]) -> dict[str, Any]:
         return {"status": status, "service": self.service, "checks": checks}
+
+
+class HealthCollector(Collector):
+    """The outcome of the last look at each check."""
+
+    def __init__(self, health: Health) -> None:
+        self._health = health
+
+    def collect(self) -> Iterator[Metric]:
+        family = GaugeMetricFamily(
+            "brightrun_health_check_ok", "1 while the check finds nothing wrong", labels=["check"])
+        for name, outcome in self._health.last.items():
+            family.add_metric([name], float(outcome["status"] == "ok"))
+        yield family

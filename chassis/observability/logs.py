@@ -2,7 +2,9 @@
 
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
+from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any, TextIO
 
 import orjson
@@ -13,6 +15,10 @@ from chassis.observability.redaction import redact, redact_value
 from chassis.observability.tracing import current_ids
 
 __all__ = ["bind_contextvars", "bound_contextvars", "clear_contextvars", "configure", "redact", "redact_value"]
+
+
+# The ASGI scope of the request being answered: its route says which job it is about.
+REQUEST: ContextVar[Mapping[str, Any]] = ContextVar("request", default=MappingProxyType({}))
 
 
 def configure(service: str, level: str = "INFO") -> None:
@@ -78,6 +84,8 @@ def _take_over_library_loggers() -> None:
 def _add_context(service: str) -> structlog.types.Processor:
     def add(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         event.setdefault("service", service)
+        if job_id := REQUEST.get().get("path_params", {}).get("job_id"):
+            event.setdefault("job_id", str(job_id))
         ids = current_ids()
         if ids is not None:
             event.setdefault("trace_id", ids[0])

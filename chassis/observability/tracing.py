@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -13,7 +14,9 @@ from opentelemetry.trace import SpanKind
 
 from chassis.observability.propagation import current_traceparent, remote_context
 
-__all__ = ["configure", "current_ids", "current_trace_id", "current_traceparent", "span", "span_from", "tracer"]
+__all__ = [
+    "configure", "current_ids", "current_trace_id", "current_traceparent", "record_span", "span", "span_from", "tracer",
+]
 
 
 def configure(service: str, otlp_endpoint: str = "") -> None:
@@ -76,6 +79,16 @@ def span(name: str, **attributes: Any) -> Iterator[trace.Span]:
     """A child of the running span."""
     with tracer().start_as_current_span(name, attributes=_clean(attributes)) as child:
         yield child
+
+
+def record_span(name: str, began: datetime, ended: datetime, **attributes: Any) -> None:
+    """A child of the running span for what went on elsewhere, told afterwards (a stage of a trainer)."""
+    child = tracer().start_span(name, start_time=_nanoseconds(began), attributes=_clean(attributes))
+    child.end(max(_nanoseconds(began), _nanoseconds(ended)))
+
+
+def _nanoseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1e9)
 
 
 def _clean(attributes: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis.observability.health import Health
+from chassis.observability.logs import REQUEST
 from chassis.web.access_log import AccessLog
 from chassis.web.server_span import ServerSpan
 
@@ -67,9 +68,11 @@ class ObserveMiddleware:
         outside = structlog.contextvars.get_contextvars()
         if outside:
             structlog.contextvars.clear_contextvars()
+        asked = REQUEST.set(scope)  # read by whatever is logged meanwhile
         try:
             await self._observed(scope, receive, send, span)
         finally:
+            REQUEST.reset(asked)
             structlog.contextvars.clear_contextvars()
             if outside:
                 structlog.contextvars.bind_contextvars(**outside)

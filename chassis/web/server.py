@@ -1,6 +1,7 @@
 """uvicorn with uvloop, our logging, and a shutdown that loses no request."""
 
 import asyncio
+import os
 import socket
 from types import FrameType
 from typing import Any
@@ -17,18 +18,19 @@ class DrainingServer(uvicorn.Server):
     then uvicorn's own shutdown. A second signal ends at once.
 
     Callers keep connections alive. Closed at once, a connection is cut while its caller is writing the next request
-    (6 of 1,600 requests were lost that way), and balancers learn of the end only after a moment.
+    (6 of 1,600 requests were lost that way), and balancers learn of the end only after a moment. Where replicas share
+    the listening socket (`shared`), new connections are left to the others from the first signal on.
     """
 
-    def __init__(self, config: uvicorn.Config, drain_s: float = 0.0) -> None:
+    def __init__(self, config: uvicorn.Config, drain_s: float = 0.0, shared: socket.socket | None = None) -> None:
         super().__init__(config)
-        self._drain_s = drain_s
+        self._drain_s, self._shared = drain_s, shared
         self._runtime = getattr(getattr(config.app, "state", None), "runtime", None)
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
-        await super().startup(sockets)
+        await super().startup([self._shared] if self._shared is not None else sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self._runtime is None or self._loop is None or self._runtime.health.draining or not self._drain_s:
@@ -36,7 +38,14 @@ class DrainingServer(uvicorn.Server):
             return
         self._runtime.begin_drain()
         # From a signal's handler the loop must be woken, or it notices the timer late.
-        self._loop.call_soon_threadsafe(self._loop.call_later, self._drain_s, super().handle_exit, sig, frame)
+        self._loop.call_soon_threadsafe(self._drain, sig, frame)
+
+    def _drain(self, sig: int, frame: FrameType | None) -> None:
+        assert self._loop is not None
+        if self._shared is not None:
+            for server in getattr(self, "servers", ()):  # none yet while it starts
+                server.close()
+        self._loop.call_later(self._drain_s, super().handle_exit, sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Endless answers (SSE) must end by themselves before connections are closed."""
@@ -52,7 +61,8 @@ def serve(app: ASGIApp, settings: ServiceSettings, *, operations: ASGIApp | None
     `operations` is the app of the operators' port, where the main port is not theirs.
     """
     logs.configure(settings.service_name, settings.log_level)
-    main = DrainingServer(_config(app, settings, settings.http_host, settings.http_port), settings.drain_s)
+    shared = _handed_down(settings.http_fd) if settings.http_fd >= 0 else None
+    main = DrainingServer(_config(app, settings, settings.http_host, settings.http_port), settings.drain_s, shared)
     if operations is None or not settings.operations_port:
         main.run()
         return
@@ -60,6 +70,15 @@ def serve(app: ASGIApp, settings: ServiceSettings, *, operations: ASGIApp | None
     beside = uvicorn.Server(_config(operations, settings, host, settings.operations_port, lifespan="off"))
     with asyncio.Runner(loop_factory=main.config.get_loop_factory()) as runner:
         runner.run(_serve_both(main, beside))
+
+
+def _handed_down(descriptor: int) -> socket.socket:
+    """The socket, for this process alone: what it starts itself must not keep it open."""
+    shared = socket.socket(fileno=os.dup(descriptor))
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, descriptor)
+    os.close(nothing)
+    return shared
 
 
 async def _serve_both(main: uvicorn.Server, operations: uvicorn.Server) -> None:

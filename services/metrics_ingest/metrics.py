@@ -33,4 +33,22 @@ LOG_LINES = Counter(
     "Lines of trainers' output by what became of them: stored, duplicate (were there), dropped (their job was deleted)",
     ["outcome"],
 )
+TOKENS_PER_SECOND = Histogram(
+    "brightrun_training_tokens_per_second", "Tokens trained in a second, as trainers report it: one value a report",
+    buckets=(100, 300, 1000, 2000, 3000, 5000, 7500, 10000, 15000, 20000, 30000, 50000, 100000))
+GPU_UTILIZATION = Histogram(
+    "brightrun_training_gpu_utilization_ratio", "Use of the GPU, as trainers report it: one value a report",
+    buckets=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0))
+GPU_MEMORY = Histogram(
+    "brightrun_training_gpu_memory_used_ratio", "Memory of the GPU in use, as trainers report it: one value a report",
+    buckets=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0))
 BLOCKS_PACKED = Counter("brightrun_metric_blocks_packed", "Blocks of steps packed into columns")
+
+# Every series exists from the start: a first step is one that `rate()` sees.
+for _outcome in ("stored", "duplicate", "dropped"):
+    POINTS.labels(_outcome)
+    LOG_LINES.labels(_outcome)
+for _outcome in ("hit", "miss", "away"):
+    HOT_WINDOW.labels(_outcome)
+for _source in ("window", "database"):
+    CHART_SECONDS.labels(_source)

@@ -29,6 +29,7 @@ def build_runtime(
     runtime.periodic(
         "delivery", settings.poll_s, worker.deliver_due, woken_by=PgListener(runtime.database.url, WAKE_CHANNEL)
     )
+    runtime.periodic("delivery figures", settings.figures_interval_s, worker.show_figures)
     return runtime
 
 

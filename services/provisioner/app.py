@@ -9,9 +9,11 @@ from chassis.database.leases import Lease
 from chassis.messaging.nats_jwt import Key
 from chassis.messaging.tls import nats_tls
 from chassis.runtime import ServiceRuntime, worker_app
+from services.provisioner.adapters.kubernetes import configuration as kubernetes
+from services.provisioner.adapters.kubernetes.provider import KubernetesProvider
 from services.provisioner.adapters.local import LocalProvider, LocalSettings
 from services.provisioner.adapters.nats_access import NatsAccess, OpenBroker
-from services.provisioner.adapters.runpod.configuration import Configuration
+from services.provisioner.adapters.runpod import configuration as runpod
 from services.provisioner.adapters.runpod.provider import RunPodProvider
 from services.provisioner.adapters.tables import metadata
 from services.provisioner.application.queries.job_workspaces import JobWorkspaces
@@ -80,7 +82,12 @@ def _add_periodic_workers(runtime: ServiceRuntime, settings: Settings, context: 
 
 
 def provider_of(settings: Settings) -> ComputeProvider:
-    return RunPodProvider(Configuration.of(settings)) if settings.provider == "runpod" else local_provider(settings)
+    match settings.provider:
+        case "runpod":
+            return RunPodProvider(runpod.Configuration.of(settings))
+        case "kubernetes":
+            return KubernetesProvider(kubernetes.Configuration.of(settings))
+    return local_provider(settings)
 
 
 def local_provider(settings: Settings) -> ComputeProvider:

@@ -23,18 +23,23 @@ class MachineState(StrEnum):
 
 @dataclass(frozen=True)
 class PodRequest:
-    """One machine to be made. `environment` carries credentials: it is never logged and never on a command line."""
+    """One machine to be made. `environment` carries credentials: it is never logged and never on a command line.
+
+    `workspace_id` and `max_duration_s` (what the trainer may run at most) are for providers that can make use of them.
+    """
 
     name: str
     gpu_type: GpuType
     pricing_tier: PricingTier
     environment: Mapping[str, str] = field(repr=False)
+    workspace_id: UUID | None = None
+    max_duration_s: int | None = None
 
 
 @dataclass(frozen=True)
 class Machine:
     """What the provider says about a machine, times by its clock. Exit codes above 128 mean a signal (137: SIGKILL,
-    143: SIGTERM)."""
+    143: SIGTERM). `out_of_memory`: it was killed because it used more main memory than it may."""
 
     name: str
     provider_pod_id: str
@@ -45,6 +50,7 @@ class Machine:
     exited_at: datetime | None = None
     reason: str = ""
     price: MachinePrice = UNPRICED
+    out_of_memory: bool = False
 
 
 @dataclass(frozen=True)

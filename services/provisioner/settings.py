@@ -12,6 +12,7 @@ from chassis.settings import ServiceSettings
 from contracts.rpc.pods import DELETE_CHECKPOINT, HEARTBEAT, LIST_CHECKPOINTS, SIGN_URLS
 from services.provisioner.domain.policy import Policy, RetryPolicy, Timeouts
 from services.provisioner.domain.request_rates import Rate
+from services.provisioner.kubernetes_settings import KubernetesSettings
 
 # Patience with machines of a cloud, where nothing else is set: images are pulled, lists lag, requests are counted.
 _CLOUD: dict[str, Any] = {
@@ -19,6 +20,9 @@ _CLOUD: dict[str, Any] = {
     "provisioning_timeout_s": 1200.0, "poll_s": 15.0, "list_lag_s": 60.0, "gone_after_s": 10.0,
     "capacity_retry_s": 15.0, "terminate_poll_s": 2.0, "reap_interval_s": 30.0, "call_timeout_s": 60.0, "lease_s": 90.0,
 }
+# A cluster of one's own pulls images too, but what its API server lists is so.
+_PATIENCE: dict[str, dict[str, Any]] = {
+    "runpod": _CLOUD, "kubernetes": {**_CLOUD, "poll_s": 10.0, "list_lag_s": 2.0, "gone_after_s": 1.0}}
 # Values that are resolved inside the provider: `{{ RUNPOD_SECRET_name }}`.
 _SECRET_REFERENCE = re.compile(r"\{\{ *RUNPOD_SECRET_\w+ *\}\}\Z")
 _SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|KEY|CREDENTIAL")
@@ -83,9 +87,9 @@ class RunPodSettings(ServiceSettings):
                                  "RunPod and give its reference, {{ RUNPOD_SECRET_name }}")
 
 
-class Settings(RunPodSettings):
+class Settings(RunPodSettings, KubernetesSettings):
     service_name: str = "provisioner"
-    provider: Literal["local", "runpod"] = "local"
+    provider: Literal["local", "runpod", "kubernetes"] = "local"
 
     # The local provider. `stack_pid`: when this process ends, every local pod ends; 0 for none.
     stack_pid: int = Field(default=0, ge=0)
@@ -143,12 +147,14 @@ class Settings(RunPodSettings):
     @model_validator(mode="before")
     @classmethod
     def _fit_the_provider(cls, values: dict[str, Any]) -> dict[str, Any]:
-        return {**_CLOUD, **values} if values.get("provider") == "runpod" else values
+        return {**_PATIENCE.get(str(values.get("provider")), {}), **values}
 
     @model_validator(mode="after")
     def _check_the_provider(self) -> Self:
         if self.provider == "runpod":
             self.check_runpod()
+        if self.provider == "kubernetes":
+            self.check_kubernetes()
         return self
 
     @property

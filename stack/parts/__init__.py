@@ -1,5 +1,7 @@
-"""The four servers everything else needs, each started from the binary in its Python package; and the fake RunPod."""
+"""The four servers everything else needs, each started from the binary in its Python package; the fake RunPod, and what
+watches them where the machine has it."""
 
+from stack.parts.monitoring import AlertmanagerPart, PrometheusPart
 from stack.parts.nats import NatsPart
 from stack.parts.postgres import PostgresPart
 from stack.parts.process import Command, Part, PartError, free_port
@@ -8,12 +10,14 @@ from stack.parts.s3 import S3Part
 from stack.parts.valkey import ValkeyPart
 
 __all__ = [
+    "AlertmanagerPart",
     "Command",
     "FakeRunPodPart",
     "NatsPart",
     "Part",
     "PartError",
     "PostgresPart",
+    "PrometheusPart",
     "S3Part",
     "ValkeyPart",
     "free_port",

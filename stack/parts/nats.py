@@ -73,6 +73,9 @@ def configuration(listen: str, store_dir: Path, *, durable: bool = True) -> str:
         f"server_name: brightrun\nlisten: {quoted(listen)}\nmax_payload: 8MB\n"
         # a user's token with its list of subjects travels in one protocol line; 4 KB are the default
         "max_control_line: 64KB\n"
+        # A client that hangs or lost its network is let go after 15 s: after minutes by default, and until then it is
+        # sent its share of the questions
+        'ping_interval: "5s"\nping_max: 2\n'
         f"jetstream {{ store_dir: {quoted(str(store_dir))}, sync_interval: {sync}, "
         f"max_memory_store: 64MB, max_file_store: {STORE_BYTES} }}\n"
     )

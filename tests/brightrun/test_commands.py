@@ -87,6 +87,12 @@ def test_the_list_asks_for_what_a_table_shows_and_json_gets_everything(as_user, 
     assert ["view=compact" in path for _, path, _, _ in faulty_api.seen] == [True, False]
 
 
+def test_what_got_worse_is_not_called_better_by_a_negative_share(as_user, faulty_api) -> None:
+    worse = {"verdict": "worse", "perplexity_improvement_pct": -276.3}
+    faulty_api.answers = [body(JOB | {"validation": JOB["validation"] | worse})]
+    assert "(276.3 % worse" in run("jobs", "show", "j-1").stdout
+
+
 def test_too_few_conversations_show_no_interval_and_no_badge(as_user, faulty_api) -> None:
     few = {"verdict": "too_few", "missing_conversations": 8, "improvement_low_pct": None, "improvement_high_pct": None}
     faulty_api.answers = [body(JOB | {"validation": JOB["validation"] | few})]
@@ -121,6 +127,15 @@ def test_each_refusal_has_words_a_fix_and_its_exit_code(as_user, faulty_api, ans
     assert "It does not work." in result.stderr
     assert "What to do: Do it otherwise." in result.stderr
     assert result.stdout == ""
+
+
+def test_a_cancellation_waits_for_the_machine_and_says_the_final_cost(as_user, faulty_api) -> None:
+    cancelled = JOB | {"status": "cancelled", "cost_is_final": False, "actual_cost_micro_usd": 1_000_000}
+    settled = cancelled | {"cost_is_final": True, "actual_cost_micro_usd": 1_250_000}
+    faulty_api.answers = [body(cancelled), body(cancelled), body(settled)]
+    text = run("jobs", "cancel", "j-1").stdout
+    assert "Job j-1 is cancelled." in text
+    assert "Its machine is gone. Final cost $1.25." in text
 
 
 def test_with_json_a_refusal_is_the_problem_document(as_user, faulty_api) -> None:

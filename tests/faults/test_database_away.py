@@ -61,7 +61,7 @@ async def test_a_restart_as_in_a_failover_is_over_with_the_first_repetition(
 
 @pytest.mark.slow
 async def test_without_a_free_connection_requests_are_told_to_repeat(new_api: ApiFactory) -> None:
-    async with new_api(database_pool_size=1, database_max_overflow=0) as api:
+    async with new_api(database_pool_size=1, database_pool_overflow=0) as api:
         job = await api.new_job(name="before")
         async with api.database.transaction() as tx:  # whoever has the only connection waits for this
             await tx.execute(text("LOCK TABLE training_jobs IN ACCESS EXCLUSIVE MODE"))

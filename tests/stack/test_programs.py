@@ -7,7 +7,7 @@ import pytest
 from stack.layout import Layout
 from stack.nats_security import NatsSecurity
 from stack.passwords import Passwords
-from stack.programs import ALL, KNOWN, Blueprint, Program, usual_programs
+from stack.programs import ALL, Blueprint, Program, usual_programs
 
 PORTS = {name: 40_000 + number for number, name in enumerate(ALL)}
 EVERYWHERE = "0.0.0.0"  # noqa: S104  where a person may let the API listen
@@ -44,7 +44,7 @@ def test_a_stack_that_the_release_before_started_is_asked_where_it_answers(tmp_p
 def test_services_rent_their_machines_at_the_fake_runpod_where_it_runs(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     blueprint = Blueprint(layout, PORTS | {"fake_runpod": 48_000}, Passwords.ensure(layout),
-                          NatsSecurity.ensure(tmp_path / "nats"), selected=KNOWN)
+                          NatsSecurity.ensure(tmp_path / "nats"), selected=(*ALL, "fake_runpod"))
     (program,) = (program for program in blueprint.programs() if program.name == "fake_runpod")
     blueprint.parts()["fake_runpod"].prepare()
     for service in ("job_api", "provisioner"):
@@ -69,4 +69,4 @@ def test_a_stack_with_the_fake_runpod_lies_apart(monkeypatch: pytest.MonkeyPatch
     assert usual_programs() == ALL
     monkeypatch.setenv("BRIGHTRUN_PROVIDER", "fake-runpod")
     assert Layout.from_environment().data == usual.with_name(".data-fake-runpod")
-    assert usual_programs() == KNOWN
+    assert usual_programs() == (*ALL, "fake_runpod")

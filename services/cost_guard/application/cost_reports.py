@@ -6,11 +6,13 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from chassis.database.engine import after_commit
 from chassis.messaging.outbox import emit
 from contracts.envelope import new_event
 from contracts.events import CostOverrun, CostUpdated
 from services.cost_guard.adapters.repository import intervals, jobs
 from services.cost_guard.application.budget_alerts import SOURCE
+from services.cost_guard.application.metrics import ESTIMATE_RATIO, OVERRUNS
 from services.cost_guard.domain.account import DELETED, JobAccount
 from services.cost_guard.domain.billing import BilledInterval
 from services.cost_guard.domain.budget import variance_percent
@@ -69,6 +71,7 @@ async def _warn_of_overrun(
         as_of=now,
     )
     await emit(tx, new_event(overrun, source=SOURCE))
+    after_commit(tx, OVERRUNS.inc)
 
 
 async def _settle(
@@ -77,3 +80,6 @@ async def _settle(
     log_error = throughput_log_error(billed, outcome=account.outcome, physical_s=account.physical_s, now=now)
     settled = {"settled_at": now, "settled_micro_usd": report.cost_micro_usd, "log_error": log_error}
     await jobs.change(tx, account.job_id, **settled)
+    if account.outcome == "completed" and account.estimate_micro_usd:
+        ratio = report.cost_micro_usd / account.estimate_micro_usd
+        after_commit(tx, lambda: ESTIMATE_RATIO.observe(ratio))

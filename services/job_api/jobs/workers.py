@@ -5,6 +5,7 @@ from datetime import timedelta
 from chassis.messaging.bus import Bus
 from chassis.runtime import ServiceRuntime
 from contracts.streams import consumers_of
+from services.job_api.jobs.application.counting import show_figures
 from services.job_api.jobs.application.queue import dispatch_all
 from services.job_api.jobs.application.reservations import release_abandoned
 from services.job_api.jobs.application.retention import thin_logs
@@ -27,6 +28,7 @@ def schedule(runtime: ServiceRuntime, settings: Settings) -> None:
                          database, settings.waiting_limits, settings.queue_limits, _backlog(bus).is_empty))
     runtime.periodic("queues", _LOOK_INTO_QUEUES_EVERY_S,
                      lambda: dispatch_all(database, settings.queue_limits))
+    runtime.periodic("job figures", settings.figures_interval_s, lambda: show_figures(database))
     runtime.periodic("old snapshots", _THIN_EVERY_S,
                      lambda: thin_logs(database, timedelta(days=settings.log_retention_days)))
 

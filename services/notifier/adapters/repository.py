@@ -70,6 +70,14 @@ async def finish(tx: AsyncConnection, delivery_id: UUID, token: UUID, result: Re
     return (await tx.execute(statement)).rowcount == 1
 
 
+async def backlog(connection: AsyncConnection) -> tuple[int, float]:
+    """(deliveries to be sent, seconds since the oldest of them was asked for)."""
+    age_s = func.max(func.extract("epoch", func.now() - deliveries.c.created_at))
+    waits = deliveries.c.status.in_((Status.PENDING, Status.SENDING))
+    number, age = (await connection.execute(select(func.count(), age_s).where(waits))).one()
+    return int(number), float(age or 0)
+
+
 async def mark_crashed(tx: AsyncConnection) -> list[Row[Any]]:
     """Deliveries whose sender died in the act. Whether they arrived cannot be known, so they are not repeated."""
     statement = (

@@ -6,10 +6,11 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, Gauge
 from sqlalchemy import Row
 
 from chassis.database.engine import Database
+from chassis.observability.logs import bound_contextvars
 from contracts.identifiers import uuid7
 from services.notifier.adapters import repository
 from services.notifier.domain.addresses import Channel
@@ -30,12 +31,25 @@ class DeliveryWorker:
         self._results = Counter(
             "notifier_deliveries", "Deliveries by channel and result", ["channel", "result"], registry=registry
         )
+        for channel in Channel:
+            for result in (Status.SENT, Status.PENDING, Status.FAILED, Status.UNKNOWN):
+                self._results.labels(channel, result)
+        self._waiting = Gauge("notifier_deliveries_waiting", "Deliveries to be sent", registry=registry)
+        self._age = Gauge("notifier_delivery_age_seconds", "Since when the oldest delivery to be sent has waited",
+                          registry=registry)
+
+    async def show_figures(self) -> None:
+        async with self._database.read() as connection:
+            waiting, age_s = await repository.backlog(connection)
+        self._waiting.set(waiting)
+        self._age.set(age_s)
 
     async def deliver_due(self) -> None:
         """One round: give up crashed ones, then send until nothing is due."""
         await self._report_crashed()
         while claimed := await self._claim():
-            await self._deliver(*claimed)
+            with bound_contextvars(**({"job_id": str(job_id)} if (job_id := claimed[0].job_id) else {})):
+                await self._deliver(*claimed)
 
     async def _report_crashed(self) -> None:
         async with self._database.transaction() as tx:

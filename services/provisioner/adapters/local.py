@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from services.provisioner.ports import Capacity, Lifetime, Machine, MachineState
 
 SHIM = Path(__file__).with_name("local_shim.py")
 _START_TIMEOUT_S = 10.0
+_LOCK, _LOCK_WAIT_S = ".creating.lock", 5.0
 # Reading a few small files; keeps `kill -9 -> next attempt` well under a second.
 _LOOK_EVERY_S = 0.2
 _KEEP_ENDED_S = 14 * 24 * 3600
@@ -51,7 +53,6 @@ class LocalProvider:
         self._creating = asyncio.Lock()
 
     async def create(self, request: PodRequest) -> Machine:
-        # One at a time in this process, so that two requests cannot both take the last free place.
         async with self._creating:
             return await asyncio.to_thread(self._create, request)
 
@@ -96,16 +97,31 @@ class LocalProvider:
 
     def _create(self, request: PodRequest) -> Machine:
         folder = self._folder(request.name)
-        if (machine := folder.machine()) is not None and machine.state is not MachineState.STARTING:
-            return machine
-        if (ended := PodFolder(self._root / ENDED / request.name).machine()) is not None:
-            return ended  # a late create must not run an attempt twice
+        with self._one_at_a_time():
+            if (machine := folder.machine()) is not None and machine.state is not MachineState.STARTING:
+                return machine
+            if (ended := PodFolder(self._root / ENDED / request.name).machine()) is not None:
+                return ended  # a late create must not run an attempt twice
+            self._find_place(request)
+            folder.prepare()
+            self._start(folder, request)
+        return self._wait_for_trainer(folder)
+
+    def _find_place(self, request: PodRequest) -> None:
         others = [m for f in self._folders() if f.name != request.name and (m := f.machine())]
         if sum(m.state is not MachineState.EXITED for m in others) >= self._settings.max_pods:
             raise NoCapacity(f"all {self._settings.max_pods} local places are taken")
-        folder.prepare()
-        self._start(folder, request)
-        return self._wait_for_trainer(folder)
+
+    @contextmanager
+    def _one_at_a_time(self) -> Iterator[None]:
+        """Also beside other replicas on this machine, so that two requests cannot both take the last free place. One
+        that hangs in the act is waited for only for a while: rather a pod too many than none."""
+        self._root.mkdir(parents=True, exist_ok=True)
+        with (self._root / _LOCK).open("w") as lock:
+            deadline = time.monotonic() + _LOCK_WAIT_S
+            while not _locked(lock.fileno()) and time.monotonic() < deadline:
+                time.sleep(0.02)
+            yield
 
     def _start(self, folder: PodFolder, request: PodRequest) -> None:
         argv = [sys.executable, "-S", "-E", str(SHIM), str(folder.path), str(self._settings.owner_pid), "--",
@@ -173,3 +189,11 @@ class LocalProvider:
             return []
         return [PodFolder(Path(entry.path)) for entry in os.scandir(self._root)
                 if entry.is_dir() and not entry.name.startswith(".")]
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

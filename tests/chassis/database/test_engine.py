@@ -23,7 +23,7 @@ async def test_the_server_ends_what_hangs(database: Database, pool: str) -> None
     async with block() as connection:
         found = {name: await connection.scalar(text(f"SHOW {name}")) for name in (
             "idle_in_transaction_session_timeout", "lock_timeout", "statement_timeout")}
-    assert found == {"idle_in_transaction_session_timeout": "30s", "lock_timeout": "10s", "statement_timeout": "1min"}
+    assert found == {"idle_in_transaction_session_timeout": "15s", "lock_timeout": "10s", "statement_timeout": "24s"}
 
 
 async def test_a_server_that_lost_its_network_is_noticed(database: Database) -> None:

@@ -122,3 +122,26 @@ async def test_request_line(app: FastAPI, client: httpx.AsyncClient, lines: Line
     assert "abcdefgh" not in json.dumps(first)
     assert "workspace_id" not in second  # the context of one request does not leak into the next
     assert (second["route"], second["status"]) == ("unmatched", 404)
+
+
+async def test_what_is_logged_while_a_request_is_answered_names_its_job(
+    app: FastAPI, client: httpx.AsyncClient, lines: Lines
+) -> None:
+    observe(app, Health("cost_guard"), CollectorRegistry())
+
+    @app.get("/jobs/{job_id}")
+    async def get(job_id: str) -> str:
+        structlog.get_logger().info("looked at")
+        return job_id
+
+    @app.get("/jobs")
+    async def list_jobs() -> str:
+        structlog.get_logger().info("listed")
+        return ""
+
+    await client.get("/jobs/j-7")
+    await client.get("/jobs")
+    looked, listed = [line for line in lines() if line["event"] in ("looked at", "listed")]
+    assert looked["job_id"] == "j-7"
+    assert looked["trace_id"] != listed["trace_id"]
+    assert "job_id" not in listed

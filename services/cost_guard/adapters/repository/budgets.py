@@ -39,6 +39,14 @@ async def state(
     return BudgetState(month, int(row.limit), int(row.spent), int(row.reserved))
 
 
+async def every_state(connection: AsyncConnection, now: datetime) -> list[BudgetState]:
+    """Of each workspace that has been metered or was given a budget."""
+    month = month_of(now)
+    begin, end = month_bounds(month)
+    rows = await connection.execute(_EVERY_STATE, {"now": now, "begin": begin, "end": end, "without": None})
+    return [BudgetState(month, int(row.limit), int(row.spent), int(row.reserved)) for row in rows]
+
+
 async def first_alert(tx: AsyncConnection, workspace_id: UUID, month: str, kind: str) -> bool:
     """True once for each kind in a month."""
     row = insert(alerts).values(workspace_id=workspace_id, month=month, kind=kind).on_conflict_do_nothing()
@@ -58,20 +66,9 @@ def _sum(amount: Any) -> Any:
 
 def _state() -> Any:
     """Built once: putting it together takes longer than PostgreSQL does."""
-    time = DateTime(timezone=True)
-    workspace_id, without = bindparam("workspace_id", type_=Uuid), bindparam("without", type_=Uuid)
-    begin, end = bindparam("begin", type_=time), bindparam("end", type_=time)
-    bill = billing_intervals.c
-    until = func.coalesce(bill.terminated_at, bindparam("now", type_=time))
+    workspace_id = bindparam("workspace_id", type_=Uuid)
+    spent, reserved = _spent_and_reserved(workspace_id)
     limit = select(budgets.c.limit_micro_usd).where(budgets.c.workspace_id == workspace_id)
-    in_month = and_(bill.running_since < end, or_(bill.terminated_at.is_(None), bill.terminated_at > begin))
-    spent = _sum(_cost(func.greatest(bill.running_since, begin), func.least(until, end))).where(
-        bill.workspace_id == workspace_id, in_month
-    )
-    spent_by_job = _sum(_cost(bill.running_since, until)).where(bill.job_id == jobs.c.job_id).correlate(jobs)
-    held = and_(jobs.c.workspace_id == workspace_id, jobs.c.ended_at.is_(None), jobs.c.reserved_micro_usd > 0)
-    left = func.greatest(0, jobs.c.reserved_micro_usd - spent_by_job.scalar_subquery())
-    reserved = _sum(left).where(held, jobs.c.job_id.is_distinct_from(without))
     return select(
         func.coalesce(limit.scalar_subquery(), bindparam("default_limit", type_=BigInteger)).label("limit"),
         spent.scalar_subquery().label("spent"),
@@ -79,4 +76,29 @@ def _state() -> Any:
     )
 
 
-_STATE = _state()
+def _every_state() -> Any:
+    spent, reserved = _spent_and_reserved(budgets.c.workspace_id)
+    return select(
+        budgets.c.limit_micro_usd.label("limit"), spent.correlate(budgets).scalar_subquery().label("spent"),
+        reserved.correlate(budgets).scalar_subquery().label("reserved"),
+    )
+
+
+def _spent_and_reserved(workspace_id: Any) -> tuple[Any, Any]:
+    """Of the workspace that the expression names."""
+    time = DateTime(timezone=True)
+    without = bindparam("without", type_=Uuid)
+    begin, end = bindparam("begin", type_=time), bindparam("end", type_=time)
+    bill = billing_intervals.c
+    until = func.coalesce(bill.terminated_at, bindparam("now", type_=time))
+    in_month = and_(bill.running_since < end, or_(bill.terminated_at.is_(None), bill.terminated_at > begin))
+    spent = _sum(_cost(func.greatest(bill.running_since, begin), func.least(until, end))).where(
+        bill.workspace_id == workspace_id, in_month
+    )
+    spent_by_job = _sum(_cost(bill.running_since, until)).where(bill.job_id == jobs.c.job_id).correlate(jobs)
+    held = and_(jobs.c.workspace_id == workspace_id, jobs.c.ended_at.is_(None), jobs.c.reserved_micro_usd > 0)
+    left = func.greatest(0, jobs.c.reserved_micro_usd - spent_by_job.scalar_subquery())
+    return spent, _sum(left).where(held, jobs.c.job_id.is_distinct_from(without))
+
+
+_STATE, _EVERY_STATE = _state(), _every_state()

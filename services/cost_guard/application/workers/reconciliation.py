@@ -40,7 +40,7 @@ class BillingReconciliation:
     def __init__(self, database: Database, machines: MachineList, settings: Settings, clock: Clock) -> None:
         self.machines = machines
         self._database, self._settings, self._clock = database, settings, clock
-        self._lease = Lease(database, "billing_reconciliation", duration_s=60.0)
+        self._lease = Lease(database, "billing_reconciliation", duration_s=20.0)
 
     async def run(self) -> None:
         """Reconcile if it is time. Raises ServiceUnavailable when the provisioner does not answer."""

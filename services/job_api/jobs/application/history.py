@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from chassis.messaging.outbox import emit
 from contracts.envelope import Event, EventData, new_event
 from contracts.events import PodInterrupted, TrainingProgressed
+from services.job_api.jobs.application.counting import count_move
 from services.job_api.jobs.domain.job import Decision, Job
 from services.job_api.jobs.domain.snapshots import Keep, is_snapshot, keep
 from services.job_api.jobs.repository import events, jobs, snapshots
@@ -73,6 +74,7 @@ async def apply_decision(
     log = JobLog(tx, job.id, job.event_seq)
     await log.append_last_progress()
     await log.publish(decision.events)
+    await count_move(tx, job, decision.state)
     await jobs.wake_listeners(tx, job.id)
     return await jobs.save_and_view(
         tx, job.id, state_columns(decision.state) | (columns or {}) | {"event_seq": log.last_seq})

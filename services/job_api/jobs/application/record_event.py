@@ -20,6 +20,7 @@ from contracts.job_progress import has_caught_up
 from contracts.job_projection import JobState, project
 from contracts.job_status import TERMINAL, JobStatus
 from services.job_api.base_models import without_folder
+from services.job_api.jobs.application.counting import count_event, count_move
 from services.job_api.jobs.application.history import JobLog
 from services.job_api.jobs.application.queue import dispatch, lock_queue, makes_place
 from services.job_api.jobs.domain.job import Job, announce, cost_after
@@ -52,6 +53,9 @@ async def record_event(tx: AsyncConnection, event: Event[Any], limits: QueueLimi
     kept = await log.take(event, ended=job.state.status in TERMINAL, milestone=has_caught_up(job.state, state))
     if kept is Keep.DROP:
         return False
+    if kept is Keep.LOG:
+        count_event(tx, event)
+    await count_move(tx, job, state, event.time)
     await log.publish(announce(job, state, event.time))
     await jobs.wake_listeners(tx, job.id)
     await jobs.save(tx, job.id, _columns(job, state, event, kept) | {"event_seq": log.last_seq})

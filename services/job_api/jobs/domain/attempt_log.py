@@ -43,6 +43,7 @@ class Attempt:
     outcome: str = "running"
     cause_code: str = ""
     cause: str = ""
+    ended_because: str = ""  # what the provisioner gave as the reason when it ended the machine
     resumed_from_step: int | None = None
     checkpoint_attempt: int | None = None
     steps: list[tuple[datetime, int]] = field(default_factory=list)
@@ -78,7 +79,16 @@ def attempts_of(entries: Iterable[Entry]) -> list[Attempt]:
         if attempt.outcome == "running":
             _end(attempt, following.requested_at or attempt.terminated_at, "replaced", "replaced",
                  "A newer attempt took over.")
+    for last in ordered[-1:]:
+        _stopped(last)
     return ordered
+
+
+def _stopped(attempt: Attempt) -> None:
+    """Its machine is gone and itself it told of no end: somebody ended the job, or its money did."""
+    if attempt.terminated_at is not None:
+        why = f": {attempt.ended_because.rstrip('.')}" if attempt.ended_because else ""
+        _end(attempt, attempt.terminated_at, "stopped", "stopped", f"Its machine was ended{why}.")
 
 
 def _end(attempt: Attempt, at: datetime | None, outcome: str, code: str, cause: str) -> None:
@@ -121,6 +131,7 @@ def _given_up(attempt: Attempt, entry: Entry, payload: Mapping[str, Any]) -> Non
 def _terminated(attempt: Attempt, entry: Entry, payload: Mapping[str, Any]) -> None:
     _machine(attempt, entry, payload)
     attempt.terminated_at = _time(payload["terminated_at"])
+    attempt.ended_because = payload.get("reason") or ""
     if payload.get("running_since"):
         attempt.running_since = _time(payload["running_since"])
 

@@ -46,6 +46,7 @@ class Job:
     continues: UUID | None = None
     done_epochs: float = 0.0
     checkpoints_expired: bool = False
+    status_since: datetime | None = None
 
     @property
     def waits_for_turn(self) -> bool:

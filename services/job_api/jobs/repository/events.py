@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Text, cast, or_, select
+from sqlalchemy import Text, cast, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from chassis.observability.propagation import current_traceparent
+from chassis.observability.propagation import current_traceparent, trace_id_of
 from contracts.envelope import Event
-from contracts.events import PodInterrupted
+from contracts.events import PodInterrupted, TrainingFailed
 from services.job_api.jobs.domain.event_text import describe, payload, short_type
 from services.job_api.jobs.tables import job_events, training_jobs
 
@@ -24,7 +25,7 @@ class EventFilter:
     text: str = ""
 
 
-_INTERRUPTED = PodInterrupted.subject_prefix()
+_INTERRUPTED, _FAILED = PodInterrupted.subject_prefix(), TrainingFailed.subject_prefix()
 _APPEND = insert(job_events).on_conflict_do_nothing(index_elements=["event_id"])
 _SNAPSHOT = (
     "job_id", "event_id", "type", "source", "level", "message", "attempt", "payload", "occurred_at", "received_at",
@@ -43,6 +44,14 @@ async def tells_of_interruption(tx: AsyncConnection, job_id: UUID, attempt: int)
     return (await tx.execute(select(columns.seq).where(same).limit(1))).first() is not None
 
 
+async def machine_lost_at(tx: AsyncConnection, job_id: UUID, attempt: int) -> datetime | None:
+    """When this attempt ended early; None when it did not."""
+    columns = job_events.c
+    same = (columns.job_id == job_id) & columns.type.in_((_INTERRUPTED, _FAILED)) & (columns.attempt == attempt)
+    lost_at: datetime | None = (await tx.execute(select(func.min(columns.occurred_at)).where(same))).scalar()
+    return lost_at
+
+
 async def append_snapshot(tx: AsyncConnection, snapshot: RowMapping, seq: int) -> bool:
     """Write a stored snapshot as number `seq` of its job, as it was said."""
     workspace = select(training_jobs.c.workspace_id).where(training_jobs.c.id == snapshot["job_id"])
@@ -58,14 +67,8 @@ def entry(event: Event[Any]) -> dict[str, Any]:
         "job_id": event.data.job_id, "workspace_id": event.data.workspace_id, "event_id": event.id,
         "type": short_type(event.data), "source": event.source, "level": line.level, "message": line.message,
         "attempt": getattr(event.data, "attempt", None), "payload": payload(event.data), "occurred_at": event.time,
-        "trace_id": trace_id(event.traceparent or current_traceparent()),
+        "trace_id": trace_id_of(event.traceparent or current_traceparent()),
     }
-
-
-def trace_id(traceparent: str | None) -> str | None:
-    """The 32 hex digits by which logs and traces find everything that belongs together."""
-    parts = (traceparent or "").split("-")
-    return parts[1] if len(parts) == 4 and len(parts[1]) == 32 else None
 
 
 async def page(

@@ -33,6 +33,7 @@ def job_of(row: Row) -> Job:
         reserved_micro_usd=row["reserved_micro_usd"], waiting_since=row["waiting_since"],
         start_requested_by=row["start_requested_by"], run=row["run"], continues=row["continues"],
         done_epochs=row["done_epochs"], checkpoints_expired=row["checkpoints_expired"],
+        status_since=row["status_since"],
     )
 
 

@@ -13,7 +13,7 @@ class AttemptView(View):
 
     object: Literal["training_job.attempt"]
     attempt: int
-    outcome: Literal["running", "interrupted", "failed", "replaced", "paused", "completed"]
+    outcome: Literal["running", "interrupted", "failed", "replaced", "paused", "stopped", "completed"]
     cause_code: str = Field(description="For programs, such as machine_taken_back or machine_silent; empty: it runs")
     cause: str
     requested_at: datetime | None

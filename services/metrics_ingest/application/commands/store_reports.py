@@ -14,6 +14,7 @@ from services.metrics_ingest.adapters.repository import points as rows
 from services.metrics_ingest.adapters.repository.connections import writing
 from services.metrics_ingest.adapters.repository.jobs import lock_jobs, renew_jobs
 from services.metrics_ingest.adapters.repository.names import MetricNames
+from services.metrics_ingest.application import training_speed
 from services.metrics_ingest.domain.acceptance import nameless, refusals
 from services.metrics_ingest.domain.jobs import JobRow
 from services.metrics_ingest.domain.points import Points
@@ -76,6 +77,9 @@ class StoreReports:
             BATCH_POINTS.observe(stored.offered)
             POINTS.labels("stored").inc(stored.inserted)
             POINTS.labels("duplicate").inc(stored.offered - stored.inserted)
+            if stored.inserted:
+                for index in set(range(len(reports))) - stored.refused.keys() - stored.dropped:
+                    training_speed.observe(reports[index])
             NOT_FINITE.inc(int((~np.isfinite(stored.points.value)).sum()))
 
 

@@ -96,6 +96,21 @@ async def count_by_status(tx: AsyncConnection) -> dict[PodStatus, int]:
     return {PodStatus(status): int(number) for status, number in rows}
 
 
+async def machines_rented(tx: AsyncConnection) -> dict[tuple[str, str], int]:
+    """(provider, tier) -> machines that exist and are not known to be gone."""
+    exists = pods.c.provider_pod_id.is_not(None) & (pods.c.status != PodStatus.TERMINATED)
+    rows = await tx.execute(select(pods.c.provider, pods.c.pricing_tier, func.count()).where(exists).group_by(
+        pods.c.provider, pods.c.pricing_tier))
+    return {(provider, tier): int(number) for provider, tier, number in rows}
+
+
+async def oldest_request_s(tx: AsyncConnection) -> float:
+    """Seconds for which the pod that has waited longest for a machine has waited; 0 when none waits."""
+    waits = pods.c.status.in_((PodStatus.REQUESTED, PodStatus.CREATING)) & pods.c.provider_pod_id.is_(None)
+    age = func.max(func.extract("epoch", func.now() - pods.c.requested_at))
+    return float((await tx.execute(select(age).where(waits))).scalar() or 0)
+
+
 async def find_pod(tx: AsyncConnection, condition: Any, *, locked: bool = False) -> Pod | None:
     statement = select(pods).where(condition)
     row = (await tx.execute(statement.with_for_update() if locked else statement)).one_or_none()

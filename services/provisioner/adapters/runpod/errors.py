@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 
 import httpx
 
 from contracts.error_catalogue import ErrorCode
+from services.provisioner.adapters.answers import retry_after_s, told_at, without_secrets
 from services.provisioner.adapters.runpod.documents import Refusal
 from services.provisioner.ports import AskLater, NoCapacity, ProviderError, RequestRefused
 
-_SHORTEST_SECRET = 6
-_DEFAULT_RETRY_S = 10.0
 # 400 means "no capacity" and "broken rule" alike and carries no code; these are the words of the first.
 _NO_CAPACITY = re.compile(
     r"no longer any instances|no instances|not have the resources|not enough free gpu|no (?:available )?capacity|"
@@ -111,30 +109,6 @@ def graphql_refusal(words: str) -> ProviderError:
 
 def is_withdrawn(words: str) -> bool:
     return _WITHDRAWN.search(words) is not None
-
-
-def retry_after_s(answer: httpx.Response) -> float:
-    """Seconds to wait. RunPod sends whole seconds; anything else is taken for the default."""
-    try:
-        return max(0.0, float(answer.headers.get("Retry-After", "")))
-    except ValueError:
-        return _DEFAULT_RETRY_S
-
-
-def told_at(answer: httpx.Response) -> datetime:
-    """When it was given, by the provider's clock; by ours where it does not say."""
-    try:
-        return parsedate_to_datetime(answer.headers.get("Date", "")).astimezone(UTC)
-    except ValueError:
-        return datetime.now(UTC)
-
-
-def without_secrets(words: str, secrets: Mapping[str, str]) -> str:
-    """A refusal may quote the request. A value that a person could guess is no secret and stays."""
-    for value in sorted(secrets.values(), key=len, reverse=True):
-        if len(value) >= _SHORTEST_SECRET:
-            words = words.replace(value, "***")
-    return words
 
 
 def _words(answer: httpx.Response) -> str:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import structlog
 from pydantic import ValidationError
 
+from services.provisioner.adapters.answers import without_secrets
 from services.provisioner.adapters.runpod.configuration import Configuration
 from services.provisioner.adapters.runpod.documents import Document, GraphqlAnswer, Rented, SpotGpus
 from services.provisioner.adapters.runpod.errors import (
@@ -23,7 +24,6 @@ from services.provisioner.adapters.runpod.errors import (
     Unavailable,
     graphql_refusal,
     is_withdrawn,
-    without_secrets,
 )
 from services.provisioner.adapters.runpod.http import Http
 from services.provisioner.adapters.runpod.offers import Offer

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
+from opentelemetry.trace import SpanKind
 
+from chassis.observability.tracing import span_from
 from contracts.error_catalogue import ErrorCode
 from services.provisioner.adapters.repository import broker, lines, pods
 from services.provisioner.application import pod_events
@@ -64,7 +66,10 @@ class CreatePod:
             return
         try:
             async with asyncio.timeout(self._context.call_timeout_s):
-                made = await self._made_before(lease.pod) or await self._context.provider.create(prepared.request)
+                with span_from(prepared.job.traceparent, "create machine", kind=SpanKind.CLIENT,
+                               pod=lease.pod.pod_name, provider=self._context.provider.name):
+                    made = await self._made_before(lease.pod) or await self._context.provider.create(
+                        prepared.request)
         except Exception as error:
             await self._failed(lease, prepared.job, error)
             return

@@ -81,3 +81,5 @@ async def end_overdue_jobs(context: WorkerContext) -> None:
 async def show_pods(context: WorkerContext) -> None:
     async with context.database.read() as tx:
         context.metrics.show_pods(await pods.count_by_status(tx))
+        context.metrics.show_machines(
+            context.provider.name, await pods.machines_rented(tx), await pods.oldest_request_s(tx))

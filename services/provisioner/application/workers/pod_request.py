@@ -41,4 +41,4 @@ def pod_request(pod: Pod, spec: PodSpec, credentials: PodCredentials | None) -> 
                    NATS_CREDENTIALS_VARIABLE: credentials.text if credentials else ""}
     if spec.base_model:
         environment["BASE_MODEL"] = spec.base_model
-    return PodRequest(pod.pod_name, pod.gpu_type, pod.pricing_tier, environment)
+    return PodRequest(pod.pod_name, pod.gpu_type, pod.pricing_tier, environment, pod.workspace_id, spec.max_duration_s)

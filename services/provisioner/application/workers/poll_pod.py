@@ -11,6 +11,7 @@ from chassis.objects.store import ObjectStore
 from chassis.problems import ServiceUnavailable
 from contracts.envelope import Event
 from contracts.error_catalogue import ErrorCode
+from contracts.error_taxonomy import TrainingErrorType
 from contracts.events import TrainingCompleted, TrainingFailed
 from services.provisioner.adapters.repository import pods
 from services.provisioner.application.commands import training
@@ -141,9 +142,13 @@ def _is_over(moment: datetime | None, now: datetime) -> bool:
 
 def _ending(pod: Pod, machine: Machine | None, start_failure: ErrorCode | None) -> Ending:
     if pod.status is PodStatus.CREATING:
-        return Ending(Cause.NOT_STARTED, "the machine vanished before it ran", error_code=start_failure)
+        why = machine.reason if machine is not None else ""
+        return Ending(Cause.NOT_STARTED, why or "the machine vanished before it ran", error_code=start_failure)
     if machine is None or machine.exit_code is None:
         return Ending(Cause.INTERRUPTED, "the machine is gone" if machine is None else machine.reason)
+    if machine.out_of_memory:
+        return Ending(Cause.FAILED, "the machine's main memory was used up, and the trainer was killed",
+                      error_type=TrainingErrorType.OUT_OF_MEMORY, error_code=ErrorCode.HOST_OUT_OF_MEMORY)
     cause = cause_of_exit(machine.exit_code)
     if machine.exit_code == ABANDONED_EXIT:
         return Ending(cause, "the trainer ended itself: nobody had answered its heartbeats")

@@ -18,7 +18,7 @@ _SHARE_OF_LIMIT = 0.9
 
 async def why_not_started(context: WorkerContext, pod: Pod, machine: Machine | None) -> ErrorCode | None:
     """The failure that the log of a machine which does not start tells of; None where nobody knows (yet)."""
-    if not _is_asked(context, pod, machine):
+    if not await _is_asked(context, pod, machine):
         return None
     try:
         async with asyncio.timeout(_PATIENCE_S):
@@ -33,11 +33,13 @@ async def why_not_started(context: WorkerContext, pod: Pod, machine: Machine | N
     return None
 
 
-def _is_asked(context: WorkerContext, pod: Pod, machine: Machine | None) -> bool:
+async def _is_asked(context: WorkerContext, pod: Pod, machine: Machine | None) -> bool:
     if pod.status is not PodStatus.CREATING or pod.creating_since is None:
         return False
     if machine is None or machine.state is MachineState.EXITED:
         return machine is not None and machine.running_since is None
-    waited_s = (context.clock.now() - pod.creating_since).total_seconds()
-    soon_s = _SHARE_OF_LIMIT * context.policy.timeouts.provisioning_s
-    return machine.state is MachineState.STARTING and waited_s > soon_s
+    if machine.state is not MachineState.STARTING:
+        return False
+    async with context.database.read() as tx:
+        waited_s = (await context.database_clock.now(tx) - pod.creating_since).total_seconds()
+    return waited_s > _SHARE_OF_LIMIT * context.policy.timeouts.provisioning_s

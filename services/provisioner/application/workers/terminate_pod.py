@@ -11,7 +11,7 @@ from services.provisioner.application.workers.context import LeasedPod, PodLease
 from services.provisioner.application.workers.machines import began, price_columns, priced, still_missing
 from services.provisioner.domain.billing import BilledInterval, billed_interval
 from services.provisioner.domain.leaks import leaked_micro_usd, needed_until
-from services.provisioner.domain.model import Pod, PodStatus
+from services.provisioner.domain.model import Job, JobState, Pod, PodStatus
 from services.provisioner.domain.prices import completed_by
 from services.provisioner.ports import Lifetime, Machine
 
@@ -77,6 +77,8 @@ class TerminatePod:
         await lines.wake_first(current.tx, current.pod, current.now)
         await pod_events.publish_terminated(current.tx, current.job, pod, code, billed)
         self._count_leak(current, pod, seen, billed)
+        if _never_had_a_machine(pod) and not _by_wish(current.job, pod):
+            self._context.metrics.never_started.inc()
 
     def _count_leak(self, current: LeasedPod, pod: Pod, seen: Seen, billed: BilledInterval) -> None:
         """A pod without a create under way was adopted: nobody asked for this machine."""
@@ -87,6 +89,15 @@ class TerminatePod:
         if cost:
             _log.warning("money_leaked", pod=pod.pod_name, micro_usd=cost)
             self._context.metrics.count_leaked(pod.provider, cost)
+
+
+def _never_had_a_machine(pod: Pod) -> bool:
+    """One that was adopted has a machine that nobody asked for."""
+    return pod.came_up_at is None and (pod.create_asked_at is not None or pod.provider_pod_id is None)
+
+
+def _by_wish(job: Job, pod: Pod) -> bool:
+    return job.state in (JobState.CANCELLED, JobState.PAUSED) or pod.drain_by is not None
 
 
 def _priced(pod: Pod, seen: Seen) -> Pod:

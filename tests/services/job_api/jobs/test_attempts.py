@@ -146,3 +146,11 @@ def test_an_error_names_its_code_and_a_user_that_paused_lost_nothing() -> None:
 def test_the_order_in_which_the_log_was_written_does_not_matter() -> None:
     whole = [*ONCE, progressed(2, 40, 250)]
     assert reckon(attempts_of(whole[::-1]), BILLS, minute(40)) == reckon(attempts_of(whole), BILLS, minute(40))
+
+
+def test_an_attempt_whose_job_was_cancelled_ended_with_its_machine() -> None:
+    ended = gone(1, 0, 9)
+    (only,) = attempts_of([*up(1, 0), progressed(1, 8, 60), Entry(ended.type, 1, ended.at, ended.payload | {
+        "reason": "not needed any more."})])
+    assert (only.outcome, only.ended_at) == ("stopped", minute(9))
+    assert only.cause == "Its machine was ended: not needed any more."

@@ -253,3 +253,20 @@ async def _said(provider: LocalProvider, name: str, word: bytes) -> None:
     while word not in (await provider.read_log(name, 0, 1000))[0]:
         assert time.monotonic() < deadline, f"{name} did not say {word!r}"
         await asyncio.sleep(0.02)
+
+
+async def test_two_replicas_on_one_machine_share_its_places(make: Maker) -> None:
+    """Both ask at once for the last one."""
+    replicas = [make(max_pods=1), make(max_pods=1)]
+    made = await asyncio.gather(*(one.create(request_for(new_name())) for one in replicas), return_exceptions=True)
+    assert sorted(type(one).__name__ for one in made) == ["Machine", "NoCapacity"]
+
+
+async def test_a_replica_that_hangs_while_it_makes_a_pod_stops_no_other(
+    make: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.provisioner.adapters.local._LOCK_WAIT_S", 0.1)
+    provider, name = make(), new_name()
+    hanging = make()
+    with hanging._one_at_a_time():
+        assert (await provider.create(request_for(name))).state is MachineState.RUNNING

@@ -54,18 +54,35 @@ async def test_after_an_outage_it_is_heard_first_which_machines_are_gone(in_proc
     started = meter(in_process)
     await started.run()
     await in_process.deliver(job.terminated(NOON, NOON + hours(1)))
+    clock.advance(started.look_s)
+    await started.run()
+    clock.advance(in_process.settings.cost_tick_s)
     await started.run()
     assert await costs_of(in_process, job) == [0, 2_490_000]
     assert await in_process.published(CostOverrun) == []
 
 
-async def test_from_the_second_round_on_it_meters(in_process, job, clock) -> None:
+async def test_it_meters_a_tick_after_the_start_and_then_every_tick(in_process, job, clock) -> None:
     await in_process.deliver(job.running(NOON))
-    clock.advance(2 * 3600)
-    started = meter(in_process)
-    await started.run()
-    await started.run()
-    assert await costs_of(in_process, job) == [0, 4_980_000]
+    started, tick_s = meter(in_process, cost_tick_s=1800.0), 1800.0
+    for _ in range(4):
+        await started.run()
+        await started.run()
+        clock.advance(tick_s / 2)
+        await started.run()
+        clock.advance(tick_s / 2)
+    assert await costs_of(in_process, job) == [0, 1_245_000, 2_490_000, 3_735_000]
+
+
+async def test_who_takes_over_meters_at_once_when_it_is_time(in_process, job, clock) -> None:
+    await in_process.deliver(job.running(NOON))
+    gone, other = meter(in_process, cost_tick_s=0.1), meter(in_process, cost_tick_s=0.1)
+    await gone.run()
+    await other.run()
+    clock.advance(600)
+    await asyncio.sleep(0.4)
+    await other.run()
+    assert await costs_of(in_process, job) == [0, 415_000]
 
 
 async def test_when_nothing_can_be_metered_the_task_fails(in_process, job, clock) -> None:

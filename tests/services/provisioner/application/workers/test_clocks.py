@@ -8,10 +8,12 @@ from datetime import timedelta
 import pytest
 
 from chassis.clock import FakeClock
+from contracts.error_catalogue import ErrorCode
 from contracts.rpc.pods import HEARTBEAT, Heartbeat
 from services.provisioner.adapters.repository import leases
 from services.provisioner.application.workers import deadlines
 from services.provisioner.application.workers.context import WorkerContext
+from services.provisioner.application.workers.start_failure import why_not_started
 from services.provisioner.domain.names import pod_name
 from tests.services.provisioner.world import World, start_request
 
@@ -72,6 +74,19 @@ async def test_a_machine_whose_provider_has_another_clock_is_not_silent(world: W
     await deadlines.end_overdue_jobs(world.context)
     assert (await world.job(job_id)).attempt == 1
     assert (await world.job(job_id)).active
+
+
+@pytest.mark.parametrize(("waited_s", "asked"), [(0, False), (0.95, True)])
+async def test_a_machine_is_asked_why_it_does_not_start_when_it_is_time(
+    world: World, other: WorkerContext, waited_s: float, asked: bool
+) -> None:
+    """Shortly before it is given up, whatever a replica takes the time for."""
+    world.provider.starting = True
+    job_id = await world.started()
+    world.provider.logs[pod_name(job_id, 1)] = b"error pulling image: manifest unknown\n"
+    world.clock.advance(waited_s * world.policy.timeouts.provisioning_s)
+    (pod,), machine = await world.pods(job_id), await world.provider.describe(pod_name(job_id, 1))
+    assert await why_not_started(other, pod, machine) == (ErrorCode.IMAGE_PULL if asked else None)
 
 
 async def test_the_databases_time_is_its_own(world: World) -> None:

@@ -1,0 +1,1 @@
+"""Grafana dashboards as code: `python -m ops.dashboards` writes json/ from boards/."""

@@ -1,0 +1,1 @@
+"""Provider `kubernetes`: GPU Jobs on the cluster's own nodes."""

@@ -1,0 +1,1 @@
+"""Two processes of each service: hung, killed, restarted, cut off, with clocks half a minute apart."""
