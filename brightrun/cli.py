@@ -4,6 +4,7 @@ import typer
 
 from brightrun.commands import (
     attempts,
+    audit,
     dead_letters,
     doctor,
     downloads,
@@ -11,6 +12,7 @@ from brightrun.commands import (
     estimates,
     files,
     jobs,
+    login,
     logs,
     models,
     queue,
@@ -27,6 +29,8 @@ app = typer.Typer(
     help="From a conversation dataset to a LoRA adapter with proof that it is better.",
 )
 app.command("doctor")(doctor.doctor)
+app.command("login")(login.login)
+app.command("logout")(login.logout)
 app.command("validate")(validation.validate)
 app.command("estimate")(estimates.estimate)
 app.command("train")(training.train)
@@ -37,6 +41,7 @@ app.command("download")(downloads.download)
 app.command("retry")(retries.retry)
 app.command("error-log")(errors.error_log)
 app.command("logs")(logs.logs)
+app.command("audit")(audit.audit)
 app.add_typer(files.app, name="files")
 jobs.app.registered_commands += steering.app.registered_commands
 app.add_typer(jobs.app, name="jobs")

@@ -161,6 +161,10 @@ class Client:
     def me(self) -> dict[str, Any]:
         return dict(self.http.json("GET", f"{ROOT}/me"))
 
+    def sign_out(self) -> dict[str, Any]:
+        """The session that asks ends."""
+        return dict(self.http.json("POST", f"{ROOT}/auth/logout"))
+
     def dead_letters(self, limit: int = 50, after: str | None = None) -> Page:
         return self._page("/dead-letters", limit=limit, after=after)
 
@@ -171,6 +175,15 @@ class Client:
         """One dead letter, or all of them when `sequence` is None."""
         path = f"{sequence}/replay" if sequence is not None else "replay-all"
         return dict(self.http.json("POST", f"{ROOT}/dead-letters/{path}"))
+
+    def audit(self, limit: int = 50, **filters: Any) -> Page:
+        """Who did what, the newest first (owners and admins)."""
+        return self._page("/audit", limit=limit, **filters)
+
+    def audit_csv(self, **filters: Any) -> str:
+        """All entries that match, as CSV."""
+        parameters = _given({**filters, "format": "csv"})
+        return self.http.send("GET", f"{ROOT}/audit", params=parameters, timeout=300).text
 
     def _retry(self, job_id: str, confirm: bool, choice: dict[str, Any]) -> dict[str, Any]:
         body = _given(choice) | {"confirm": confirm}

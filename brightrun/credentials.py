@@ -1,15 +1,19 @@
-"""Where the API is and with which key: the environment first, then what the stack on this machine has written."""
+"""Where the API is and with which key: the environment first, then a sign-in (`brightrun login`), then what the stack
+on this machine has written."""
 
 import json
 import os
+import tempfile
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from brightrun.errors import NoCredentials
 
 FILE = Path(".data") / "credentials.json"
 _NO_KEY_FIX = (
-    "Run `make up` in the project's folder, or set BRIGHTRUN_URL and BRIGHTRUN_API_KEY to an API and a key of yours."
+    "Run `make up` in the project's folder, sign in (brightrun login --url URL), or set BRIGHTRUN_URL and "
+    "BRIGHTRUN_API_KEY to an API and a key of yours."
 )
 
 
@@ -32,11 +36,50 @@ def data_folder() -> Path:
     return installed if installed.exists() else here / ".data"
 
 
+def login_file() -> Path:
+    """Where `brightrun login` keeps the session, for this user alone."""
+    base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(base) / "brightrun" / "login.json"
+
+
+def remember_login(credentials: Credentials, expires_at: str) -> Path:
+    """Never readable by others, not even for a moment."""
+    path = login_file()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"url": credentials.url, "token": credentials.api_key, "expires_at": expires_at})
+    handle, name = tempfile.mkstemp(dir=path.parent)  # mode 0600
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+    os.replace(name, path)
+    return path
+
+
+def forget_login() -> Credentials | None:
+    """What was remembered, once."""
+    found = _login()
+    login_file().unlink(missing_ok=True)
+    return found
+
+
+def _login() -> Credentials | None:
+    """None where nobody is signed in, and once the session is over."""
+    path = login_file()
+    try:
+        document = json.loads(path.read_text())
+        is_over = datetime.fromisoformat(document["expires_at"]) <= datetime.now(UTC)
+        return None if is_over else Credentials(document["url"].rstrip("/"), document["token"], str(path))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
 def find_credentials() -> Credentials:
     """Raises NoCredentials."""
     url, key = os.environ.get("BRIGHTRUN_URL", ""), os.environ.get("BRIGHTRUN_API_KEY", "")
     if url and key:
         return Credentials(url.rstrip("/"), key)
+    # A token is sent nowhere else than to where it came from.
+    if not key and (signed_in := _login()) and url.rstrip("/") in ("", signed_in.url):
+        return signed_in
     path = data_folder() / "credentials.json"
     try:
         document = json.loads(path.read_text())

@@ -2,6 +2,8 @@
 
 import random
 import time
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +15,8 @@ from contracts.problem import Problem
 
 _RETRIED = {408, 429, 500, 502, 503, 504}
 _TRIES = 4
+# Longer than that nobody is kept waiting without a word: the error says when to come back.
+_LONGEST_WAIT_S = 60.0
 
 
 class Http:
@@ -36,6 +40,7 @@ class Http:
         arguments["headers"] = headers | arguments.get("headers", {})
         failure: Exception | None = None
         for number in range(1, self._tries + 1):
+            wanted_s = 0.0
             if rewind is not None:
                 rewind()
             try:
@@ -46,10 +51,11 @@ class Http:
                 if response.is_success:
                     return response
                 failure = ApiError(problem_of(response))
-                if not _may_retry(response):
+                wanted_s = _retry_after_s(response)
+                if not _may_retry(response) or wanted_s > _LONGEST_WAIT_S:
                     break
             if number < self._tries:
-                time.sleep(_pause_s(number))
+                time.sleep(max(_pause_s(number), wanted_s))
         assert failure is not None
         raise failure
 
@@ -86,6 +92,17 @@ def problem_of(response: httpx.Response) -> Problem:
 def _may_retry(response: httpx.Response) -> bool:
     wish = response.headers.get("x-should-retry")
     return response.status_code in _RETRIED if wish is None else wish == "true"
+
+
+def _retry_after_s(response: httpx.Response) -> float:
+    """Seconds that the server asks to wait (RFC 9110, 10.2.3: a number or a date); 0 where it says nothing."""
+    wish = response.headers.get("retry-after", "").strip()
+    if wish.isdecimal():
+        return float(wish)
+    try:
+        return max(0.0, (parsedate_to_datetime(wish) - datetime.now(UTC)).total_seconds()) if wish else 0.0
+    except (ValueError, TypeError):
+        return 0.0
 
 
 def _pause_s(number: int) -> float:

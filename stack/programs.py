@@ -33,7 +33,7 @@ from stack.state import REST_SERVICE, ProgramState, operations_of, reachable_url
 SERVERS = ("postgres", "nats", "valkey", "s3")
 ALL = (*SERVERS, TOPOLOGY, *SERVICES)
 KNOWN = (*ALL, FAKE_RUNPOD_PROGRAM, *monitoring.PROGRAMS)
-USES_VALKEY = ("metrics_ingest",)
+USES_VALKEY = ("job_api", "metrics_ingest")
 USES_OBJECTS = ("job_api", "provisioner")
 SERVICE_STOP_S = 12
 # What a process of the stack may open at most (BRIGHTRUN_DATABASE_POOL_SIZE and so on) is far above what it uses.

@@ -14,8 +14,9 @@ TENANT_SUFFIX = "_tenant"
 # Evaluated once for a statement, not for each row. Unset, and empty after a SET LOCAL, are both nobody.
 WORKSPACE = f"(SELECT NULLIF(current_setting('{SETTING}', true), '')::uuid)"
 
-# What the tenant role may do where it is not everything: it writes events, and reads nobody's.
-_NARROWER = {"outbox": "INSERT", "alembic_version": "SELECT"}
+# What the tenant role may do where it is not everything: it writes events and reads nobody's, adds to the audit log and
+# changes nothing of it, and has no business with sign-ins under way, which are of no workspace yet.
+_NARROWER = {"outbox": "INSERT", "alembic_version": "SELECT", "audit_entries": "SELECT, INSERT", "sign_ins": ""}
 
 _GRANTS = """
 DO $grants$
@@ -33,6 +34,7 @@ BEGIN
         FROM pg_class c
         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
     LOOP
+        CONTINUE WHEN known.privileges = '';
         EXECUTE format('GRANT %s ON TABLE public.%I TO %I', known.privileges, known.name, tenant);
     END LOOP;
 END

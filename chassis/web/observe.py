@@ -54,7 +54,7 @@ class HttpMetrics:
 
 class ObserveMiddleware:
     """The duration in the metrics ends with the headers, so that an open SSE stream is not a slow request; the one in
-    the access log with the body."""
+    the access log with the body. What is found in the scope as `response_headers` is added to whatever is answered."""
 
     def __init__(self, app: ASGIApp, *, metrics: HttpMetrics, access: AccessLog, health: Health | None = None) -> None:
         self.app, self.metrics, self.access, self.health = app, metrics, access, health
@@ -88,7 +88,7 @@ class ObserveMiddleware:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 self.metrics.answered(_method(scope), route_template(scope), status, time.perf_counter() - began)
-                if more := self._headers(span):
+                if more := self._headers(span) + scope.get("response_headers", []):
                     message = {**message, "headers": [*message.get("headers", ()), *more]}
             await send(message)
 

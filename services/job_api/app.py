@@ -7,6 +7,7 @@ import httpx
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from chassis.messaging.dead_letters import DeadLetters
 from chassis.runtime import ServiceRuntime, mount_operations
@@ -15,15 +16,17 @@ from chassis.web.observe import TELEMETRY
 from services.job_api import problem_table, routes
 from services.job_api.accounts.api_key_cache import ApiKeyCache
 from services.job_api.accounts.application.operators import Operators
+from services.job_api.accounts.credential_news import CredentialNews
 from services.job_api.accounts.repository import ApiKeyTable
 from services.job_api.accounts.workspaces import WorkspaceRegistrar
 from services.job_api.artifacts.application.downloads import Downloads
 from services.job_api.dependencies import Dependencies
 from services.job_api.documentation import routes as documentation
 from services.job_api.documentation.home import Home
-from services.job_api.edge import auth, bodies, idempotency
+from services.job_api.edge import audit, auth, bodies, idempotency
 from services.job_api.edge.auth.settings import JwtSettings
 from services.job_api.edge.idempotency import Claims
+from services.job_api.edge.rate_limits import Counters, RateLimiter
 from services.job_api.files import service as files
 from services.job_api.files.processes.pool import PoolLimits
 from services.job_api.files.reader import FileReader
@@ -38,6 +41,12 @@ from services.job_api.operations.application.status import SystemStatus
 from services.job_api.paths import DOCS, ERRORS, OPENAPI, PREFIX
 from services.job_api.routes import BODY_LIMITS, SIGNED
 from services.job_api.settings import Settings
+from services.job_api.signin.application.sessions import purge_sign_ins
+from services.job_api.signin.issuer import OidcIssuer
+from services.job_api.signin.parts import SignIn
+from services.job_api.signin.repository import SessionTable
+from services.job_api.signin.routes import CALLBACK
+from services.job_api.signin.settings import OidcSettings
 from services.job_api.tables import idempotency_keys, metadata
 
 _PURGE_EVERY_S = 600.0
@@ -51,15 +60,15 @@ Send an API key or a token as `Authorization: Bearer ...`. Errors are problem do
 `{{"object": "list", "data": [...], "has_more": ..., "next_cursor": ...}}`; send `next_cursor` as `after`."""
 
 
-def create_app(settings: Settings, jwt: JwtSettings | None = None) -> FastAPI:
+def create_app(settings: Settings, jwt: JwtSettings | None = None, oidc: OidcSettings | None = None) -> FastAPI:
     """The REST API. Touches nothing until its lifespan begins."""
-    runtime = ServiceRuntime(settings, metadata=metadata, with_objects=True)
-    dependencies = _dependencies(runtime, settings)
+    runtime = ServiceRuntime(settings, metadata=metadata, with_objects=True, with_redis=settings.counts_requests)
+    http = httpx.AsyncClient()
+    dependencies = _dependencies(runtime, settings, _sign_in(runtime, settings, oidc or OidcSettings(), http))
     claims = Claims(runtime.database, idempotency_keys)
     runtime.include(subscribers.events)
     workers.schedule(runtime, settings)
     _background(runtime, dependencies, claims)
-    http = httpx.AsyncClient()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -72,7 +81,7 @@ def create_app(settings: Settings, jwt: JwtSettings | None = None) -> FastAPI:
         docs_url=DOCS, openapi_url=OPENAPI, redoc_url=None, telemetry=TELEMETRY,
         static_url=f"{PREFIX}/docs-assets", swagger_ui_oauth2_redirect_url=f"{PREFIX}/docs/oauth2-redirect")
     app.state.dependencies = dependencies
-    auth.install(app, _authenticator(runtime, dependencies.api_keys, jwt or JwtSettings(), http))
+    auth.install(app, _authenticator(runtime, settings, dependencies, jwt or JwtSettings(), http))
     routes.install(app)
     app.include_router(documentation.router(_home(settings), ERRORS))
     _middleware(app, runtime, settings, claims)
@@ -84,7 +93,7 @@ def _home(settings: Settings) -> Home:
     return Home(TITLE, VERSION, ABOUT, {name: settings.public(path) for name, path in paths.items()})
 
 
-def _dependencies(runtime: ServiceRuntime, settings: Settings) -> Dependencies:
+def _dependencies(runtime: ServiceRuntime, settings: Settings, sign_in: SignIn) -> Dependencies:
     database, bus, clock = runtime.database, runtime.bus, runtime.clock
     notifier = JobEventNotifier(settings.database_url)
     operators = Operators(database, frozenset(settings.operator_workspaces))
@@ -101,21 +110,41 @@ def _dependencies(runtime: ServiceRuntime, settings: Settings) -> Dependencies:
         operators=operators, dead_letters=VisibleDeadLetters(operators, DeadLetters(bus)),
         system_status=SystemStatus(runtime.health, clock), api_keys=ApiKeyCache(ApiKeyTable(database), clock),
         files=FileReader(settings.default_base_model, PoolLimits(
-            settings.imports_at_once, time_s=settings.import_time_s, memory_mb=settings.import_memory_mb)))
+            settings.imports_at_once, time_s=settings.import_time_s, memory_mb=settings.import_memory_mb)),
+        sign_in=sign_in)
 
 
 def _background(runtime: ServiceRuntime, deps: Dependencies, claims: Claims) -> None:
     runtime.background("job events", deps.notifier.run)
+    runtime.background(
+        "revoked credentials", CredentialNews(deps.settings.database_url, deps.api_keys, deps.sign_in.sessions).run)
+    runtime.periodic("sign-ins", _PURGE_EVERY_S, lambda: purge_sign_ins(deps.database, deps.clock))
     runtime.periodic("idempotency keys", _PURGE_EVERY_S, claims.purge)
     runtime.background("file workers", deps.files.run)
     runtime.periodic("interrupted uploads", files.SWEEP_EVERY_S, lambda: files.sweep(deps.database, deps.objects))
 
 
 def _authenticator(
-    runtime: ServiceRuntime, keys: ApiKeyCache, jwt: JwtSettings, http: httpx.AsyncClient
+    runtime: ServiceRuntime, settings: Settings, deps: Dependencies, jwt: JwtSettings, http: httpx.AsyncClient
 ) -> auth.Authenticator:
     tokens = WorkspaceRegistrar(jwt, http, runtime.clock, runtime.database) if jwt.enabled else None
-    return auth.Authenticator(api_keys=keys, tokens=tokens, clock=runtime.clock)
+    return auth.Authenticator(api_keys=deps.api_keys, sessions=deps.sign_in.sessions, tokens=tokens,
+                              clock=runtime.clock, limiter=_limiter(runtime, settings))
+
+
+def _sign_in(runtime: ServiceRuntime, settings: Settings, oidc: OidcSettings, http: httpx.AsyncClient) -> SignIn:
+    issuer = OidcIssuer(oidc, http, runtime.clock) if oidc.enabled else None
+    here = settings.public(CALLBACK) if settings.public_url else (
+        f"http://{settings.http_host}:{settings.http_port}{CALLBACK}")
+    return SignIn(issuer, oidc.callback_url or here, oidc.session_hours,
+                  ApiKeyCache(SessionTable(runtime.database), runtime.clock))
+
+
+def _limiter(runtime: ServiceRuntime, settings: Settings) -> RateLimiter | None:
+    if not settings.counts_requests:
+        return None
+    counters = Counters(runtime.redis, runtime.clock, runtime.registry)
+    return RateLimiter(settings.rate_policies, counters, runtime.registry)
 
 
 def _middleware(app: FastAPI, runtime: ServiceRuntime, settings: Settings, claims: Claims) -> None:
@@ -124,7 +153,11 @@ def _middleware(app: FastAPI, runtime: ServiceRuntime, settings: Settings, claim
     bodies.install(app, BODY_LIMITS, SIGNED)
     problems.install(app, settings.public(ERRORS))
     problem_table.install(app)
+    audit.install(app, runtime.database, runtime.registry)
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=list(settings.cors_origins), allow_methods=["*"],
-                           allow_headers=["*"], expose_headers=["location", "retry-after", "x-should-retry"])
+                           allow_headers=["*"], expose_headers=[
+                               "location", "retry-after", "x-should-retry", "ratelimit", "ratelimit-policy"])
     mount_operations(app, runtime)
+    if settings.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))

@@ -20,6 +20,7 @@ from services.job_api.operations.application.dead_letters import VisibleDeadLett
 from services.job_api.operations.application.status import SystemStatus
 from services.job_api.ports import RpcClient
 from services.job_api.settings import Settings
+from services.job_api.signin.parts import SignIn
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Dependencies:
     system_status: SystemStatus
     api_keys: ApiKeyCache
     files: FileReader
+    sign_in: SignIn
 
 
 async def _dependencies(request: Request) -> Dependencies:

@@ -1,4 +1,5 @@
-"""Write the OpenAPI document, docs/api.md and the page of errors; with `--check` only say which is stale.
+"""Write the OpenAPI document, docs/api.md, docs/authorization.md and the page of errors; with `--check` only say which
+is stale.
 
 python -m services.job_api.openapi [--check]
 """
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from services.job_api.api_document import api_document
 from services.job_api.app import create_app
+from services.job_api.authorization import authorization_document
 from services.job_api.documentation.error_page import error_page
 from services.job_api.settings import Settings
 
@@ -22,6 +24,7 @@ def generated_files() -> dict[Path, str]:
     openapi = create_app(settings).openapi()
     text = json.dumps(openapi, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
     return {ROOT / "contracts" / "schemas" / "openapi.json": text, ROOT / "docs" / "api.md": api_document(openapi),
+            ROOT / "docs" / "authorization.md": authorization_document(),
             ERROR_PAGE: error_page((ROOT / "docs" / "errors.md").read_text())}
 
 

@@ -20,6 +20,8 @@ from services.job_api.jobs import problems as of_jobs
 from services.job_api.keyset import InvalidCursor
 from services.job_api.operations import errors as operations
 from services.job_api.operations import problems as of_operations
+from services.job_api.signin import errors as signin
+from services.job_api.signin import problems as of_signin
 from services.job_api.webhook import errors as webhook
 from services.job_api.webhook import problems as of_webhook
 
@@ -60,6 +62,15 @@ PROBLEMS: Mapping[type[DomainError], Callable[[Any], ProblemError]] = {
     accounts.KeyWithoutUser: of_accounts.key_without_user,
     accounts.OperatorOnly: of_accounts.operator_only,
     operations.DeadLetterNotFound: of_operations.dead_letter_not_found,
+    signin.SignInDisabled: of_signin.sign_in_disabled,
+    signin.RedirectRefused: of_signin.redirect_refused,
+    signin.SignInUnknown: of_signin.sign_in_unknown,
+    signin.SignInFailed: of_signin.sign_in_failed,
+    signin.SignInNotAllowed: of_signin.sign_in_not_allowed,
+    signin.GrantRefused: of_signin.grant_refused,
+    signin.NotASession: of_signin.not_a_session,
+    accounts.MemberNotFound: of_accounts.member_not_found,
+    accounts.LastAdmin: of_accounts.last_admin,
     webhook.WebhookDisabled: of_webhook.webhook_disabled,
     webhook.SignatureRefused: of_webhook.signature_refused,
     webhook.NotJson: of_webhook.not_json,

@@ -4,6 +4,7 @@ from fastapi import APIRouter, FastAPI
 
 from services.job_api.accounts.routes import router as accounts
 from services.job_api.artifacts.routes import router as artifacts
+from services.job_api.audit.routes import router as audit
 from services.job_api.costs.routes import router as costs
 from services.job_api.diagnosis.routes import router as diagnosis
 from services.job_api.edge.bodies import LARGEST_WEBHOOK
@@ -11,14 +12,16 @@ from services.job_api.files.routes import router as files
 from services.job_api.jobs.routes import actions, history, insight, jobs, queue, steering
 from services.job_api.operations.routes import dead_letters, status
 from services.job_api.paths import PREFIX
+from services.job_api.signin.routes import TOKEN
+from services.job_api.signin.routes import router as signin
 from services.job_api.webhook.routes import deliveries, secrets
 
 # Uploads are counted while they are written to disk (files.receive); all other bodies are small.
 BODY_LIMITS: dict[str, int | None] = {
     f"{PREFIX}/files": None, f"{PREFIX}/files/validate": None, f"{PREFIX}/webhook": LARGEST_WEBHOOK,
 }
-# Callers that show no credentials: their bodies are signed.
-SIGNED = frozenset({f"{PREFIX}/webhook"})
+# Callers that show no credentials: their bodies say who they are, by a signature or by a sign-in's code.
+SIGNED = frozenset({f"{PREFIX}/webhook", TOKEN})
 
 _ROUTERS: tuple[APIRouter, ...] = (
     jobs.router,
@@ -29,6 +32,8 @@ _ROUTERS: tuple[APIRouter, ...] = (
     history.router,
     insight.router,
     accounts,
+    signin,
+    audit,
     dead_letters.router,
     status.router,
     deliveries.router,

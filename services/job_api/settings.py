@@ -11,9 +11,11 @@ from chassis.settings import ServiceSettings
 from contracts.gpus import GpuType
 from contracts.job_status import JobStatus
 from contracts.local_base_model import SHIPPED_BASE_MODEL
+from services.job_api.edge.rate_limits.policies import Policies, Quota, RouteClass
 from services.job_api.jobs.domain.queue import QueueLimits
 
 PRODUCTION_BASE_MODEL = "meta-llama/Meta-Llama-3-70B-Instruct"
+_QUOTA = r"^\d{1,9}/[1-9]\d{0,5}$"
 
 
 class Settings(ServiceSettings):
@@ -67,9 +69,41 @@ class Settings(ServiceSettings):
     # Browsers that may call the API from another origin, comma-separated in JSON form: ["https://app.example.com"]
     cors_origins: tuple[str, ...] = ()
 
+    # Addresses and networks of the proxies before this API, in JSON form: ["10.0.0.0/8"]. Only what they say in
+    # X-Forwarded-For is believed; empty: the caller's address is that of the connection.
+    trusted_proxies: tuple[str, ...] = ()
+    # How much may be asked, as requests/seconds; 0/60: any number. Counted in Valkey (BRIGHTRUN_REDIS_URL) for all
+    # replicas together; without Valkey there are no limits.
+    rate_limits: bool = True
+    rate_reads_per_key: str = Field(default="12000/60", pattern=_QUOTA)
+    rate_reads_per_workspace: str = Field(default="48000/60", pattern=_QUOTA)
+    rate_writes_per_key: str = Field(default="3600/60", pattern=_QUOTA)
+    rate_writes_per_workspace: str = Field(default="14400/60", pattern=_QUOTA)
+    rate_uploads_per_key: str = Field(default="120/60", pattern=_QUOTA)
+    rate_uploads_per_workspace: str = Field(default="480/60", pattern=_QUOTA)
+    # Of callers without valid credentials, by address: wrong keys and tokens, beginnings of sign-ins; webhooks.
+    rate_sign_ins_per_address: str = Field(default="60/60", pattern=_QUOTA)
+    rate_webhooks_per_address: str = Field(default="12000/60", pattern=_QUOTA)
+
     def public(self, path: str) -> str:
         """An address as clients reach it."""
         return self.public_url.rstrip("/") + path
+
+    @property
+    def counts_requests(self) -> bool:
+        return self.rate_limits and bool(self.redis_url)
+
+    @property
+    def rate_policies(self) -> Policies:
+        """Which hold where requests are counted."""
+        reads, writes, uploads = RouteClass.READS, RouteClass.WRITES, RouteClass.UPLOADS
+        return Policies(
+            per_key=_quotas({reads: self.rate_reads_per_key, writes: self.rate_writes_per_key,
+                             uploads: self.rate_uploads_per_key}),
+            per_workspace=_quotas({reads: self.rate_reads_per_workspace, writes: self.rate_writes_per_workspace,
+                                   uploads: self.rate_uploads_per_workspace}),
+            per_address=_quotas({RouteClass.SIGN_INS: self.rate_sign_ins_per_address,
+                                 RouteClass.WEBHOOKS: self.rate_webhooks_per_address}))
 
     @property
     def waiting_limits(self) -> dict[JobStatus, timedelta]:
@@ -94,3 +128,8 @@ class Settings(ServiceSettings):
         if self.base_model:
             return self.base_model
         return str(self.base_model_dir) if self.provider == "local" else PRODUCTION_BASE_MODEL
+
+
+def _quotas(texts: dict[RouteClass, str]) -> dict[RouteClass, Quota]:
+    parsed = {kind: Quota.parse(text) for kind, text in texts.items()}
+    return {kind: quota for kind, quota in parsed.items() if quota is not None}

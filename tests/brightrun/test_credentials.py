@@ -11,6 +11,7 @@ def _clean(monkeypatch, tmp_path) -> None:
     for name in ("BRIGHTRUN_URL", "BRIGHTRUN_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("BRIGHTRUN_DATA_DIR", str(tmp_path / ".data"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
 
 def write(tmp_path, text: str) -> None:

@@ -1,3 +1,6 @@
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
 import pytest
 
 from brightrun.credentials import Credentials
@@ -74,3 +77,35 @@ def test_an_answer_that_is_no_problem_document_is_still_an_error(faulty_api) -> 
 
 def test_the_key_stays_out_of_representations(faulty_api) -> None:
     assert "br_test" not in repr(faulty_api.credentials)
+
+
+@pytest.mark.parametrize(("wish", "waits"), [("7", 7.0), ("0", 0.0), ("soon", 0.0)])
+def test_the_server_says_how_long_to_wait(faulty_api, monkeypatch, wish, waits) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("brightrun.http.time.sleep", slept.append)
+    limited = problem(429, "rate_limited")
+    limited.headers |= {"Retry-After": wish, "x-should-retry": "true"}
+    faulty_api.answers = [limited, Answer()]
+    assert Http(faulty_api.credentials).json("GET", "/x") == {}
+    assert len(slept) == 1
+    assert slept[0] == waits or (waits == 0 and 0 < slept[0] < 1)
+
+
+def test_a_long_wait_is_an_error_that_says_so(faulty_api, monkeypatch) -> None:
+    monkeypatch.setattr("brightrun.http.time.sleep", lambda _: pytest.fail("waited"))
+    limited = problem(429, "rate_limited", "Too many reads.")
+    limited.headers |= {"Retry-After": "600", "x-should-retry": "true"}
+    faulty_api.answers = [limited]
+    with pytest.raises(ApiError, match="Too many reads"):
+        Http(faulty_api.credentials).json("GET", "/x")
+    assert len(faulty_api.seen) == 1
+
+
+def test_a_date_to_come_back_at_is_understood(faulty_api, monkeypatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("brightrun.http.time.sleep", slept.append)
+    limited = problem(503, "busy")
+    limited.headers |= {"Retry-After": format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)}
+    faulty_api.answers = [limited, Answer()]
+    Http(faulty_api.credentials).json("GET", "/x")
+    assert 25 < slept[0] <= 30

@@ -45,7 +45,9 @@ def install(app: FastAPI, error_docs: str = DOCS) -> None:
 
 
 def problem_response(error: ProblemError, scope: Scope) -> Response:
-    """The HTTP response for `error`; `instance` is the request's path, `trace_id` finds it in logs and traces."""
+    """The HTTP response for `error`; `instance` is the request's path, `trace_id` finds it in logs and traces. Layers
+    around the app find the code in the scope, as `problem_code`."""
+    scope["problem_code"] = error.code
     problem = error.to_problem(
         instance=scope.get("path"), trace_id=scope.get("trace_id") or current_trace_id(), error_docs=error_docs(scope))
     body = orjson.dumps(problem.model_dump(mode="json", exclude_none=True))

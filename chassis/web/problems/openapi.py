@@ -10,7 +10,10 @@ from contracts.problem import Problem
 
 _ALWAYS = {"500": "Unexpected error", "503": "A part of the system does not answer; see Retry-After"}
 _WITH_BODY = {"400": "The body cannot be read, or the Idempotency-Key is not valid", "413": "The body is too large"}
-_WITH_SECURITY = {"401": "Not authenticated", "403": "Authenticated, but the role does not allow it"}
+_WITH_SECURITY = {
+    "401": "Not authenticated", "403": "Authenticated, but the role does not allow it",
+    "429": "More requests than allowed; see Retry-After and RateLimit",
+}
 
 
 def document_problems(app: FastAPI) -> None:

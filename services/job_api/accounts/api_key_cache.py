@@ -14,7 +14,8 @@ _CAPACITY = 1_000
 class ApiKeyCache:
     """`ApiKeyLookup` over another one. Unknown keys are never remembered, so a new key works at once.
 
-    A key revoked by this process stops working at once, one revoked by another replica within `MAX_AGE_S`.
+    A key revoked by this process stops working at once, one revoked by another replica as soon as the database has
+    said so (CredentialNews), within `MAX_AGE_S` at the latest.
     """
 
     def __init__(self, lookup: ApiKeyLookup, clock: Clock) -> None:
@@ -37,3 +38,7 @@ class ApiKeyCache:
     def forget(self, prefix: str) -> None:
         self._forgotten += 1
         self._known.pop(prefix, None)
+
+    def clear(self) -> None:
+        self._forgotten += 1
+        self._known.clear()

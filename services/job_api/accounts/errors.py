@@ -21,3 +21,13 @@ class KeyWithoutUser(DomainError):
 
 class OperatorOnly(DomainError):
     """Concerns the installation, not one workspace."""
+
+
+class MemberNotFound(DomainError):
+    def __init__(self, user_id: UUID) -> None:
+        super().__init__(f"no member {user_id}")
+        self.user_id = user_id
+
+
+class LastAdmin(DomainError):
+    """Nobody could let anybody in any more."""

@@ -19,3 +19,8 @@ def me(
 def api_key(row: RowMapping) -> dict[str, Any]:
     # the driver's column names are a kind of string that orjson does not take for a key
     return {"object": "api_key"} | {str(name): value for name, value in row.items()}
+
+
+def member(row: RowMapping) -> dict[str, Any]:
+    return {"object": "member", "id": row["user_id"]} | {
+        name: row[name] for name in ("email", "display_name", "roles", "created_at")}

@@ -1,7 +1,7 @@
 """Refusals about accounts as problem documents."""
 
-from chassis.problems import Forbidden, Invalid, NotFound
-from services.job_api.accounts.errors import ApiKeyNotFound
+from chassis.problems import Conflict, Forbidden, Invalid, NotFound
+from services.job_api.accounts.errors import ApiKeyNotFound, MemberNotFound
 
 
 def api_key_not_found(error: ApiKeyNotFound) -> NotFound:
@@ -21,3 +21,12 @@ def key_without_user(_: object) -> Invalid:
 def operator_only(_: object) -> Forbidden:
     return Forbidden("Only an admin of the workspace that runs this installation may do this.",
                      suggested_fix="Ask whoever runs the server.")
+
+
+def member_not_found(error: MemberNotFound) -> NotFound:
+    return NotFound(f"There is no member {error.user_id} in your workspace.", code="member_not_found")
+
+
+def last_admin(_: object) -> Conflict:
+    return Conflict("The workspace would have no admin any more.", code="last_admin", title="The last admin",
+                    suggested_fix="Make somebody else an admin first.")

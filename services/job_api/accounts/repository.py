@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -82,11 +82,9 @@ async def ensure_workspace(tx: AsyncConnection, workspace_id: UUID, name: str) -
 
 
 async def ensure_user(tx: AsyncConnection, email: str, display_name: str = "") -> UUID:
-    """The id of the user with this address, who is made when unknown."""
-    await tx.execute(insert(users).values(id=uuid7(), email=email.lower(), display_name=display_name)
-                     .on_conflict_do_nothing())
-    user_id: UUID = (await tx.execute(select(users.c.id).where(users.c.email == email.lower()))).scalar_one()
-    return user_id
+    """The id of the user with this address, of whatever workspaces, who is made when unknown."""
+    known: UUID = (await tx.execute(select(func.user_of_address(uuid7(), email.lower(), display_name)))).scalar_one()
+    return known
 
 
 async def add_roles(tx: AsyncConnection, workspace_id: UUID, user_id: UUID, roles: Sequence[str]) -> None:
@@ -157,3 +155,49 @@ def _uuid(subject: str) -> UUID | None:
         return UUID(subject)
     except ValueError:
         return None
+
+
+_MEMBER = select(
+    memberships.c.user_id, users.c.email, users.c.display_name, memberships.c.roles, memberships.c.created_at,
+).join(users, users.c.id == memberships.c.user_id)
+
+
+async def members(tx: AsyncConnection, workspace_id: UUID) -> Sequence[RowMapping]:
+    statement = _MEMBER.where(memberships.c.workspace_id == workspace_id).order_by(users.c.email)
+    return (await tx.execute(statement)).mappings().all()
+
+
+async def member(tx: AsyncConnection, workspace_id: UUID, user_id: UUID) -> RowMapping | None:
+    statement = _MEMBER.where(memberships.c.workspace_id == workspace_id, memberships.c.user_id == user_id)
+    return (await tx.execute(statement)).mappings().one_or_none()
+
+
+async def lock_admins(tx: AsyncConnection, workspace_id: UUID) -> Sequence[UUID]:
+    """Who they are; nobody becomes one or ceases to be one until the transaction ends."""
+    await tx.execute(select(workspaces.c.id).where(workspaces.c.id == workspace_id).with_for_update())
+    admins = select(memberships.c.user_id).where(
+        memberships.c.workspace_id == workspace_id, memberships.c.roles.any(Role.ADMIN.value))
+    return (await tx.execute(admins)).scalars().all()
+
+
+async def set_roles(tx: AsyncConnection, workspace_id: UUID, user_id: UUID, roles: Sequence[str]) -> None:
+    """Make the user a member with exactly these roles."""
+    values = {"roles": sorted(set(roles))}
+    statement = insert(memberships).values(workspace_id=workspace_id, user_id=user_id, **values)
+    await tx.execute(statement.on_conflict_do_update(index_elements=["workspace_id", "user_id"], set_=values))
+
+
+async def remove_member(tx: AsyncConnection, workspace_id: UUID, user_id: UUID, at: datetime) -> bool:
+    """With every key of theirs, for good: whoever is let in again gets new ones. False: there is no such member."""
+    theirs = (api_keys.c.workspace_id == workspace_id) & (api_keys.c.user_id == user_id)
+    await tx.execute(update(api_keys).where(theirs, api_keys.c.revoked_at.is_(None)).values(revoked_at=at))
+    mine = (memberships.c.workspace_id == workspace_id) & (memberships.c.user_id == user_id)
+    return (await tx.execute(delete(memberships).where(mine))).rowcount == 1
+
+
+CREDENTIAL_CHANNEL = "job_api_credentials"
+
+
+async def announce_change(tx: AsyncConnection) -> None:
+    """Every process forgets the keys and sessions that it has looked up, once this transaction is committed."""
+    await tx.execute(select(func.pg_notify(CREDENTIAL_CHANNEL, "")))

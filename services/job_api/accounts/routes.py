@@ -1,13 +1,25 @@
-"""Who is calling, and the workspace's API keys."""
+"""Who is calling, the workspace's members and its API keys."""
 
 from uuid import UUID
 
 from fastapi import APIRouter
 
 from services.job_api.accounts import presenter, repository
-from services.job_api.accounts.application.api_keys import IssueApiKey, issue_api_key, owner_of_key
+from services.job_api.accounts.application.api_keys import IssueApiKey, issue_api_key
 from services.job_api.accounts.application.api_keys import revoke_api_key as revoke
-from services.job_api.accounts.schemas import ApiKeyList, ApiKeyView, CreateApiKey, Me, NewApiKeyView
+from services.job_api.accounts.application.members import SetMember, set_member
+from services.job_api.accounts.application.members import remove_member as remove
+from services.job_api.accounts.schemas import (
+    ApiKeyList,
+    ApiKeyView,
+    CreateApiKey,
+    Me,
+    MemberList,
+    MemberRemoved,
+    MemberView,
+    NewApiKeyView,
+)
+from services.job_api.accounts.schemas import SetMember as SetMemberBody
 from services.job_api.dependencies import WithDependencies
 from services.job_api.edge.auth import Admin, AnyMember, caller
 from services.job_api.edge.idempotency import WithRecord
@@ -33,9 +45,8 @@ async def create_api_key(
 ) -> JsonResponse:
     """A new key. The secret is in this answer and nowhere else."""
     command = IssueApiKey(caller(principal), **body.model_dump())
-    user_id = await owner_of_key(deps.database, command, deps.clock.now())
     async with deps.database.transaction() as tx:
-        row, secret = await issue_api_key(tx, command, user_id)
+        row, secret = await issue_api_key(tx, command, deps.clock.now())
         document = presenter.api_key(row)
         await record.store(tx, 201, document | {"key": None})  # a replayed answer lacks the secret
     return JsonResponse(document | {"key": secret}, 201)
@@ -50,9 +61,45 @@ async def list_api_keys(principal: Admin, deps: WithDependencies) -> JsonRespons
 
 
 @router.delete("/api-keys/{key_id}", response_model=ApiKeyView)
-async def revoke_api_key(key_id: UUID, principal: Admin, deps: WithDependencies) -> JsonResponse:
+async def revoke_api_key(
+    key_id: UUID, principal: Admin, deps: WithDependencies, record: WithRecord
+) -> JsonResponse:
     """The key stops working at once; it stays in the list."""
     async with deps.database.transaction() as tx:
         row = await revoke(tx, caller(principal), key_id, deps.clock.now())
+        answer = await record.answer(tx, presenter.api_key(row))
+        await repository.announce_change(tx)
     deps.api_keys.forget(row["prefix"])
-    return JsonResponse(presenter.api_key(row))
+    return answer
+
+
+@router.get("/members", response_model=MemberList)
+async def list_members(principal: Admin, deps: WithDependencies) -> JsonResponse:
+    """Everybody in the workspace, by address."""
+    async with deps.database.read() as tx:
+        rows = await repository.members(tx, principal.workspace_id)
+    return JsonResponse(page([presenter.member(row) for row in rows], None))
+
+
+@router.put("/members", response_model=MemberView, responses={409: {"description": "The last admin"}})
+async def put_member(
+    body: SetMemberBody, principal: Admin, deps: WithDependencies, record: WithRecord
+) -> JsonResponse:
+    """Let somebody in, or change what they may do."""
+    async with deps.database.transaction() as tx:
+        row = await set_member(tx, SetMember(caller(principal), body.email, body.roles))
+        answer = await record.answer(tx, presenter.member(row))
+    deps.api_keys.clear()
+    deps.sign_in.sessions.clear()
+    return answer
+
+
+@router.delete("/members/{user_id}", response_model=MemberRemoved, responses={409: {"description": "The last admin"}})
+async def remove_member(user_id: UUID, principal: Admin, deps: WithDependencies, record: WithRecord) -> JsonResponse:
+    """Their sessions and keys in this workspace stop working at once."""
+    async with deps.database.transaction() as tx:
+        await remove(tx, caller(principal), user_id, deps.clock.now())
+        answer = await record.answer(tx, {"object": "member", "id": user_id, "removed": True})
+    deps.api_keys.clear()
+    deps.sign_in.sessions.clear()
+    return answer

@@ -20,7 +20,7 @@ class Me(View):
     workspace_id: UUID
     workspace_name: str | None
     roles: list[Role]
-    credential: Literal["jwt", "api_key"]
+    credential: Literal["jwt", "api_key", "session"]
     is_operator: bool = Field(description="Admins of this workspace run the installation")
 
 
@@ -56,3 +56,30 @@ class ApiKeyList(View):
     data: list[ApiKeyView]
     has_more: Literal[False]
     next_cursor: None
+
+
+class SetMember(Body):
+    email: Email = Field(description="A new address becomes a new user, who is let in at their first sign-in.")
+    roles: list[Role] = Field(min_length=1, max_length=4, description="Exactly these, whatever they were before.")
+
+
+class MemberView(View):
+    object: Literal["member"]
+    id: UUID
+    email: str
+    display_name: str
+    roles: list[Role]
+    created_at: datetime
+
+
+class MemberList(View):
+    object: Literal["list"]
+    data: list[MemberView]
+    has_more: Literal[False]
+    next_cursor: None
+
+
+class MemberRemoved(View):
+    object: Literal["member"]
+    id: UUID
+    removed: Literal[True]

@@ -99,3 +99,7 @@ def preview(
         "tokenizer": shown_base_model(previews.tokenizer) if previews.tokenizer else None,
         "conversations": conversations,
     }
+
+
+def deleted(row: RowMapping) -> dict[str, Any]:
+    return {"object": "training_file", "id": row["id"], "deleted": True}

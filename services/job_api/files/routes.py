@@ -102,10 +102,12 @@ async def accept_warnings(
 
 
 @router.delete("/{file_id}", response_model=FileDeleted, responses={409: {"description": "Jobs use the file"}})
-async def delete_file(file_id: UUID, principal: Engineer, deps: WithDependencies) -> JsonResponse:
+async def delete_file(
+    file_id: UUID, principal: Engineer, deps: WithDependencies, record: WithRecord
+) -> JsonResponse:
     """Delete a file that no job uses, with everything stored of it."""
-    await service.delete(deps.database, deps.objects, caller(principal), file_id)
-    return JsonResponse({"object": "training_file", "id": file_id, "deleted": True})
+    return await service.delete(
+        deps.database, deps.objects, caller(principal), file_id, record.answering(presenter.deleted))
 
 
 async def _found(deps: Dependencies, principal: Principal, file_id: UUID) -> RowMapping:

@@ -30,7 +30,7 @@ _JOBS_NAMED = 10
 _CHUNK = 1024 * 1024
 
 ResultT = TypeVar("ResultT")
-# Called last in the transaction that shows the file, with its row.
+# Called last in the transaction that shows the file, or hides it, with its row.
 Finish = Callable[[AsyncConnection, RowMapping], Awaitable[ResultT]]
 
 log = structlog.get_logger(__name__)
@@ -64,7 +64,9 @@ async def keep(
         return await finish(tx, shown)
 
 
-async def delete(database: Database, objects: ObjectStore, caller: Caller, file_id: UUID) -> None:
+async def delete(
+    database: Database, objects: ObjectStore, caller: Caller, file_id: UUID, finish: Finish[ResultT]
+) -> ResultT:
     """Remove a file that no job uses, objects included. Raises TrainingFileNotFound, TrainingFileInUse."""
     async with database.transaction() as tx:
         row = await repository.lock(tx, caller.workspace_id, file_id)
@@ -74,10 +76,12 @@ async def delete(database: Database, objects: ObjectStore, caller: Caller, file_
         if jobs:
             raise TrainingFileInUse(row["name"], jobs[:_JOBS_NAMED], more=len(jobs) > _JOBS_NAMED)
         await repository.mark_deleting(tx, file_id)
+        result = await finish(tx, row)
     try:
         await _erase(database, objects, row)
     except ObjectStoreUnavailable as error:
         log.warning("file_objects_left_to_the_sweeper", file_id=str(file_id), error=error.detail)
+    return result
 
 
 async def accept_warnings(tx: AsyncConnection, caller: Caller, file_id: UUID, now: datetime) -> RowMapping:

@@ -1,14 +1,12 @@
 """A job's whole log as one file: read page by page, so that memory stays bounded."""
 
-import csv
-import io
 from collections.abc import AsyncIterator
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.engine import RowMapping
 
 from chassis.database.engine import Database
+from services.job_api.edge.csv_lines import csv_line
 from services.job_api.edge.responses import to_json
 from services.job_api.jobs import presenter
 from services.job_api.jobs.repository import events
@@ -31,10 +29,10 @@ async def export_json(database: Database, job_id: UUID, criteria: EventFilter) -
 
 async def export_csv(database: Database, job_id: UUID, criteria: EventFilter) -> AsyncIterator[bytes]:
     """RFC 4180 with a header line; the payload is one JSON cell."""
-    yield _line(CSV_COLUMNS)
+    yield csv_line(CSV_COLUMNS)
     async for row in _all(database, job_id, criteria):
         shown = presenter.event(row) | {"event_id": row["event_id"]}
-        yield _line([_cell(shown[name]) for name in CSV_COLUMNS])
+        yield csv_line(shown[name] for name in CSV_COLUMNS)
 
 
 async def _all(database: Database, job_id: UUID, criteria: EventFilter) -> AsyncIterator[RowMapping]:
@@ -47,19 +45,3 @@ async def _all(database: Database, job_id: UUID, criteria: EventFilter) -> Async
             yield row
         if len(batch) < PAGE:
             return
-
-
-def _cell(value: Any) -> str:
-    """Text; a leading character that spreadsheets take for a formula is disarmed."""
-    if value is None:
-        return ""
-    if hasattr(value, "isoformat"):
-        return str(value.isoformat())
-    text = to_json(value).decode() if isinstance(value, dict) else str(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
-
-
-def _line(cells: Any) -> bytes:
-    buffer = io.StringIO()
-    csv.writer(buffer).writerow(cells)
-    return buffer.getvalue().encode()

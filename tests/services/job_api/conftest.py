@@ -31,6 +31,7 @@ from services.job_api.bootstrap import bootstrap
 from services.job_api.edge.auth import Role, new_api_key
 from services.job_api.edge.auth.settings import JwtSettings
 from services.job_api.settings import Settings
+from services.job_api.signin.settings import OidcSettings
 from services.job_api.tables import job_events, training_files, training_jobs
 from tests.services.job_api.cost_guard import CostGuard, answering
 from tests.services.job_api.waiting import eventually
@@ -200,9 +201,11 @@ class Api:
 
 
 @asynccontextmanager
-async def served(settings: Settings, jwt: JwtSettings | None = None) -> AsyncIterator[Any]:
+async def served(
+    settings: Settings, jwt: JwtSettings | None = None, oidc: OidcSettings | None = None
+) -> AsyncIterator[Any]:
     """The app behind a real HTTP server, so that streams stream."""
-    app = create_app(settings, jwt)
+    app = create_app(settings, jwt, oidc)
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=settings.http_port, log_config=None,
                                            timeout_graceful_shutdown=1, lifespan="on"))
     task = asyncio.create_task(server.serve())
@@ -225,7 +228,7 @@ def told() -> dict[str, Any]:
 async def alone(fresh_database, settings_for, topology, jetstream, tmp_path: Path, told) -> AsyncIterator[Api]:
     """job_api while no other service runs."""
     database = await fresh_database("services.job_api")
-    usual = {"webhook_secret": WEBHOOK_SECRET, "stream_heartbeat_s": 0.3, "max_streams": 4,
+    usual = {"webhook_secret": WEBHOOK_SECRET, "rate_limits": False, "stream_heartbeat_s": 0.3, "max_streams": 4,
              "max_streams_per_workspace": 3, "max_streams_per_caller": 2,
              "max_active_jobs_per_user": 0, "max_active_jobs_per_workspace": 0}
     settings = Settings(**settings_for("job_api", **({"database_url": database.url} | usual | told)))

@@ -8,8 +8,6 @@ from uuid import UUID
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from chassis.database.engine import Database
-from chassis.database.scope import every_workspace
 from services.job_api.accounts import repository
 from services.job_api.accounts.errors import AlreadyExpired, ApiKeyNotFound, KeyWithoutUser
 from services.job_api.callers import Caller
@@ -27,19 +25,12 @@ class IssueApiKey:
     expires_at: datetime | None = None
 
 
-async def owner_of_key(database: Database, command: IssueApiKey, now: datetime) -> UUID:
-    """Whose key it is going to be. Addresses belong to users of the whole installation: it is looked for, and made,
-    in every workspace. Raises AlreadyExpired, KeyWithoutUser."""
+async def issue_api_key(tx: AsyncConnection, command: IssueApiKey, now: datetime) -> tuple[RowMapping, str]:
+    """The key as lists show it, and its secret, which is stored nowhere. Raises AlreadyExpired, KeyWithoutUser."""
     if command.expires_at is not None and command.expires_at <= now:
         raise AlreadyExpired
-    with every_workspace():
-        async with database.transaction() as tx:
-            return await _owner(tx, command)
-
-
-async def issue_api_key(tx: AsyncConnection, command: IssueApiKey, user_id: UUID) -> tuple[RowMapping, str]:
-    """The key as lists show it, and its secret, which is stored nowhere."""
     key, workspace_id = new_api_key(), command.caller.workspace_id
+    user_id = await _owner(tx, command)
     await repository.add_roles(tx, workspace_id, user_id, command.roles)
     key_id = await repository.add_api_key(
         tx, workspace_id=workspace_id, user_id=user_id, key=key, name=command.name, roles=command.roles,

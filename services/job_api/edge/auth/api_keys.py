@@ -1,4 +1,4 @@
-"""API keys: `br_` + 8 characters that find the row + 40 random ones that prove possession.
+"""API keys: `br_` + 8 characters that find the row + 40 random ones that prove possession. Sessions (`brs_`) are alike.
 
 Only the SHA-256 is stored. A slow hash is for guessable passwords; 40 random characters (238 bits) are not guessable.
 """
@@ -10,7 +10,7 @@ import secrets
 import string
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Literal, Protocol
 from uuid import UUID
 
 import structlog
@@ -18,10 +18,9 @@ import structlog
 from chassis.clock import Clock
 from services.job_api.edge.auth.principal import Principal, Role
 
-KEY_START = "br_"
+KEY_START, SESSION_START = "br_", "brs_"
 _ALPHABET = string.ascii_letters + string.digits
-_PREFIX_LENGTH = len(KEY_START) + 8
-_FORM = re.compile(r"br_[A-Za-z0-9]{8}[A-Za-z0-9]{32,128}")
+_FORM = re.compile(r"(brs?_[A-Za-z0-9]{8})[A-Za-z0-9]{32,128}")
 _NO_HASH = hashlib.sha256(b"no such key").digest()
 _TOUCH_EVERY = timedelta(minutes=1)
 
@@ -59,9 +58,15 @@ class ApiKeyLookup(Protocol):
     async def touch(self, prefix: str, used_at: datetime) -> None: ...
 
 
-def new_api_key() -> NewApiKey:
-    secret = KEY_START + "".join(secrets.choice(_ALPHABET) for _ in range(48))
-    return NewApiKey(secret, secret[:_PREFIX_LENGTH], hash_key(secret))
+def new_api_key(start: str = KEY_START) -> NewApiKey:
+    secret = start + "".join(secrets.choice(_ALPHABET) for _ in range(48))
+    return NewApiKey(secret, claimed_prefix(secret), hash_key(secret))
+
+
+def claimed_prefix(secret: str) -> str:
+    """The part of a presented key that finds it and opens nothing; empty for anything that is no key."""
+    found = _FORM.fullmatch(secret)
+    return found[1] if found else ""
 
 
 def hash_key(secret: str) -> bytes:
@@ -71,19 +76,21 @@ def hash_key(secret: str) -> bytes:
 class ApiKeys:
     """Checks presented keys against the lookup; writes "last used" at most once a minute per key."""
 
-    def __init__(self, lookup: ApiKeyLookup, clock: Clock) -> None:
-        self._lookup, self._clock = lookup, clock
+    def __init__(
+        self, lookup: ApiKeyLookup, clock: Clock, kind: Literal["api_key", "session"] = "api_key"
+    ) -> None:
+        self._lookup, self._clock, self._kind = lookup, clock, kind
 
     async def principal(self, secret: str) -> Principal | None:
         """The key's principal, or None: wrong, revoked and expired keys are not told apart."""
-        if not _FORM.fullmatch(secret):
+        if not (prefix := claimed_prefix(secret)):
             return None
-        record = await self._lookup.find(secret[:_PREFIX_LENGTH])
+        record = await self._lookup.find(prefix)
         matches = hmac.compare_digest(record.sha256 if record else _NO_HASH, hash_key(secret))
         if record is None or not matches or not record.usable(self._clock.now()):
             return None
         await self._touch(record)
-        return Principal(record.subject, record.workspace_id, record.roles, "api_key", record.prefix)
+        return Principal(record.subject, record.workspace_id, record.roles, self._kind, record.prefix)
 
     async def _touch(self, record: ApiKeyRecord) -> None:
         now = self._clock.now()

@@ -20,8 +20,8 @@ class Principal:
     subject: str
     workspace_id: UUID
     roles: frozenset[Role]
-    kind: Literal["jwt", "api_key"]
-    # What was shown, without its secret: the key's prefix, or the token's subject.
+    kind: Literal["jwt", "api_key", "session"]
+    # What was shown, without its secret: the key's or session's prefix, or the token's subject.
     credential: str = field(default="", compare=False)
 
     def has_any(self, *roles: Role) -> bool:

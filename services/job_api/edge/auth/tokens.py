@@ -109,7 +109,7 @@ class TokenVerifier:
 def principal_from_claims(claims: Mapping[str, Any], settings: JwtSettings) -> Principal:
     """Roles we do not know are ignored; without a usable workspace there is nothing the caller could see."""
     try:
-        workspace_id = UUID(str(_at(claims, settings.workspace_claim)))
+        workspace_id = UUID(str(claim_at(claims, settings.workspace_claim)))
     except ValueError:
         raise Forbidden(
             f"Your token has no workspace id under '{settings.workspace_claim}'.",
@@ -117,15 +117,18 @@ def principal_from_claims(claims: Mapping[str, Any], settings: JwtSettings) -> P
             title="No workspace",
             suggested_fix="Ask an administrator to add you to a workspace, then sign in again.",
         ) from None
-    given = _at(claims, settings.roles_claim)
-    names = given.replace(",", " ").split() if isinstance(given, str) else given if isinstance(given, list) else []
-    known = {str(role) for role in Role}
-    mapped = {settings.role_names.get(str(name), str(name)) for name in names}
-    subject, roles = str(claims["sub"]), frozenset(Role(name) for name in mapped & known)
+    subject, roles = str(claims["sub"]), named_roles(claim_at(claims, settings.roles_claim), settings.role_names)
     return Principal(subject, workspace_id, roles, "jwt", subject)
 
 
-def _at(claims: Mapping[str, Any], path: str) -> Any:
+def named_roles(given: Any, role_names: Mapping[str, str]) -> frozenset[Role]:
+    """The roles of a claim, a list or a text; names of the issuer's are translated, others ignored."""
+    names = given.replace(",", " ").split() if isinstance(given, str) else given if isinstance(given, list) else []
+    known = {str(role) for role in Role}
+    return frozenset(Role(name) for name in {role_names.get(str(name), str(name)) for name in names} & known)
+
+
+def claim_at(claims: Mapping[str, Any], path: str) -> Any:
     """The claim at a dotted path; a claim whose own name has dots or slashes (namespaced claims) wins."""
     if path in claims:
         return claims[path]

@@ -1,4 +1,4 @@
-"""What a route sees of its claim: it stores its answer in the transaction of its effect."""
+"""What a route stores in the transaction of its effect: its answer for repetitions, its entry of the audit log."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
@@ -8,17 +8,30 @@ from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chassis.problems import ServiceUnavailable
+from services.job_api.audit.domain import Actor
+from services.job_api.edge.audit import AuditTrail, trail_of
 from services.job_api.edge.idempotency.claims import Claim, Claims, StoredResponse
 from services.job_api.edge.idempotency.fingerprint import HashedBody
 from services.job_api.edge.responses import JsonResponse, to_json
 
 
 class IdempotencyRecord:
-    """Without an Idempotency-Key it does nothing, so a route need not care whether there was one."""
+    """Without an Idempotency-Key no answer is kept; the audit log has its entry in any case. A route need not care."""
 
     def __init__(self, claims: Claims | None = None, claim: Claim | None = None, body: HashedBody | None = None):
         self._claims, self._claim, self._body = claims, claim, body
+        self.trail: AuditTrail | None = None
         self.stored = False
+
+    def acts_as(self, actor: Actor, target: object = "") -> None:
+        """For the audit log: who speaks in a request that shows no credentials, and about what."""
+        if self.trail is not None:
+            self.trail.acts_as(actor, target)
+
+    def settle(self, status: int, code: str = "") -> None:
+        """For the audit log: what has come of a request whose answer is a redirect either way."""
+        if self.trail is not None:
+            self.trail.settle(status, code)
 
     async def store(
         self,
@@ -31,6 +44,8 @@ class IdempotencyRecord:
 
         Raises ServiceUnavailable (the transaction rolls back) when another request has taken the claim over.
         """
+        if self.trail is not None:
+            await self.trail.write(tx, status, document if isinstance(document, dict) else None)
         if self._claims is None or self._claim is None or self._body is None:
             return
         content = document.model_dump(mode="json") if isinstance(document, BaseModel) else document
@@ -70,7 +85,9 @@ class IdempotencyRecord:
 
 def idempotency_record(request: Request) -> IdempotencyRecord:
     found = request.scope.get("state", {}).get("idempotency")
-    return found if isinstance(found, IdempotencyRecord) else IdempotencyRecord()
+    record = found if isinstance(found, IdempotencyRecord) else IdempotencyRecord()
+    record.trail = trail_of(request.scope)
+    return record
 
 
 WithRecord = Annotated[IdempotencyRecord, Depends(idempotency_record)]

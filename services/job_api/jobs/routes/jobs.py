@@ -57,17 +57,20 @@ async def read_job(job_id: UUID, principal: Reader, deps: WithDependencies) -> J
 
 
 @router.patch("/{job_id}", response_model=JobView)
-async def edit_job(job_id: UUID, body: EditJob, principal: Engineer, deps: WithDependencies) -> JsonResponse:
+async def edit_job(
+    job_id: UUID, body: EditJob, principal: Engineer, deps: WithDependencies, record: WithRecord
+) -> JsonResponse:
     """Change name, description, notes or tags, whatever the job's status."""
     async with deps.database.transaction() as tx:
         edited = await editing.edit_job(tx, caller(principal), job_id, body.model_dump(exclude_none=True))
-        row = await with_place(tx, edited, deps.jobs.queue_limits)
-    return JsonResponse(presenter.job(row))
+        return await record.answer(tx, presenter.job(await with_place(tx, edited, deps.jobs.queue_limits)))
 
 
 @router.delete("/{job_id}", response_model=Deleted, responses={409: {"description": "The job was started"}})
-async def delete_job(job_id: UUID, principal: Engineer, deps: WithDependencies) -> JsonResponse:
+async def delete_job(
+    job_id: UUID, principal: Engineer, deps: WithDependencies, record: WithRecord
+) -> JsonResponse:
     """Delete a job that was never started."""
     async with deps.database.transaction() as tx:
         await deletion.delete_job(tx, caller(principal), job_id)
-    return JsonResponse({"object": "training_job", "id": job_id, "deleted": True})
+        return await record.answer(tx, {"object": "training_job", "id": job_id, "deleted": True})

@@ -41,6 +41,15 @@ class Delivery:
 
 
 @dataclass(frozen=True)
+class Receipt:
+    """`event_ids`: what was published; empty when it was delivered before."""
+
+    workspace_id: UUID
+    job_id: UUID
+    event_ids: list[str]
+
+
+@dataclass(frozen=True)
 class SigningPolicy:
     """`installation_secret` speaks for every workspace; empty: there is none."""
 
@@ -48,20 +57,20 @@ class SigningPolicy:
     tolerance_s: int
 
 
-async def receive(tx: AsyncConnection, delivery: Delivery, policy: SigningPolicy, now: datetime) -> list[str]:
-    """Publish what the body says, once. Returns the event ids; empty when it was delivered before.
+async def receive(tx: AsyncConnection, delivery: Delivery, policy: SigningPolicy, now: datetime) -> Receipt:
+    """Publish what the body says, once.
 
     Raises WebhookDisabled, SignatureRefused; then NotJson, NotUnderstood, WrongFields, NoJobId, JobUnknownToPods,
     NoAdapterDelivered, EventTooLarge.
     """
     await _check_signature(tx, delivery, policy, now)
-    taken = []
-    for event in await _events(tx, delivery.body, now):
+    taken, events = [], await _events(tx, delivery.body, now)
+    for event in events:
         _check(event)
         if await claim(tx, event_id=event.id, consumer=CONSUMER):
             await emit(tx, event)
             taken.append(str(event.id))
-    return taken
+    return Receipt(events[0].data.workspace_id, events[0].data.job_id, taken)
 
 
 async def _check_signature(tx: AsyncConnection, delivery: Delivery, policy: SigningPolicy, now: datetime) -> None:

@@ -43,8 +43,8 @@ async def rotate_webhook_secret(
 
 
 @router.delete("", response_model=WebhookSecretDeleted, responses=NO_SECRET)
-async def delete_webhook_secret(principal: Admin, deps: WithDependencies) -> JsonResponse:
+async def delete_webhook_secret(principal: Admin, deps: WithDependencies, record: WithRecord) -> JsonResponse:
     """Nothing that is signed with the workspace's secrets is taken any more."""
     async with deps.database.transaction() as tx:
         await remove_secret(tx, caller(principal))
-    return JsonResponse({"object": "webhook_secret", "deleted": True})
+        return await record.answer(tx, {"object": "webhook_secret", "deleted": True})

@@ -1,0 +1,17 @@
+"""Entries of the audit log as the API shows them."""
+
+from typing import Any
+
+from sqlalchemy.engine import RowMapping
+
+from services.job_api.audit.domain import outcome_of
+
+COLUMNS = (
+    "id", "at", "workspace_id", "actor_kind", "actor", "credential", "operation", "target_kind", "target_id",
+    "outcome", "status", "code", "address", "user_agent", "trace_id",
+)
+
+
+def entry(row: RowMapping) -> dict[str, Any]:
+    values = {str(name): value for name, value in row.items()} | {"outcome": outcome_of(row["status"]).value}
+    return {"object": "audit_entry"} | {name: values[name] for name in COLUMNS}
