@@ -29,6 +29,7 @@ BEGIN
     END IF;
     EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), tenant);
     EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', tenant);
+    EXECUTE format('GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO %I', tenant);
     FOR known IN
         SELECT c.relname AS name, CASE c.relname {narrower} ELSE 'SELECT, INSERT, UPDATE, DELETE' END AS privileges
         FROM pg_class c

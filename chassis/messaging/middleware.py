@@ -16,7 +16,7 @@ from faststream.prometheus.middleware import PrometheusMiddleware
 from opentelemetry import trace
 from prometheus_client import REGISTRY
 
-from chassis.database.scope import one_workspace
+from chassis.database.scope import every_workspace, one_workspace
 from chassis.messaging.dead_letters import REPLAY_FOR_HEADER
 from chassis.messaging.inbox import claim
 from chassis.messaging.metrics import MESSAGES
@@ -76,7 +76,7 @@ class Inbox(BaseMiddleware):
         if msg.headers.get(REPLAY_FOR_HEADER, spec.durable) not in (spec.durable, spec.inbox):
             return False  # replayed for another consumer
         database = self.context.get("database")
-        with one_workspace(event.data.workspace_id):
+        with every_workspace() if subscriber.every_workspace else one_workspace(event.data.workspace_id):
             async with asyncio.timeout(subscriber.handler_timeout_s), database.transaction() as tx:
                 if not await claim(tx, event_id=event.id, consumer=spec.inbox):
                     return False

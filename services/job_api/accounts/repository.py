@@ -98,19 +98,33 @@ async def add_roles(tx: AsyncConnection, workspace_id: UUID, user_id: UUID, role
 
 async def add_api_key(
     tx: AsyncConnection, *, workspace_id: UUID, user_id: UUID, key: NewApiKey, name: str, roles: Sequence[str],
-    created_by: str, expires_at: datetime | None = None,
+    created_by: str, expires_at: datetime | None = None, replaces: UUID | None = None,
 ) -> UUID:
     key_id = uuid7()
     await tx.execute(insert(api_keys).values(
         id=key_id, workspace_id=workspace_id, user_id=user_id, name=name, prefix=key.prefix, sha256=key.sha256,
-        roles=list(roles), created_by=created_by, expires_at=expires_at))
+        roles=list(roles), created_by=created_by, expires_at=expires_at, replaces=replaces))
     return key_id
+
+
+async def lock_api_key(tx: AsyncConnection, workspace_id: UUID, key_id: UUID) -> RowMapping | None:
+    """Until the transaction ends: a key is rotated once at a time."""
+    mine = (api_keys.c.id == key_id) & (api_keys.c.workspace_id == workspace_id)
+    return (await tx.execute(select(api_keys).where(mine).with_for_update())).mappings().one_or_none()
+
+
+async def end_api_key(tx: AsyncConnection, workspace_id: UUID, key_id: UUID, at: datetime) -> tuple[str, ...]:
+    """It works until then, unless it ends earlier. The prefix of the key; empty when there is none."""
+    mine = (api_keys.c.id == key_id) & (api_keys.c.workspace_id == workspace_id)
+    sooner = func.least(api_keys.c.expires_at, at)
+    ended = update(api_keys).where(mine).values(expires_at=sooner).returning(api_keys.c.prefix)
+    return tuple((await tx.execute(ended)).scalars())
 
 
 _KEY_VIEW = (
     api_keys.c.id, api_keys.c.name, api_keys.c.prefix, api_keys.c.roles, api_keys.c.user_id, users.c.email,
     api_keys.c.created_by, api_keys.c.created_at, api_keys.c.expires_at, api_keys.c.revoked_at,
-    api_keys.c.last_used_at,
+    api_keys.c.last_used_at, api_keys.c.replaces,
 )
 
 
