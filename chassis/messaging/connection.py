@@ -1,6 +1,7 @@
 """One FastStream broker whose client is made anew whenever it is beyond repair, and closed for certain before that."""
 
 import asyncio
+import os
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -46,6 +47,7 @@ class NatsConnection:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._url, self._trouble = url, ""
+        self._creds_file, self._creds_shown = creds_file, _stamp(creds_file)
         self._task: asyncio.Task[None] | None = None
         self._connected, self._closed = asyncio.Event(), asyncio.Event()
         options: dict[str, Any] = {"security": _security(creds_file, tls)} if creds_file or tls else {}
@@ -125,6 +127,16 @@ class NatsConnection:
                     await self._closed.wait()
             if self.is_connected:
                 last_seen = time.monotonic()
+                await self._show_new_credentials()
+
+    async def _show_new_credentials(self) -> None:
+        """They were replaced: connect with them now, of our own accord, before the old ones are refused."""
+        if self._creds_shown == (found := _stamp(self._creds_file)) or not found:
+            return
+        _log.info("nats_credentials_changed", url=self._url)
+        await self.client.flush(API_TIMEOUT_S)
+        self._creds_shown = found
+        await self.client.force_reconnect()
 
     async def _established(self) -> None:
         self._connected.set()
@@ -150,6 +162,15 @@ class NatsConnection:
     def _lost(self) -> None:
         self._connected.clear()
         NATS_CONNECTED.set(0)
+
+
+def _stamp(creds_file: str) -> tuple[int, int] | None:
+    """Changes whenever the file is replaced; None while there is none."""
+    try:
+        found = os.stat(creds_file)
+    except (OSError, ValueError):
+        return None
+    return found.st_mtime_ns, found.st_ino
 
 
 def _security(creds_file: str, tls: ssl.SSLContext | None) -> NatsSecurity:
