@@ -75,9 +75,9 @@ class NatsSecurity:
         return Key.from_seed(path.read_text()) if path.exists() else None
 
     def begin_rotation(self) -> NatsSecurity:
-        """A new key signs the services' users from here on; the one before counts until `end_rotation`. A server that
-        runs must be told `accounts()`: what lies in its folder it does not read again. Raises StackError when a rotation
-        is under way."""
+        """A new key signs the services' users from here on; the one before counts until `end_rotation`. A running
+        server must be told `accounts()`: what lies in its folder it does not read again. Raises StackError when a
+        rotation is under way."""
         if self.retiring is not None:
             raise StackError("The broker's keys are being rotated already.", "End that rotation first.")
         keys = self.folder / "keys"

@@ -134,7 +134,7 @@ class NatsConnection:
         if self._creds_shown == (found := _stamp(self._creds_file)) or not found:
             return
         _log.info("nats_credentials_changed", url=self._url)
-        await self.client.flush(API_TIMEOUT_S)
+        await self.client.flush(int(API_TIMEOUT_S))
         self._creds_shown = found
         await self.client.force_reconnect()
 
