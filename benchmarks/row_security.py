@@ -2,8 +2,8 @@
 
     python -m benchmarks.row_security [ROUNDS]
 
-40 workspaces with 250 jobs each; a job with 20,000 points. Each line: median time by the owner, by the tenant role in one
-workspace, and in another one each time (the connection must be told), as ratios of the first.
+40 workspaces with 250 jobs each; a job with 20,000 points. Each line: median time by the owner, by the tenant role in
+one workspace, and in another one each time (the connection must be told), as ratios of the first.
 """
 
 from __future__ import annotations
