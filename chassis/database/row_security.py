@@ -4,15 +4,10 @@ The tables belong to a service's own role, which migrates them and works over al
 Requests come in by a second role, `<owner>_tenant`, that owns nothing and sees the rows of the workspace that its
 transaction names. No statement takes it from one role to the other: they are two logins.
 
-`protect` is frozen: released migrations call it. What changes gets a new function.
+The policies are those of `chassis.database.row_policies`; this is who may do what.
 """
 
-from typing import Any
-
-SETTING = "brightrun.workspace"
 TENANT_SUFFIX = "_tenant"
-# Evaluated once for a statement, not for each row. Unset, and empty after a SET LOCAL, are both nobody.
-WORKSPACE = f"(SELECT NULLIF(current_setting('{SETTING}', true), '')::uuid)"
 
 # What the tenant role may do where it is not everything: it writes events and reads nobody's, adds to the audit log and
 # changes nothing of it, and has no business with sign-ins under way, which are of no workspace yet.
@@ -47,16 +42,3 @@ def grants() -> str:
     """A statement of the owner, after each migration: what its tenant role may do, where there is one."""
     cases = " ".join(f"WHEN '{table}' THEN '{privileges}'" for table, privileges in _NARROWER.items())
     return _GRANTS.format(suffix=TENANT_SUFFIX, narrower=cases)
-
-
-def protect(op: Any, table: str, condition: str = f"workspace_id = {WORKSPACE}") -> None:
-    """A row is there for who works in its workspace, and for the owner of the table (`op`: alembic operations)."""
-    op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
-    op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
-    op.execute(f"CREATE POLICY one_workspace ON {table} USING ({condition})")
-    op.execute(f"CREATE POLICY every_workspace ON {table} TO CURRENT_USER USING (true)")
-
-
-def seen_through(table: str, column: str, parent: str, key: str) -> str:
-    """The condition of a table without a column for the workspace: its parent's row is there for the same one."""
-    return f"EXISTS (SELECT FROM {parent} AS parent WHERE parent.{key} = {table}.{column})"

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chassis.database import scope
-from chassis.database.row_security import SETTING
+from chassis.database.row_policies import SETTING
 
 _NOBODY = ""
 _LOCAL = text(f"SELECT set_config('{SETTING}', :workspace, true)")

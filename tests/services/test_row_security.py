@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from chassis.database.row_security import SETTING
+from chassis.database.row_policies import SETTING
 from stack.parts import PostgresPart
 from tests.fixtures.databases import TENANT, DatabaseFactory
 

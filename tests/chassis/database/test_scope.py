@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from chassis.database import row_security
+from chassis.database import row_policies, row_security
 from chassis.database.compiled import CompiledRead
 from chassis.database.engine import Database
 from chassis.database.scope import enter_workspace, every_workspace, in_every_workspace, one_workspace
@@ -46,7 +46,7 @@ async def _migrate(url: str) -> None:
     async with engine.begin() as connection:
         await connection.run_sync(NOTES.metadata.create_all)
         statements: list[str] = []
-        row_security.protect(_Recorder(statements.append), "notes")
+        row_policies.protect(_Recorder(statements.append), "notes")
         for statement in [*statements, row_security.grants()]:
             await connection.exec_driver_sql(statement)
     await engine.dispose()

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from chassis.database.row_security import WORKSPACE, protect, seen_through
+from chassis.database.row_policies import WORKSPACE, protect, seen_through
 
 revision = "0014"
 down_revision = "0013"

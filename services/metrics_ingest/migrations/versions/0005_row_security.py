@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from chassis.database.row_security import protect, seen_through
+from chassis.database.row_policies import protect, seen_through
 
 revision = "0005"
 down_revision = "0004"

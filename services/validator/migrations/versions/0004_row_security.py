@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from chassis.database.row_security import protect
+from chassis.database.row_policies import protect
 
 revision = "0004"
 down_revision = "0003"
