@@ -19,7 +19,7 @@ from stack.parts.postgres import database_statements
 from stack.programs import USES_OBJECTS, USES_VALKEY
 
 # Who the containers are: Dockerfile's user, and those of the official images (PostgreSQL and Valkey on Debian).
-BRIGHTRUN, POSTGRES, VALKEY, GRAFANA, ROOT = 10001, 999, 999, 472, 0
+BRIGHTRUN, POSTGRES, VALKEY, GRAFANA, NOBODY, ROOT = 10001, 999, 999, 472, 65534, 0
 CREDS, MIGRATIONS, BUCKET_JOB = "nats.creds", "migrations", "buckets"
 # By which the provisioner makes accounts and users of pods; variables name their paths.
 POD_SIGNING, OPERATOR_SIGNING, SYSTEM_CREDS = "pods_signing.seed", "operator_signing.seed", "system.creds"
@@ -57,6 +57,10 @@ def folders(material: Material, addresses: Addresses) -> list[Folder]:
         Folder("valkey", VALKEY, {"valkey.conf": _valkey(passwords.valkey), "password": passwords.valkey}),
         Folder("s3", ROOT, {"identities.json": _identities(material)}),
         Folder("grafana", GRAFANA, {"password": material.grafana}),
+        Folder("backup", ROOT, _objects(material) | {"brightrun_backup_database_url": _superuser(material, addresses)}),
+        # Filled by others: by hand, with the webhook's address for alerts; by the job that makes the first key.
+        Folder("alertmanager", NOBODY, {}),
+        Folder("first", BRIGHTRUN, {}),
     ]
 
 
@@ -83,6 +87,10 @@ def _tenant_url(name: str, material: Material, addresses: Addresses) -> str:
     """Of the role that sees one workspace at a time."""
     role, password = f"{name}{TENANT_SUFFIX}", material.passwords.tenants[name]
     return f"postgresql+asyncpg://{role}:{password}@{addresses.postgres}/{name}"
+
+
+def _superuser(material: Material, addresses: Addresses) -> str:
+    return f"postgresql://postgres:{material.passwords.postgres}@{addresses.postgres}/postgres"
 
 
 def _objects(material: Material) -> dict[str, str]:
