@@ -39,11 +39,11 @@ class Played:
         podman("play", "kube", "--network", self.network, str(self.file))
 
     def down(self) -> None:
-        """Volumes outlive `kube down`."""
+        """Volumes outlive `kube down`, also those that podman makes of ConfigMaps: the secrets lie in them."""
         subprocess.run(["podman", "kube", "down", str(self.file)], check=False, capture_output=True)
-        claims = of_kind(list(yaml.safe_load_all(self.file.read_text())), "PersistentVolumeClaim")
-        for claim in claims:
-            subprocess.run(["podman", "volume", "rm", "--force", claim["metadata"]["name"]], check=False,
+        documents = list(yaml.safe_load_all(self.file.read_text()))
+        for each in of_kind(documents, "PersistentVolumeClaim", "ConfigMap"):
+            subprocess.run(["podman", "volume", "rm", "--force", each["metadata"]["name"]], check=False,
                            capture_output=True)
         subprocess.run(["podman", "network", "rm", "--force", self.network], check=False, capture_output=True)
 
