@@ -14,6 +14,7 @@ from brightrun.commands import (
     jobs,
     login,
     logs,
+    members,
     models,
     queue,
     retries,
@@ -46,5 +47,6 @@ app.add_typer(files.app, name="files")
 jobs.app.registered_commands += steering.app.registered_commands
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(errors.app, name="errors")
+app.add_typer(members.app, name="members")
 app.add_typer(models.app, name="models")
 app.add_typer(dead_letters.app, name="dlq")
