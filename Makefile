@@ -25,7 +25,7 @@ endif
 INSTALL = python=$$(sh stack/install/find_python.sh "$(PYTHON)") && \
 	"$$python" -m stack.install --environment "$(VENV)" --torch "$(TORCH)"
 .DEFAULT_GOAL := help
-.PHONY: help setup base-model demo up down status logs reset test test-slow test-images fuzz coverage chaos lint schemas bench images audit lock clean
+.PHONY: help setup base-model demo up down status logs reset test test-slow test-images fuzz coverage chaos lint schemas bench images audit backup restore restore-drill lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -60,6 +60,19 @@ reset: ## delete the state in .data/ after asking
 
 # Three at a time on two cores: they wait for servers half of their time.
 PYTEST = "$(BIN)/python" -m pytest -n 3 --dist loadscope --durations=25
+
+BACKUPS = $(or $(BRIGHTRUN_BACKUP_TO),$(CURDIR)/.backups)
+backup: ## back up databases, buckets and keys now (TO=folder or s3://bucket/prefix)
+	$(there)
+	@"$(BIN)/python" -m ops.backup create --to "$(or $(TO),$(BACKUPS))"
+
+restore: ## bring a backup back into an empty place (FROM=, BACKUP=id, UNTIL=time, IDENTITY=key file)
+	$(there)
+	@"$(BIN)/python" -m ops.backup restore --from "$(or $(FROM),$(BACKUPS))" $(if $(BACKUP),--backup "$(BACKUP)") \
+		$(if $(UNTIL),--until "$(UNTIL)") $(if $(IDENTITY),--identity "$(IDENTITY)")
+
+restore-drill: setup ## destroy an installation of its own while a job trains, bring it back, compare
+	@"$(BIN)/python" -m ops.drill
 
 test: setup ## all tests but the slow ones; TESTS=path for some; COVERAGE=1 measures the services and refuses under 90 %
 	$(PYTEST) -m "not slow and not fuzz and not images" $(TESTS) $(if $(COVERAGE),--cov --cov-report=)

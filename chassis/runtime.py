@@ -104,7 +104,9 @@ class ServiceRuntime:
     def _add_upkeep(self, *, publishes: bool) -> None:
         if publishes:
             self.background("relay", Relay(self.database, self.bus).run)
-        self.periodic("pruning", PRUNE_INTERVAL_S, lambda: prune_messages(self.database, with_outbox=publishes))
+        self.periodic("pruning", PRUNE_INTERVAL_S, lambda: prune_messages(
+            self.database, with_outbox=publishes, outbox_days=self.settings.outbox_retention_days,
+            inbox_days=self.settings.inbox_retention_days))
 
     def _add_checks(self, *, publishes: bool) -> None:
         """Ready means that requests can be answered. What else is wrong is shown, counted and alerted on: taking

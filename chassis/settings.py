@@ -2,8 +2,9 @@
 
 import os
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
 
 # A folder with one file for each secret setting, named like its variable in small letters: what containers are given
@@ -64,6 +65,17 @@ class ServiceSettings(BaseSettings):
     # No statement is waited for longer: a database that fell silent (dropped packets, a machine that hangs) is noticed.
     # The server ends its own part of it a little before.
     database_command_timeout_s: float = Field(default=30.0, ge=1)
+    # Published events stay so long to refill a lost stream, ids of taken ones so long to know a repetition: longer than
+    # outboxes and streams (14 days) can repeat it.
+    outbox_retention_days: int = Field(default=7, ge=1, le=90)
+    inbox_retention_days: int = Field(default=30, ge=15)
+
+    @model_validator(mode="after")
+    def _repetitions_are_known(self) -> Self:
+        if self.inbox_retention_days <= self.outbox_retention_days:
+            raise ValueError("BRIGHTRUN_INBOX_RETENTION_DAYS must be greater than BRIGHTRUN_OUTBOX_RETENTION_DAYS: "
+                             "what an outbox repeats must still be known")
+        return self
 
     @classmethod
     def settings_customise_sources(

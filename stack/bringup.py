@@ -21,7 +21,7 @@ from stack.nats_permissions import SERVICES, TOPOLOGY
 from stack.parts import PartError, PostgresPart, S3Part
 from stack.private_files import write_private_json
 from stack.problems import StackError
-from stack.programs import SERVERS, Blueprint
+from stack.programs import BACKUP, SERVERS, Blueprint
 from stack.schemas import Schemas
 from stack.state import REST_SERVICE, StackState
 from stack.supervision import Supervision
@@ -45,7 +45,7 @@ class BringUp:
         self._finish(jobs, MIGRATED_S)
         self._remember_schemas(jobs)
         services = [name for service in SERVICES for name in self.blueprint.replicas_of(service)]
-        self.start(*services)
+        self.start(*services, *[BACKUP] * (BACKUP in self.blueprint.selected))
         jobs = self._first_credentials()
         self._wait_for_services(services)
         self._finish(jobs, MIGRATED_S)

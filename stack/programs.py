@@ -31,7 +31,9 @@ from stack.state import REST_SERVICE, ProgramState, operations_of, reachable_url
 
 SERVERS = ("postgres", "nats", "valkey", "s3")
 ALL = (*SERVERS, TOPOLOGY, *SERVICES)
-KNOWN = (*ALL, FAKE_RUNPOD_PROGRAM, *monitoring.PROGRAMS)
+# Ships what changes to where BRIGHTRUN_BACKUP_TO says (ops/backup).
+BACKUP = "backup"
+KNOWN = (*ALL, FAKE_RUNPOD_PROGRAM, BACKUP, *monitoring.PROGRAMS)
 USES_VALKEY = ("job_api", "metrics_ingest")
 USES_OBJECTS = ("job_api", "provisioner")
 SERVICE_STOP_S = 12
@@ -43,8 +45,8 @@ DRAIN_S = 2.0
 
 def usual_programs() -> tuple[str, ...]:
     """What is started where nothing else is said."""
-    fake_runpod = (FAKE_RUNPOD_PROGRAM,) if fake_runpod_is_wanted() else ()
-    return (*ALL, *fake_runpod, *monitoring.wanted_programs())
+    wanted = {FAKE_RUNPOD_PROGRAM: fake_runpod_is_wanted(), BACKUP: bool(os.environ.get("BRIGHTRUN_BACKUP_TO"))}
+    return (*ALL, *(name for name, is_wanted in wanted.items() if is_wanted), *monitoring.wanted_programs())
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,8 @@ class Blueprint:
             for part in self.parts().values()
         ]
         services = [self._service(service, name) for service in SERVICES for name in self.replicas_of(service)]
-        return servers + [self._topology()] * (TOPOLOGY in self.selected) + services
+        backup = [self._backup()] if BACKUP in self.selected else []
+        return servers + [self._topology()] * (TOPOLOGY in self.selected) + services + backup
 
     def _topology(self) -> Program:
         """It tells metrics of streams. A stack that a release before started has no port for it."""
@@ -125,6 +128,15 @@ class Blueprint:
             "BRIGHTRUN_HTTP_HOST": LOOPBACK, "BRIGHTRUN_HTTP_PORT": str(port)}
         command = Command([sys.executable, "-m", "chassis.topology", "--watch"], environment)
         return Program(TOPOLOGY, "services", command, stop_wait_s=3, port=port)
+
+    def _backup(self) -> Program:
+        """Finds databases, buckets and keys in the state itself; the rest is said by BRIGHTRUN_BACKUP_*."""
+        port = self.ports[BACKUP]
+        environment = PYTHON | {"BRIGHTRUN_DATA_DIR": str(self.layout.data), "BRIGHTRUN_HTTP_HOST": LOOPBACK,
+                                "BRIGHTRUN_HTTP_PORT": str(port)}
+        command = Command([sys.executable, "-m", "ops.backup", "watch"], environment)
+        health = f"{reachable_url(LOOPBACK, port)}/health/ready"
+        return Program(BACKUP, "services", command, port=port, health=health)
 
     def replicas_of(self, service: str) -> tuple[str, ...]:
         """The names of its programs; none where it was not selected."""

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from nats.js import JetStreamContext
 from sqlalchemy import insert
 
 from benchmarks.capacity.processes import processor_s
@@ -31,10 +32,7 @@ def measure(events: int) -> dict[str, float]:
 
 
 async def _measure(postgres: PostgresPart, nats: NatsPart, events: int) -> dict[str, float]:
-    url = postgres.create_database("capacity")
-    await create_tables(url)
-    pipe = Pipe(nats.url, Database(url))
-    await pipe.apply_topology()
+    pipe = await _pipe(postgres, nats, "capacity", 10)
     pids = {"postgres": postgres.pid or 0, "nats": nats.pid or 0}
     told = [job_event() for _ in range(events)]
     await pipe.say(*told)
@@ -44,9 +42,33 @@ async def _measure(postgres: PostgresPart, nats: NatsPart, events: int) -> dict[
     found |= {"stream_bytes_per_event": stored.bytes / stored.messages,
               "published_bytes_per_event": sum(len(event.to_bytes()) for event in told) / events}
     found |= await _costs("consumer", pids, events, pipe, _consume)
-    await js._nc.close()
     await pipe.close()
+    await js.delete_stream("JOBS")
+    found |= await _with_one_connection(postgres, nats, events // 3, js)
+    await js._nc.close()
     return found
+
+
+async def _with_one_connection(
+    postgres: PostgresPart, nats: NatsPart, events: int, js: JetStreamContext
+) -> dict[str, float]:
+    """How many transactions a second one connection carries: inbox, effect, commit on disk."""
+    pipe = await _pipe(postgres, nats, "one_connection", 1)
+    for event in (job_event() for _ in range(events)):
+        await js.publish(event.subject, event.to_bytes())
+    began = time.perf_counter()
+    await _consume(pipe, events)
+    seconds = time.perf_counter() - began
+    await pipe.close()
+    return {"one_connection_transactions_per_s_then": events / seconds}
+
+
+async def _pipe(postgres: PostgresPart, nats: NatsPart, name: str, connections: int) -> Pipe:
+    url = postgres.create_database(name)
+    await create_tables(url)
+    pipe = Pipe(nats.url, Database(url, pool_size=connections, max_overflow=0, pool_timeout_s=60))
+    await pipe.apply_topology()
+    return pipe
 
 
 async def _costs(what: str, pids: dict[str, int], events: int, pipe: Pipe, work: Any) -> dict[str, float]:

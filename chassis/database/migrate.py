@@ -26,15 +26,18 @@ _ALEMBIC = asyncio.Lock()
 _NOT_YET = ("08", "53300", "57P", "28", "3D000")
 
 
-async def upgrade(service_package: str, url: str, revision: str = "head") -> None:
-    """Upgrade one service's database. Safe to run by several replicas at once; does nothing when up to date."""
+async def upgrade(service_package: str, url: str, revision: str = "head") -> str:
+    """Upgrade one service's database. Safe to run by several replicas at once; does nothing when up to date.
+
+    Nor to a schema of a newer release, on which this one runs after going back: its revision is returned then.
+    """
     config = _config(service_package)
     engine = create_async_engine(url, poolclass=NullPool)
     try:
         # Alembic keeps its context in module globals: one upgrade at a time within a process.
         async with _ALEMBIC, engine.begin() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": locks.MIGRATION})
-            await connection.run_sync(_upgrade, config, revision)
+            return await connection.run_sync(_upgrade, config, revision)
     finally:
         await engine.dispose()
 
@@ -101,8 +104,9 @@ def main(arguments: list[str]) -> None:
 async def _upgrade_all(urls: dict[str, str], wait_s: float) -> None:
     for package, url in urls.items():
         await wait_for(package, url, wait_s)
-        await upgrade(package, url)
-        print(f"{package}: database is up to date", flush=True)
+        newer = await upgrade(package, url)
+        state = f"is of a newer release ({newer}) and stays as it is" if newer else "is up to date"
+        print(f"{package}: database {state}", flush=True)
 
 
 async def _check_all(urls: dict[str, str], wait_s: float) -> None:
@@ -129,6 +133,10 @@ async def _reach(service_package: str, engine: AsyncEngine) -> None:
         raise NotThereYet(f"{service_package}: {place} does not take our connection: {error}") from None
 
 
-def _upgrade(connection: Connection, config: Config, revision: str) -> None:
+def _upgrade(connection: Connection, config: Config, revision: str) -> str:
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if newer := set(MigrationContext.configure(connection).get_current_heads()) - known:
+        return ", ".join(sorted(newer))
     config.attributes["connection"] = connection
     command.upgrade(config, revision)
+    return ""

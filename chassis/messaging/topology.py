@@ -24,6 +24,7 @@ from chassis.messaging.moves import move_messages, remove_retired
 from chassis.messaging.replicas import VARIABLE as REPLICAS
 from chassis.messaging.replicas import replicated, stream_replicas
 from chassis.messaging.stream_figures import tell_figures
+from chassis.messaging.stream_settings import streams_of_installation
 from chassis.waiting import NotThereYet, run_job, until_there
 from contracts.streams import CONSUMERS, MOVES, RETIRED, STREAMS, ConsumerSpec, StreamSpec
 
@@ -155,7 +156,7 @@ def main() -> None:
                         help="for a broker that is not there yet")
     options = parser.parse_args()
     try:
-        streams = replicated(STREAMS, stream_replicas())
+        streams = replicated(streams_of_installation(), stream_replicas())
         run_job(_run(options.watch, options.wait, streams), options.wait)
     except (TopologyError, ValueError) as error:
         raise SystemExit(str(error)) from None

@@ -1,5 +1,7 @@
 """The hourly pruning of the messaging tables."""
 
+from datetime import timedelta
+
 import structlog
 
 from chassis.database.engine import Database
@@ -12,14 +14,16 @@ _log = structlog.get_logger(__name__)
 PRUNE_INTERVAL_S = 3600.0
 
 
-async def prune_messages(database: Database, *, with_outbox: bool = True) -> None:
-    """Forget events published 7 days ago, inbox ids after 30 and attempts after 15."""
+async def prune_messages(
+    database: Database, *, with_outbox: bool = True, outbox_days: int = 7, inbox_days: int = 30
+) -> None:
+    """Forget events published so many days ago, ids of those taken so many days ago, and attempts after 15."""
     published = 0
     if with_outbox:
         async with database.transaction() as tx:
-            published = await prune_outbox(tx)
+            published = await prune_outbox(tx, older_than=timedelta(days=outbox_days))
     async with database.transaction() as tx:
-        claimed = await prune_inbox(tx)
+        claimed = await prune_inbox(tx, older_than=timedelta(days=inbox_days))
     async with database.transaction() as tx:
         attempts = await prune_attempts(tx)
     _log.info("messages_pruned", outbox=published, inbox=claimed, attempts=attempts)

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from opentelemetry import trace
+from opentelemetry.context import attach, detach
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased
@@ -15,7 +16,8 @@ from opentelemetry.trace import SpanKind
 from chassis.observability.propagation import current_traceparent, remote_context
 
 __all__ = [
-    "configure", "current_ids", "current_trace_id", "current_traceparent", "record_span", "span", "span_from", "tracer",
+    "configure", "continued", "current_ids", "current_trace_id", "current_traceparent", "record_span", "span",
+    "span_from", "tracer",
 ]
 
 
@@ -72,6 +74,19 @@ def span_from(
     parent = remote_context(traceparent)
     with tracer().start_as_current_span(name, parent, kind, attributes=_clean(attributes)) as span:
         yield span
+
+
+@contextmanager
+def continued(traceparent: str | None) -> Iterator[None]:
+    """Within it logs and children belong to that trace, without a span for it; nothing changes where there is none."""
+    if not traceparent:
+        yield
+        return
+    token = attach(remote_context(traceparent))
+    try:
+        yield
+    finally:
+        detach(token)
 
 
 @contextmanager

@@ -56,7 +56,8 @@ ENTRIES = (
         "The provider refuses the machine",
         "The provider will never accept this request: a wrong key, a right that is missing, or an impossible machine.",
         ("It said: {reason}.",),
-        "Whoever runs the server checks the provider's key and settings (docs/operations/runpod.md), then retry.",
+        "Whoever runs the server checks the provider's key and settings (docs/operations/runpod.md, "
+        "kubernetes-provider.md), then retry.",
     ),
     _entry(
         ErrorCode.IMAGE_PULL,
@@ -73,7 +74,7 @@ ENTRIES = (
         "The machine's disk is full",
         "There is no room left for checkpoints or results on the machine that trains.",
         ("It happened during {stage}.",),
-        "Give the machines a larger disk (docs/operations/runpod.md), then retry.",
+        "Give the machines a larger disk (docs/operations/runpod.md, kubernetes-provider.md), then retry.",
         (r"no space left on device", r"disk quota exceeded"),
     ),
     _entry(

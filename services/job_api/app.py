@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import httpx
 from fastapi import FastAPI
@@ -65,7 +66,7 @@ def create_app(settings: Settings, jwt: JwtSettings | None = None, oidc: OidcSet
     runtime = ServiceRuntime(settings, metadata=metadata, with_objects=True, with_redis=settings.counts_requests)
     http = httpx.AsyncClient()
     dependencies = _dependencies(runtime, settings, _sign_in(runtime, settings, oidc or OidcSettings(), http))
-    claims = Claims(runtime.database, idempotency_keys)
+    claims = Claims(runtime.database, idempotency_keys, keep_s=settings.idempotency_retention_h * 3600)
     runtime.include(subscribers.events)
     workers.schedule(runtime, settings)
     _background(runtime, dependencies, claims)
@@ -121,7 +122,12 @@ def _background(runtime: ServiceRuntime, deps: Dependencies, claims: Claims) -> 
     runtime.periodic("sign-ins", _PURGE_EVERY_S, lambda: purge_sign_ins(deps.database, deps.clock))
     runtime.periodic("idempotency keys", _PURGE_EVERY_S, claims.purge)
     runtime.background("file workers", deps.files.run)
-    runtime.periodic("interrupted uploads", files.SWEEP_EVERY_S, lambda: files.sweep(deps.database, deps.objects))
+    interrupted = timedelta(hours=deps.settings.interrupted_upload_h)
+    unused = timedelta(days=deps.settings.upload_retention_days)
+    runtime.periodic("interrupted uploads", files.SWEEP_EVERY_S,
+                     lambda: files.sweep(deps.database, deps.objects, interrupted))
+    if unused:
+        runtime.periodic("unused uploads", files.SWEEP_EVERY_S, lambda: files.expire(deps.database, unused))
 
 
 def _authenticator(

@@ -62,6 +62,12 @@ class Settings(ServiceSettings):
     max_active_jobs_per_workspace: int = Field(default=3, ge=0)
     # Progress and cost that releases before logged every few seconds stay so long; milestones stay for ever.
     log_retention_days: int = Field(default=30, ge=1)
+    # Uploads that no job uses are removed after so long; 0 keeps them until somebody deletes them. What an interrupted
+    # upload or deletion left goes after `interrupted_upload_h`: longer than any upload takes.
+    upload_retention_days: int = Field(default=0, ge=0)
+    interrupted_upload_h: float = Field(default=1.0, ge=0.25)
+    # For so long a POST that is repeated with its Idempotency-Key gets the first answer.
+    idempotency_retention_h: float = Field(default=24.0, ge=1)
     # Uploads are read in processes of their own: how many at a time, and what each may take.
     imports_at_once: int = Field(default=2, ge=1)
     import_time_s: float = Field(default=240.0, gt=0)

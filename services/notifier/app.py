@@ -18,6 +18,8 @@ from services.notifier.domain.addresses import Channel
 from services.notifier.ports import Sender
 from services.notifier.settings import Settings
 
+_FORGET_EVERY_S = 3600.0
+
 
 def build_runtime(
     settings: Settings, senders: Mapping[Channel, Sender] | None = None, clock: Clock | None = None
@@ -29,6 +31,7 @@ def build_runtime(
     runtime.periodic(
         "delivery", settings.poll_s, worker.deliver_due, woken_by=PgListener(runtime.database.url, WAKE_CHANNEL)
     )
+    runtime.periodic("old deliveries", _FORGET_EVERY_S, worker.forget_old)
     runtime.periodic("delivery figures", settings.figures_interval_s, worker.show_figures)
     return runtime
 

@@ -24,6 +24,9 @@ class Settings(ServiceSettings):
     # For each step of a delivery: to connect, to send, to get the answer.
     send_timeout_s: float = Field(default=15.0, gt=0)
     poll_s: float = Field(default=5.0, gt=0)
+    # What was sent (or given up) is remembered so long, and not sent again: longer than streams and dead letters can
+    # repeat an event.
+    notification_retention_days: int = Field(default=120, ge=15)
 
     @property
     def send_limit_s(self) -> float:

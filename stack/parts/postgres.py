@@ -27,8 +27,11 @@ SMALL = {
     "maintenance_work_mem": "32MB",
     "max_wal_size": "256MB",
     "min_wal_size": "80MB",
-    "wal_level": "minimal",
-    "max_wal_senders": "0",
+    # For backups (ops/backup). A receiver that stays away keeps no more than this from being removed.
+    "wal_level": "replica",
+    "max_wal_senders": "5",
+    "max_replication_slots": "4",
+    "max_slot_wal_keep_size": "1GB",
     "max_worker_processes": "2",
     "max_parallel_workers": "0",
     "autovacuum_max_workers": "1",
@@ -41,7 +44,8 @@ SMALL = {
     "client_connection_check_interval": "5s",
 }
 # For tests: a killed process loses nothing without fsync, only a machine that loses power does.
-NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "wal_level": "minimal",
+               "max_wal_senders": "0"}
 
 
 class PostgresPart(Part):

@@ -47,3 +47,8 @@ def test_one_shot_jobs_read_them_too(folder: Path) -> None:
 def test_without_the_folder_nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(SECRETS_DIR, raising=False)
     assert ServiceSettings(service_name="test").database_url == ""
+
+
+def test_ids_of_taken_events_outlast_what_an_outbox_repeats() -> None:
+    with pytest.raises(ValueError, match="BRIGHTRUN_INBOX_RETENTION_DAYS must be greater"):
+        ServiceSettings(service_name="test", outbox_retention_days=30, inbox_retention_days=30)

@@ -35,3 +35,11 @@ def test_a_stage_is_a_child_of_what_is_going_on_with_its_own_times(spans: InMemo
 @pytest.mark.parametrize("text", [None, "", "00-short-b7ad6b7169203331-01", "nothing"])
 def test_a_malformed_parent_has_no_trace(text: str | None) -> None:
     assert trace_id_of(text) is None
+
+
+def test_work_by_time_belongs_to_the_trace_of_what_it_works_on() -> None:
+    assert tracing.current_ids() is None
+    with tracing.continued(PARENT):
+        assert tracing.current_trace_id() == trace_id_of(PARENT)
+    with tracing.continued(None):
+        assert tracing.current_ids() is None

@@ -18,7 +18,7 @@ from tests.system.stack_under_test import ROOT, StackUnderTest
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("fake_kubernetes")]
 PRICE = 2.5
 GPUS = {"h100_pcie_80gb": {"model": "NVIDIA H100 PCIe", "tolerations": [{"key": "nvidia.com/gpu"}],
-                           "on_demand": {"usd_per_hour": PRICE}}}
+                           "on_demand": {"usd_per_hour": PRICE}, "spot": {"usd_per_hour": PRICE}}}
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +46,7 @@ def system() -> Iterator[StackUnderTest]:
 
 def test_the_main_job_trains_in_the_cluster_and_is_billed_at_its_price(system: StackUnderTest) -> None:
     job = system.start_job(preset="balanced")
-    done = system.wait_for(job.id, lambda found: found.status in ("completed", "failed"))
-    assert done.status == "completed", done
+    system.wait_for(job.id, lambda found: found.status == "completed")
     history.check(system, job.id)
     (pod,) = system.query("provisioner", "SELECT provider, gpu_model, rate_micro_usd_per_hour, status FROM pods")
     assert (pod["provider"], pod["gpu_model"], pod["rate_micro_usd_per_hour"]) == (

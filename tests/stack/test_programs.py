@@ -7,7 +7,8 @@ import pytest
 from stack.layout import Layout
 from stack.nats_security import NatsSecurity
 from stack.passwords import Passwords
-from stack.programs import ALL, Blueprint, Program, usual_programs
+from stack.programs import ALL, BACKUP, Blueprint, Program, usual_programs
+from stack.provider import FAKE_RUNPOD_PROGRAM
 
 PORTS = {name: 40_000 + number for number, name in enumerate(ALL)}
 EVERYWHERE = "0.0.0.0"  # noqa: S104  where a person may let the API listen
@@ -44,7 +45,7 @@ def test_a_stack_that_the_release_before_started_is_asked_where_it_answers(tmp_p
 def test_services_rent_their_machines_at_the_fake_runpod_where_it_runs(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     blueprint = Blueprint(layout, PORTS | {"fake_runpod": 48_000}, Passwords.ensure(layout),
-                          NatsSecurity.ensure(tmp_path / "nats"), selected=(*ALL, "fake_runpod"))
+                          NatsSecurity.ensure(tmp_path / "nats"), selected=(*ALL, FAKE_RUNPOD_PROGRAM))
     (program,) = (program for program in blueprint.programs() if program.name == "fake_runpod")
     blueprint.parts()["fake_runpod"].prepare()
     for service in ("job_api", "provisioner"):
@@ -69,4 +70,17 @@ def test_a_stack_with_the_fake_runpod_lies_apart(monkeypatch: pytest.MonkeyPatch
     assert usual_programs() == ALL
     monkeypatch.setenv("BRIGHTRUN_PROVIDER", "fake-runpod")
     assert Layout.from_environment().data == usual.with_name(".data-fake-runpod")
-    assert usual_programs() == (*ALL, "fake_runpod")
+    assert usual_programs() == (*ALL, FAKE_RUNPOD_PROGRAM)
+
+
+def test_a_place_for_backups_brings_the_program_that_makes_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("BRIGHTRUN_PROVIDER", raising=False)
+    monkeypatch.setenv("BRIGHTRUN_BACKUP_TO", "/mnt/backups")
+    assert usual_programs() == (*ALL, BACKUP)
+    blueprint = Blueprint(Layout(tmp_path), PORTS | {BACKUP: 48_001}, Passwords.ensure(Layout(tmp_path)),
+                          NatsSecurity.ensure(tmp_path / "nats"), selected=usual_programs())
+    program = blueprint.programs()[-1]
+    assert (program.name, program.health) == (BACKUP, "http://127.0.0.1:48001/health/ready")
+    assert program.command.env["BRIGHTRUN_DATA_DIR"] == str(tmp_path)

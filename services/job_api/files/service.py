@@ -103,6 +103,23 @@ async def sweep(database: Database, objects: ObjectStore, older_than: timedelta 
     return len(rows)
 
 
+async def expire(database: Database, older_than: timedelta) -> int:
+    """Hand files that no job uses, uploaded so long ago, to the sweeper. Returns how many."""
+    async with database.read() as tx:
+        rows = await repository.unused(tx, older_than, _SWEPT_AT_ONCE)
+    return sum([await _expire(database, row["workspace_id"], row["id"]) for row in rows])
+
+
+async def _expire(database: Database, workspace_id: UUID, file_id: UUID) -> bool:
+    """False: a job took it up in the meantime, or somebody else removed it."""
+    async with database.transaction() as tx:
+        row = await repository.lock(tx, workspace_id, file_id)
+        if row is None or await repository.jobs_using(tx, file_id, 1):
+            return False
+        await repository.mark_deleting(tx, file_id)
+    return True
+
+
 async def _erase(database: Database, objects: ObjectStore, row: RowMapping) -> None:
     for key in (row["normalised_key"], row["source_key"]):
         if key:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, select, text, update
+from sqlalchemy import Row, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -89,3 +89,10 @@ async def mark_crashed(tx: AsyncConnection) -> list[Row[Any]]:
         .returning(deliveries)
     )
     return list(await tx.execute(statement))
+
+
+async def forget(tx: AsyncConnection, older_than: timedelta) -> int:
+    """Remove deliveries that ended so long ago; how many. Those that are still to be sent stay."""
+    ended = deliveries.c.status.in_((Status.SENT, Status.FAILED, Status.UNKNOWN))
+    statement = delete(deliveries).where(ended, deliveries.c.created_at < func.now() - older_than)
+    return (await tx.execute(statement)).rowcount

@@ -51,6 +51,13 @@ class DeliveryWorker:
             with bound_contextvars(**({"job_id": str(job_id)} if (job_id := claimed[0].job_id) else {})):
                 await self._deliver(*claimed)
 
+    async def forget_old(self) -> None:
+        """Deliveries past their time."""
+        older_than = timedelta(days=self._settings.notification_retention_days)
+        async with self._database.transaction() as tx:
+            forgotten = await repository.forget(tx, older_than)
+        log.info("deliveries_forgotten", count=forgotten)
+
     async def _report_crashed(self) -> None:
         async with self._database.transaction() as tx:
             crashed = await repository.mark_crashed(tx)

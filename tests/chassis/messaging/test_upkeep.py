@@ -6,12 +6,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import inspect, text, update
+from sqlalchemy import func, inspect, select, text, update
 
 from chassis.database.engine import Database, DatabaseUnavailable, is_transient
 from chassis.database.migrate import upgrade
-from chassis.messaging.inbox import claim, prune_inbox
+from chassis.messaging.inbox import INBOX, claim, prune_inbox
 from chassis.messaging.outbox import OUTBOX, backlog, prune_outbox
+from chassis.messaging.upkeep import prune_messages
 from contracts.identifiers import uuid7
 from tests.chassis.messaging.pipe import Pipe, job_event
 
@@ -48,6 +49,18 @@ async def test_replicas_may_migrate_at_once(service_package: str, empty_database
     await database.dispose()
     assert {"alembic_version", "inbox", "outbox"} <= set(tables)
     assert {"outbox_unpublished", "outbox_incarnation", "outbox_sequence"} <= {index["name"] for index in indexes}
+
+
+async def test_a_schema_of_a_newer_release_is_left_as_it_is(service_package: str, empty_database: str) -> None:
+    """After going back the release before runs on it: newer schemas only add."""
+    assert await upgrade(service_package, empty_database) == ""
+    database = Database(empty_database)
+    async with database.transaction() as tx:
+        await tx.execute(text("UPDATE alembic_version SET version_num = '0002'"))
+    assert await upgrade(service_package, empty_database) == "0002"
+    async with database.transaction() as tx:
+        assert await tx.scalar(text("SELECT version_num FROM alembic_version")) == "0002"
+    await database.dispose()
 
 
 async def test_the_inbox_takes_an_event_once_per_consumer(pipe: Pipe) -> None:
@@ -113,3 +126,24 @@ async def test_a_constraint_violation_is_not_transient(pipe: Pipe) -> None:
     with pytest.raises(Exception, match="duplicate key") as caught:
         await pipe.say(event)
     assert not is_transient(caught.value)
+
+
+async def test_how_long_rows_stay_is_what_the_settings_say(pipe: Pipe) -> None:
+    event = job_event()
+    await pipe.say(event)
+    async with pipe.database.transaction() as tx:
+        await tx.execute(update(OUTBOX).values(published_at=text("now() - interval '5 days'")))
+        await claim(tx, event_id=event.id, consumer="a")
+        await tx.execute(update(INBOX).values(claimed_at=text("now() - interval '20 days'")))
+
+    async def left() -> tuple[int, int]:
+        async with pipe.database.read() as tx:
+            counts = [await tx.scalar(select(func.count()).select_from(table)) for table in (OUTBOX, INBOX)]
+        return counts[0], counts[1]
+
+    await prune_messages(pipe.database)
+    assert await left() == (1, 1)
+    await prune_messages(pipe.database, outbox_days=4, inbox_days=21)
+    assert await left() == (0, 1)
+    await prune_messages(pipe.database, outbox_days=4, inbox_days=19)
+    assert await left() == (0, 0)

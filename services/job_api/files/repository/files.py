@@ -141,6 +141,17 @@ async def unfinished(tx: AsyncConnection, older_than: timedelta, limit: int) -> 
     return (await tx.execute(statement)).mappings().all()
 
 
+async def unused(tx: AsyncConnection, older_than: timedelta, limit: int) -> Sequence[RowMapping]:
+    """Files that no job uses, of everybody, uploaded so long ago."""
+    used = select(training_jobs.c.id).where(training_jobs.c.training_file_id == _files.id).exists()
+    statement = (
+        select(_files.id, _files.workspace_id)
+        .where(_files.status.in_(SHOWN), _files.created_at < func.now() - older_than, ~used)
+        .limit(limit)
+    )
+    return (await tx.execute(statement)).mappings().all()
+
+
 async def remove(tx: AsyncConnection, file_id: UUID) -> None:
     """The row of a file whose objects are gone."""
     await tx.execute(delete(training_files).where(_files.id == file_id, _files.status.in_((STORING, DELETING))))

@@ -61,8 +61,8 @@ class Configuration:
     look_every_s: float = 2.0
     list_max_age_s: float = 1.0
     patience_s: float = 5.0
-    # A create waits so long for a node before it comes back later.
-    placement_look_s: float = 3.0
+    # A create waits so long for a node before it comes back later: each one gives the pod a new user of the broker.
+    placement_look_s: float = 10.0
     placement_pause_s: float = 0.5
 
     def place(self, gpu_type: GpuType, pricing_tier: PricingTier) -> Place:

@@ -39,7 +39,7 @@ from services.provisioner.ports import (
 
 _log = structlog.get_logger(__name__)
 
-_ASK_AGAIN_S = 5.0
+_ASK_AGAIN_S = 15.0
 _REMOVAL_S = 2.0
 _TIERS = (PricingTier.ON_DEMAND, PricingTier.SPOT)
 

@@ -9,22 +9,26 @@ from sqlalchemy import func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.provisioner.adapters.repository.pods import as_pod, change, find_pod
-from services.provisioner.adapters.tables import pods
+from services.provisioner.adapters.tables import jobs, pods
 from services.provisioner.domain.model import Pod, PodStatus
 
 DUE_CHANNEL = "pods_due"
+_TRACE = select(jobs.c.traceparent).where(jobs.c.job_id == pods.c.job_id).scalar_subquery().label("job_trace")
 
 
-async def claim_due(tx: AsyncConnection, now: datetime, lease_s: float, count: int) -> list[tuple[Pod, UUID]]:
-    """Take up to `count` due pods that nobody works on, each with a token that is good for `lease_s` seconds."""
+async def claim_due(
+    tx: AsyncConnection, now: datetime, lease_s: float, count: int
+) -> list[tuple[Pod, UUID, str | None]]:
+    """Take up to `count` due pods that nobody works on, each with a token that is good for `lease_s` seconds, and the
+    trace that its job belongs to."""
     token = uuid4()
     due = (select(pods.c.pod_name)
            .where(pods.c.status != PodStatus.TERMINATED, pods.c.due_at <= now,
                   or_(pods.c.lock_token.is_(None), pods.c.locked_until < now))
            .order_by(pods.c.due_at).limit(count).with_for_update(skip_locked=True))
     taken = (update(pods).where(pods.c.pod_name.in_(due.scalar_subquery()))
-             .values(lock_token=token, locked_until=now + timedelta(seconds=lease_s)).returning(*pods.c))
-    return [(as_pod(row), token) for row in await tx.execute(taken)]
+             .values(lock_token=token, locked_until=now + timedelta(seconds=lease_s)).returning(*pods.c, _TRACE))
+    return [(as_pod(row), token, row.job_trace) for row in await tx.execute(taken)]
 
 
 async def lock_leased(tx: AsyncConnection, pod_name: str, token: UUID) -> Pod | None:

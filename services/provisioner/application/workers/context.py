@@ -33,10 +33,11 @@ class WorkerContext:
 
 @dataclass(frozen=True)
 class PodLease:
-    """The right to work on one pod. `pod` is how it was when the lease began."""
+    """The right to work on one pod. `pod` is how it was when the lease began, `traceparent` its job's."""
 
     pod: Pod
     token: UUID
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ class SilentPods:
             silent_s = (now - (pod.last_heartbeat_at or pod.came_up_at or pod.running_since or now)).total_seconds()
             if silent_s < policy.timeouts.heartbeat_s:
                 return  # it spoke in the meantime
-            _log.warning("pod_silent", pod=pod.pod_name, silent_s=int(silent_s))
+            _log.warning("pod_silent", job_id=str(job_id), pod=pod.pod_name, silent_s=int(silent_s))
             self._context.metrics.interruptions.labels(Cause.INTERRUPTED.value).inc()
             ending = Ending(Cause.INTERRUPTED, f"no heartbeat for {int(silent_s)} s", InterruptionSource.HEARTBEAT)
             await end_attempt(tx, job, pod, ending, policy=policy, now=now)
@@ -65,7 +65,7 @@ async def end_overdue_drains(context: WorkerContext) -> None:
         async with context.database.transaction() as tx:
             job, pod = await jobs.lock_job(tx, job_id), await pods.lock_pod(tx, job_id, attempt)
             if job is not None and pod is not None and pod.draining:
-                _log.warning("checkpoint_not_awaited", pod=pod.pod_name)
+                _log.warning("checkpoint_not_awaited", job_id=str(job_id), pod=pod.pod_name)
                 await end_drain(tx, job, pod, pod.reason, policy=context.policy,
                                 now=await context.database_clock.now(tx))
 

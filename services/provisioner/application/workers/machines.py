@@ -37,10 +37,15 @@ async def record_machine(context: WorkerContext, current: LeasedPod, machine: Ma
     values |= price
     if current.pod.status is PodStatus.TERMINATING:
         await current.release(provider_pod_id=machine.provider_pod_id, running_since=began(machine), **price)
-    elif machine.state is MachineState.STARTING:
+    elif machine.state is MachineState.STARTING or _never_ran(machine):
         await current.release(min(1.0, context.policy.timeouts.poll_s), **values)
     else:
         await _record_running(context, current, machine, values)
+
+
+def _never_ran(machine: Machine) -> bool:
+    """It stands there and cannot be started: the next look ends the attempt."""
+    return machine.state is MachineState.EXITED and machine.running_since is None and machine.exited_at is None
 
 
 async def _record_running(

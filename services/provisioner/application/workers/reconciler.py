@@ -7,6 +7,7 @@ import structlog
 from chassis.cancellation import cancel_and_wait
 from chassis.database.listen import PgListener
 from chassis.observability.logs import bound_contextvars
+from chassis.observability.tracing import continued
 from services.provisioner.adapters.repository import leases
 from services.provisioner.application.workers.context import PodLease, WorkerContext
 from services.provisioner.application.workers.create_pod import CreatePod
@@ -60,11 +61,11 @@ class Reconciler:
         """Up to `count` due pods that nobody works on."""
         async with self._context.database.transaction() as tx:
             taken = await leases.claim_due(tx, await self._context.database_clock.now(tx), self._lease_s, count)
-        return [PodLease(pod, token) for pod, token in taken]
+        return [PodLease(*each) for each in taken]
 
     async def work(self, lease: PodLease) -> None:
         """One step for one pod. What raises here (the database went away) is done again when the lease is over."""
-        with bound_contextvars(job_id=str(lease.pod.job_id)):
+        with bound_contextvars(job_id=str(lease.pod.job_id)), continued(lease.traceparent):
             try:
                 await self._step(lease.pod, lease)
             except Exception as error:

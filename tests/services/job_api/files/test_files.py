@@ -6,7 +6,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 from tokenizers import Tokenizer
 
 from chassis.objects.store import ObjectStore
@@ -177,3 +177,17 @@ async def test_what_a_crash_left_half_done_is_cleaned_up(alone, uploads):
     assert await service.sweep(alone.database, objects, timedelta(0)) == 2
     left = await objects.list("training-files", str(alone.workspace_id))
     assert {item.key.split("/")[1] for item in left} == {kept["id"]}
+
+
+async def test_uploads_that_no_job_uses_go_after_their_time_and_others_never(alone, uploads):
+    used, unused, young = [await uploads.example("sample-chat.jsonl") for _ in range(3)]
+    assert (await alone.client.post("/jobs", json={"training_file_id": used["id"]})).status_code == 201
+    async with alone.database.transaction() as tx:
+        old = training_files.c.id.in_([used["id"], unused["id"]])
+        await tx.execute(update(training_files).where(old).values(created_at=text("now() - interval '91 days'")))
+    assert await service.expire(alone.database, timedelta(days=90)) == 1
+    assert (await alone.client.get(f"/files/{unused['id']}")).status_code == 404
+    objects: ObjectStore = alone.app.state.dependencies.objects
+    assert await service.sweep(alone.database, objects, timedelta(0)) == 1
+    left = await objects.list("training-files", str(alone.workspace_id))
+    assert {item.key.split("/")[1] for item in left} == {used["id"], young["id"]}

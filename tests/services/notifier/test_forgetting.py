@@ -1,0 +1,26 @@
+"""Deliveries that ended are forgotten after their time; what is still to be sent never."""
+
+from datetime import timedelta
+
+from prometheus_client import CollectorRegistry
+from sqlalchemy import func, insert
+
+from contracts.identifiers import uuid7
+from services.notifier.adapters.tables import deliveries
+from services.notifier.application.workers import DeliveryWorker
+from services.notifier.settings import Settings
+
+LONG = Settings().notification_retention_days
+ROWS = [("sent", LONG + 1), ("failed", LONG + 1), ("unknown", LONG + 1), ("pending", LONG + 1), ("sending", LONG + 1),
+        ("sent", LONG - 1)]
+
+
+async def test_deliveries_that_ended_are_forgotten_after_their_time(world) -> None:
+    async with world.database.transaction() as tx:
+        for status, days in ROWS:
+            await tx.execute(insert(deliveries).values(
+                id=uuid7(), dedup_key=f"{status} {days}", channel="log", event_id=uuid7(), kind="job.failed",
+                workspace_id=uuid7(), content={}, status=status, created_at=func.now() - timedelta(days=days)))
+    await DeliveryWorker(world.database, {}, Settings(), CollectorRegistry()).forget_old()
+    assert {row.dedup_key for row in await world.rows()} == {
+        f"pending {LONG + 1}", f"sending {LONG + 1}", f"sent {LONG - 1}"}
