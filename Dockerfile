@@ -33,6 +33,8 @@ COPY brightrun /app/brightrun
 RUN /opt/venv/bin/python -m compileall -q /app
 
 FROM packages AS packages-local
+ARG SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
+ARG UV_FIND_LINKS=
 COPY trainer_image/requirements.txt /tmp/requirements/trainer.txt
 RUN UV_COMPILE_BYTECODE=1 /opt/uv/bin/uv pip sync --require-hashes /tmp/requirements/services.lock \
         /tmp/requirements/client.lock /tmp/requirements/trainer.txt /tmp/requirements/torch-cpu.lock

@@ -25,10 +25,10 @@ endif
 INSTALL = python=$$(sh stack/install/find_python.sh "$(PYTHON)") && \
 	"$$python" -m stack.install --environment "$(VENV)" --torch "$(TORCH)"
 .DEFAULT_GOAL := help
-.PHONY: help setup base-model demo up down status logs reset test test-slow test-images fuzz coverage chaos lint schemas bench images audit backup restore restore-drill lock clean
+.PHONY: help setup base-model demo up down status logs reset test test-slow test-images k8s-check fuzz coverage chaos lint schemas bench images audit backup restore restore-drill lock clean
 
 help: ## list the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 setup: ## virtual environment with the locked packages (PYTHON=, VENV=, TORCH=cpu|cuda)
 	@$(INSTALL)
@@ -83,6 +83,10 @@ test-slow: setup ## the tests that take many seconds each
 
 test-images: setup ## build the images with podman and train in one (apt-get install podman ... mmdebstrap)
 	"$(BIN)/python" -m pytest -m images --durations=5 tests/images
+
+k8s-check: setup ## render k8s/, validate it strictly, hold it to policies and to the project's own rules
+	@"$(BIN)/python" -m tests.k8s.tools
+	"$(BIN)/python" -m pytest -q -m "not images" tests/k8s
 
 fuzz: setup ## tests that try inputs until they find something
 	$(PYTEST) -m fuzz $(TESTS) || { [ $$? -eq 5 ] && echo "No test is marked fuzz."; }

@@ -17,7 +17,7 @@ from typing import Any
 NAMES = ("job_api", "hot_reads", "import_file", "durables", "metrics_ingest", "metrics_chart", "local_run",
          "trainer_overhead")
 # Only when named: `peers` installs other people's programs for a while, `fleet` takes a quarter of an hour, `gpu` wants
-# a GPU (its toy does not), and what `padding_free` compares with is no part of the product.
+# a GPU (its toy does not), what `padding_free` compares with is no part of the product, and `capacity` is for planning.
 ON_REQUEST = ("peers", "fleet", "padding_free", "gpu", "capacity")
 # What is promised: name of the figure, the most (or least) it may be, and its unit.
 TARGETS: dict[str, tuple[str, float, str]] = {

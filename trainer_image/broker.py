@@ -15,6 +15,7 @@ from contracts.envelope import Event
 from contracts.pod_environment import PodSpec
 from contracts.problem import Problem
 from contracts.rpc.spec import PodRpc
+from trainer_image.headers import message_headers
 
 _log = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ class Broker:
         """One try, without waiting for more than the broker's confirmation."""
         try:
             await self.stream().publish(event.subject, event.to_bytes(), timeout=2.0,
-                                        headers={"Nats-Msg-Id": str(event.id)})
+                                        headers=message_headers(str(event.id), event.traceparent))
         except (NoAnswer, nats.errors.Error, OSError) as error:
             _log.info("not confirmed at once: %r", error)
 

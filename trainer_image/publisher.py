@@ -9,6 +9,7 @@ from nats.js import JetStreamContext
 from nats.js.api import PubAck
 from nats.js.errors import APIError, NoStreamResponseError
 
+from trainer_image.headers import message_headers
 from trainer_image.journal import Entry, Journal
 
 _log = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ class Publisher:
 
     journal: Journal
     position: int = 0
+    traceparent: str | None = None  # of the job, which every event belongs to
     ack_timeout_s: float = 5.0
     _highest: dict[str, int] = field(default_factory=dict)
     _last_on_subject: dict[str, int] = field(default_factory=dict)
@@ -74,7 +76,7 @@ class Publisher:
         return True
 
     async def _publish(self, stream: JetStreamContext, entry: Entry) -> PubAck:
-        headers = {"Nats-Msg-Id": entry.event_id}
+        headers = message_headers(entry.event_id, self.traceparent)
         if entry.subject in self._unchecked:
             self._unchecked.discard(entry.subject)
             headers["Nats-Expected-Last-Subject-Sequence"] = str(self._last_on_subject[entry.subject])

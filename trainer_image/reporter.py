@@ -46,7 +46,7 @@ class Reporter:
         self.lease = Lease(spec.lease_s)
         self.stage, self.step = "", 0
         self._journal = Journal(work_dir / "events.journal")
-        self._publisher = Publisher(self._journal)
+        self._publisher = Publisher(self._journal, traceparent=spec.traceparent)
         self._broker = Broker(spec, credentials, on_connected=self._connected)
         self._lock = threading.Lock()
         self._sequence = self._journal.count

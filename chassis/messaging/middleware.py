@@ -27,14 +27,24 @@ def _kind(message: Any) -> str:
     return subject if subject.startswith("rpc.") else subject.rpartition(".")[0]
 
 
+# All that FastStream publishes are answers (the relay publishes events), each to an inbox of its own: one name for all.
+_ANSWER = "answer"
+
+
 class _Metrics(NatsMetricsSettingsProvider):
     def get_consume_attrs_from_message(self, msg: Any) -> Any:
         return super().get_consume_attrs_from_message(msg) | {"destination_name": _kind(msg)}
+
+    def get_publish_destination_name_from_cmd(self, cmd: Any) -> str:
+        return _ANSWER
 
 
 class _Telemetry(NatsTelemetrySettingsProvider):
     def get_consume_destination_name(self, msg: Any) -> str:
         return _kind(msg)
+
+    def get_publish_destination_name(self, cmd: Any) -> str:
+        return _ANSWER
 
 
 class Settle(BaseMiddleware):

@@ -52,7 +52,7 @@ def folders(material: Material, addresses: Addresses) -> list[Folder]:
         Folder(MIGRATIONS, BRIGHTRUN, urls),
         Folder(BUCKET_JOB, BRIGHTRUN, _objects(material)),
         Folder("postgres", POSTGRES, {"password": passwords.postgres, "databases.sql": _databases(material)}),
-        Folder("nats", ROOT, {"nats.conf": _broker(material)}),
+        Folder("nats", ROOT, {"nats.conf": _broker(material), "operator.conf": _trust(material)}),
         Folder("valkey", VALKEY, {"valkey.conf": _valkey(passwords.valkey), "password": passwords.valkey}),
         Folder("s3", ROOT, {"identities.json": _identities(material)}),
         Folder("grafana", GRAFANA, {"password": material.grafana}),
@@ -99,14 +99,18 @@ def _databases(material: Material) -> str:
 
 def _broker(material: Material) -> str:
     """The server's configuration. Pods outside reach it by WebSocket behind the proxy, which brings TLS."""
-    preload = "".join(f"  {account}: {quoted(token)}\n" for account, token in material.broker.accounts().items())
     return (
         configuration("0.0.0.0:4222", Path("/data/store"))
         + 'http: "0.0.0.0:8222"\n'
         + f'websocket {{ listen: "0.0.0.0:{WEBSOCKETS_PORT}", no_tls: true, compression: false }}\n'
-        + material.broker.server_config("/data/resolver")
-        + f"resolver_preload {{\n{preload}}}\n"
+        + _trust(material)
     )
+
+
+def _trust(material: Material) -> str:
+    """Whom a server believes; a file to include where a chart writes the rest (k8s/platform/nats.yaml)."""
+    preload = "".join(f"  {account}: {quoted(token)}\n" for account, token in material.broker.accounts().items())
+    return material.broker.server_config("/data/resolver") + f"resolver_preload {{\n{preload}}}\n"
 
 
 def _valkey(password: str) -> str:

@@ -199,3 +199,20 @@ async def test_stop_is_obeyed(
                  on_stop=lambda reason: loop.call_soon_threadsafe(told.set)).start()
     await asyncio.wait_for(told.wait(), 10)
     await provisioner.stop()
+
+
+async def test_every_message_goes_on_with_the_trace_of_its_job(
+    nats_server: NatsPart, reporter_for: Callable[..., Reporter]
+) -> None:
+    """Consumers look for it in the header: their spans are then of the trace that the start of the job began."""
+    await apply_topology(nats_server.url)
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    reporter = reporter_for(spec(nats_server.url).model_copy(update={"traceparent": trace}))
+    reporter.start()
+    warn(reporter, range(1))
+    assert await drained(reporter)
+    client = await nats.connect(nats_server.url, connect_timeout=5)
+    message = await client.jetstream(timeout=10).get_last_msg("TRAINING", f"training.warning.{reporter.spec.job_id}")
+    await client.close()
+    assert message.headers is not None
+    assert message.headers["traceparent"] == trace

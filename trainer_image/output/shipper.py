@@ -7,6 +7,7 @@ from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
+from trainer_image.headers import message_headers
 from trainer_image.output.buffer import LineBuffer
 
 _EVERY_S, _LOOK_S = 2.0, 0.1
@@ -83,8 +84,9 @@ class _Shipper:
 
         await self._broker.connected()
         try:
-            await self._broker.stream().publish(event.subject, event.to_bytes(), timeout=_CONFIRMED_WITHIN_S,
-                                                headers={"Nats-Msg-Id": str(event.id)})
+            await self._broker.stream().publish(
+                event.subject, event.to_bytes(), timeout=_CONFIRMED_WITHIN_S,
+                headers=message_headers(str(event.id), event.traceparent))
         except (NoAnswer, nats.errors.Error, OSError):
             return False
         return True

@@ -101,6 +101,7 @@ async def test_an_evicted_pod_was_taken_away(kubernetes: FakeKubernetes) -> None
     assert "ephemeral-storage" in machine.reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("reason", "words"), [
     ("PreemptionByScheduler", "higher priority"), ("EvictionByEvictionAPI", "being emptied")])
 async def test_a_pod_that_the_cluster_removes_was_taken_away(
@@ -123,6 +124,7 @@ async def test_a_pod_that_the_cluster_removes_was_taken_away(
     assert life.ended_at is not None
 
 
+@pytest.mark.slow
 async def test_a_pod_on_a_lost_node_is_there_until_the_node_is_gone(kubernetes: FakeKubernetes) -> None:
     """It may go on training, and costs: nobody knows. Its silence is noticed elsewhere."""
     provider, name = provider_for(kubernetes), new_name()
@@ -137,6 +139,7 @@ async def test_a_pod_on_a_lost_node_is_there_until_the_node_is_gone(kubernetes: 
     await gone(provider, name)
 
 
+@pytest.mark.slow
 async def test_a_job_that_somebody_removes_is_gone(kubernetes: FakeKubernetes) -> None:
     provider, name = provider_for(kubernetes), new_name()
     await running(kubernetes, provider, name)
@@ -149,6 +152,7 @@ async def test_a_job_that_somebody_removes_is_gone(kubernetes: FakeKubernetes) -
     assert life.ended_at is not None
 
 
+@pytest.mark.slow
 async def test_an_image_that_cannot_be_pulled_is_no_machine_after_a_while(kubernetes: FakeKubernetes) -> None:
     kubernetes.faults.image = 'Back-off pulling image "registry.example/brightrun-trainer:1"'
     provider, name = provider_for(kubernetes, image_wait_s=60.0), new_name()

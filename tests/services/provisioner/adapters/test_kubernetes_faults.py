@@ -49,6 +49,7 @@ async def running(cluster: FakeKubernetes, provider: KubernetesProvider, name: s
     return pod
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [*CreateFault])
 async def test_however_a_create_is_answered_there_is_one_machine(
     kubernetes: FakeKubernetes, fault: CreateFault
@@ -76,6 +77,7 @@ async def test_a_create_that_stopped_half_way_is_taken_up_by_the_next(kubernetes
     assert len(kubernetes.store.secrets) == 1
 
 
+@pytest.mark.slow
 async def test_a_process_that_knows_nothing_finds_the_same_machines(kubernetes: FakeKubernetes) -> None:
     name = new_name()
     made = await provider_for(kubernetes).create(wanted(name))
@@ -112,6 +114,7 @@ async def test_a_full_cluster_is_no_capacity_in_the_schedulers_words(kubernetes:
     assert (await provider.create(wanted(name))).created_at is not None
 
 
+@pytest.mark.slow
 async def test_while_the_withdrawn_job_is_removed_its_name_is_waited_for(kubernetes: FakeKubernetes) -> None:
     provider, name = provider_for(kubernetes, schedule_wait_s=0.0, placement_look_s=0.2), new_name()
     kubernetes.options.nodes.clear()
@@ -122,6 +125,7 @@ async def test_while_the_withdrawn_job_is_removed_its_name_is_waited_for(kuberne
         await provider.create(wanted(name))
 
 
+@pytest.mark.slow
 async def test_no_spot_node_is_another_matter_than_no_node(kubernetes: FakeKubernetes) -> None:
     kubernetes.options.nodes = [node for node in kubernetes.options.nodes if not node.name.startswith("spot")]
     provider = provider_for(kubernetes, schedule_wait_s=0.0, placement_look_s=0.2)
@@ -211,6 +215,7 @@ async def test_what_fails_for_a_moment_is_repeated_and_what_keeps_failing_is_no_
     await gone(provider, name)
 
 
+@pytest.mark.slow
 async def test_a_list_whose_next_page_has_expired_is_read_again(kubernetes: FakeKubernetes) -> None:
     provider = provider_for(kubernetes)
     for _ in range(3):
@@ -225,6 +230,7 @@ async def test_a_cluster_that_cannot_be_reached_has_made_nothing(kubernetes: Fak
         await provider_for(kubernetes, url="http://127.0.0.1:9").create(wanted(new_name()))
 
 
+@pytest.mark.slow
 async def test_the_token_may_change_at_any_time(kubernetes: FakeKubernetes) -> None:
     provider, name = provider_for(kubernetes), new_name()
     await provider.create(wanted(name))
@@ -246,6 +252,7 @@ async def test_a_stale_object_of_the_same_name_is_not_removed_in_place_of_the_ne
     assert await provider.describe(name) is not None
 
 
+@pytest.mark.slow
 async def test_a_pod_that_has_lost_its_job_is_still_a_machine(kubernetes: FakeKubernetes) -> None:
     """Somebody removed the Job and left its pod: it holds a GPU."""
     provider, name = provider_for(kubernetes), new_name()

@@ -1,0 +1,1 @@
+"""What a cluster is given in a form of its own."""

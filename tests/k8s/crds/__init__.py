@@ -1,0 +1,1 @@
+"""What the manifests use of other projects' resources, as JSON schemas that allow nothing else."""
