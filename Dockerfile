@@ -1,7 +1,7 @@
 # All services, the one-off jobs (chassis.migrate, chassis.topology) and the command line; the command chooses:
 #   docker run ... brightrun services.job_api        docker run ... brightrun brightrun jobs list
 # `make images` builds it. Target `services` trains nowhere itself; target `local` holds the trainer's packages as well, for
-# the provider `local`. The trainer's own image is trainer_image/Dockerfile.
+# the provider `local`; target `ops` makes secrets and backups. The trainer's own image is trainer_image/Dockerfile.
 ARG BASE=python:3.11-slim
 
 FROM ${BASE} AS packages
@@ -39,6 +39,12 @@ COPY trainer_image/requirements.txt /tmp/requirements/trainer.txt
 RUN UV_COMPILE_BYTECODE=1 /opt/uv/bin/uv pip sync --require-hashes /tmp/requirements/services.lock \
         /tmp/requirements/client.lock /tmp/requirements/trainer.txt /tmp/requirements/torch-cpu.lock
 
+FROM packages AS packages-ops
+ARG SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
+ARG UV_FIND_LINKS=
+RUN UV_COMPILE_BYTECODE=1 /opt/uv/bin/uv pip sync --require-hashes /tmp/requirements/services.lock \
+        /tmp/requirements/client.lock /tmp/requirements/ops.lock
+
 FROM ${BASE} AS runtime
 LABEL org.opencontainers.image.title="Bright Run services" \
       org.opencontainers.image.description="From a conversation dataset to a LoRA adapter with proof: all services and the CLI"
@@ -47,6 +53,8 @@ ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin PYTHONPATH=/app PYTHONUNBUFF
     MALLOC_ARENA_MAX=2 OPENBLAS_NUM_THREADS=1 \
     BRIGHTRUN_HTTP_HOST=0.0.0.0 BRIGHTRUN_HTTP_PORT=8000 BRIGHTRUN_DATA_DIR=/tmp/brightrun
 WORKDIR /app
+# Where volumes are mounted that it may write to (local pods).
+RUN install -d -o 10001 -g 10001 /data
 USER 10001:10001
 ENTRYPOINT ["python", "-m"]
 
@@ -54,6 +62,13 @@ FROM runtime AS local
 COPY --from=packages-local /opt/venv /opt/venv
 COPY --from=code /app /app
 COPY trainer_image /app/trainer_image
+
+FROM runtime AS ops
+COPY --from=packages-ops /opt/venv /opt/venv
+COPY --from=code /app /app
+COPY ops /app/ops
+COPY stack /app/stack
+COPY pyproject.toml /app/
 
 FROM runtime AS services
 COPY --from=packages /opt/venv /opt/venv

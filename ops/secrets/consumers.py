@@ -18,7 +18,7 @@ from stack.parts.postgres import database_statements
 from stack.programs import USES_OBJECTS, USES_VALKEY
 
 # Who the containers are: Dockerfile's user, and those of the official images (PostgreSQL and Valkey on Debian).
-BRIGHTRUN, POSTGRES, VALKEY, GRAFANA, ROOT = 10001, 999, 999, 472, 0
+BRIGHTRUN, POSTGRES, VALKEY, GRAFANA, NOBODY, ROOT = 10001, 999, 999, 472, 65534, 0
 CREDS, MIGRATIONS, BUCKET_JOB = "nats.creds", "migrations", "buckets"
 # By which the provisioner makes accounts and users of pods; variables name their paths.
 POD_SIGNING, OPERATOR_SIGNING, SYSTEM_CREDS = "pods_signing.seed", "operator_signing.seed", "system.creds"
@@ -56,6 +56,10 @@ def folders(material: Material, addresses: Addresses) -> list[Folder]:
         Folder("valkey", VALKEY, {"valkey.conf": _valkey(passwords.valkey), "password": passwords.valkey}),
         Folder("s3", ROOT, {"identities.json": _identities(material)}),
         Folder("grafana", GRAFANA, {"password": material.grafana}),
+        Folder("backup", ROOT, _objects(material) | {"brightrun_backup_database_url": _superuser(material, addresses)}),
+        # Filled by others: by hand, with the webhook's address for alerts; by the job that makes the first key.
+        Folder("alertmanager", NOBODY, {}),
+        Folder("first", BRIGHTRUN, {}),
     ]
 
 
@@ -75,6 +79,10 @@ def _service(name: str, material: Material, addresses: Addresses) -> dict[str, s
 
 def _database_url(name: str, material: Material, addresses: Addresses) -> str:
     return f"postgresql+asyncpg://{name}:{material.passwords.databases[name]}@{addresses.postgres}/{name}"
+
+
+def _superuser(material: Material, addresses: Addresses) -> str:
+    return f"postgresql://postgres:{material.passwords.postgres}@{addresses.postgres}/postgres"
 
 
 def _objects(material: Material) -> dict[str, str]:

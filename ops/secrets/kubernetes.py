@@ -12,7 +12,7 @@ from ops.secrets.consumers import Folder
 
 def manifest(folders: Iterable[Folder], namespace: str) -> str:
     """A List in JSON, which kubectl takes like YAML: `... --kubernetes | kubectl apply -f -`."""
-    items = [_secret(folder, namespace) for folder in folders]
+    items = [_secret(folder, namespace) for folder in folders if folder.files]
     return orjson.dumps({"apiVersion": "v1", "kind": "List", "items": items}, option=orjson.OPT_INDENT_2).decode()
 
 

@@ -1,4 +1,4 @@
-"""python -m stack.images [services] [local] [trainer] [--base IMAGE] [--trainer-base IMAGE] [--torch cuda|cpu] ...
+"""python -m stack.images [services] [local] [ops] [trainer] [--base IMAGE] [--trainer-base IMAGE] [--torch cuda|cpu]
 
 Builds the images of this checkout, tries each, and writes its bill of materials (CycloneDX) into dist/.
 Exit status: 0 built and tried, 1 not (the reason is printed).
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from stack.images.bill_of_materials import write_bill_of_materials
 from stack.images.build import Build, build
 from stack.images.engine import Engine
-from stack.images.services import services, try_services
+from stack.images.services import services, try_ops, try_services
 from stack.images.trainer import trainer, try_trainer
 from stack.problems import StackError
 
@@ -40,6 +40,7 @@ def _chosen(options: argparse.Namespace) -> list[tuple[Build, Callable[[Engine, 
     known = {
         "services": (services(f"{options.name}:{options.version}", options.base), try_services),
         "local": (services(f"{options.name}-local:{options.version}", options.base, "local"), try_services),
+        "ops": (services(f"{options.name}-ops:{options.version}", options.base, "ops"), try_ops),
         "trainer": (trainer(f"{options.name}-trainer:{options.version}", options.trainer_base, options.torch),
                     try_trainer),
     }
@@ -51,8 +52,8 @@ def _chosen(options: argparse.Namespace) -> list[tuple[Build, Callable[[Engine, 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m stack.images", description="Build the images and try each.")
-    parser.add_argument("images", nargs="*", help="services, local, trainer; services and trainer unless named")
-    parser.add_argument("--base", default="", help="base of services and local, if not python:3.11-slim")
+    parser.add_argument("images", nargs="*", help="services, local, ops, trainer; services and trainer unless named")
+    parser.add_argument("--base", default="", help="base of services, local and ops, if not python:3.11-slim")
     parser.add_argument("--trainer-base", default="", help="base of trainer, if not NVIDIA's")
     parser.add_argument("--torch", default="cuda", choices=("cuda", "cpu"), help="build of torch in trainer")
     parser.add_argument("--name", default="brightrun", help="with the registry's address before it")

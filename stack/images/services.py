@@ -10,11 +10,10 @@ from stack.layout import ROOT
 from stack.nats_permissions import SERVICES
 from stack.problems import StackError
 
-TARGETS = ("services", "local")
-
 
 def services(tag: str, base: str = "", target: str = "services") -> Build:
-    """Target `local` holds the trainer's packages too, for trainings on the same machine."""
+    """Target `local` holds the trainer's packages too, for trainings on the same machine; target `ops` makes secrets
+    and backups."""
     return Build(ROOT / "Dockerfile", tag, base, target)
 
 
@@ -31,6 +30,19 @@ def try_services(engine: Engine, tag: str) -> list[str]:
     size = int(engine.output("inspect", "--format", "{{.Size}}", tag).stdout)
     return [f"{len(SERVICES)} services load ({loaded}), {size / 1e6:.0f} MB", "the command line answers",
             f"a service serves on a read-only disk and stops in {stop_time(engine, tag):.1f} s"]
+
+
+def try_ops(engine: Engine, tag: str) -> list[str]:
+    """What was seen to hold: it makes secrets on a read-only disk, and has PostgreSQL's programs for backups.
+
+    Raises StackError with what does not.
+    """
+    made = engine.output(*LOCKED, tag, "ops.secrets", "/tmp/secrets")  # noqa: S108
+    program = ("import subprocess\nfrom ops.backup.postgres import program\n"
+               "print(subprocess.check_output([program('pg_basebackup'), '--version'], text=True).strip())")
+    if made.returncode != 0:
+        raise StackError(f"{tag} makes no secrets:\n{made.stderr[-2000:]}")
+    return ["it makes secrets", engine.python(tag, program)]
 
 
 def stop_time(engine: Engine, tag: str) -> float:

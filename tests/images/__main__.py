@@ -50,10 +50,10 @@ class Builder:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             self._postgres(folder / "postgres")
-            entry = '["/nats-server"]'
-            self._program(folder / "nats", NATS_IMAGE, _program(NatsPart), "scratch", "/nats-server", entry)
-            self._program(folder / "s3", S3_IMAGE, _program(S3Part), "scratch", "/usr/local/bin/rclone", '["rclone"]')
-            self._program(folder / "valkey", VALKEY_IMAGE, _program(ValkeyPart), BASE, "/usr/local/bin/valkey-server",
+            nats, s3, valkey = map(embedded_program, (NatsPart, S3Part, ValkeyPart))
+            self._program(folder / "nats", NATS_IMAGE, nats, "scratch", "/nats-server", '["/nats-server"]')
+            self._program(folder / "s3", S3_IMAGE, s3, "scratch", "/usr/local/bin/rclone", '["rclone"]')
+            self._program(folder / "valkey", VALKEY_IMAGE, valkey, BASE, "/usr/local/bin/valkey-server",
                           '["valkey-server", "--bind", "0.0.0.0", "--protected-mode", "no"]')
 
     def build_base(self, image: str = BASE, *packages: str) -> None:
@@ -90,7 +90,7 @@ class Builder:
         _run(self._engine, "build", "--quiet", "--tag", full, "--tag", f"localhost/{image}", str(folder))
 
 
-def _program(part: type[Part]) -> Path:
+def embedded_program(part: type[Part]) -> Path:
     """The binary that the embedded stack starts."""
     return Path(part(Path(tempfile.gettempdir()) / part.name).command().argv[0])
 

@@ -19,7 +19,7 @@ from contracts.rpc.pods import LIST_CHECKPOINTS, ListCheckpoints
 from contracts.streams import CONSUMERS, STREAMS
 from services.provisioner.ports import BrokerAccount
 from stack.nats_security import NatsSecurity
-from stack.parts import NatsPart, Part, S3Part
+from stack.parts import NatsPart, Part, S3Part, free_port
 from tests.stack.secured import broker_access
 from tests.trainer_image.provisioner import Provisioner
 from tests.trainer_image.runs import stored
@@ -141,9 +141,13 @@ def test_the_journal_survives_the_end_of_its_process(tmp_path: Path, reporter_fo
 class SecuredBroker:
     def __init__(self, folder: Path, start_part: Callable[[Part], Part]) -> None:
         self.security = NatsSecurity.ensure(folder / "nats")
-        self.part = start_part(NatsPart(folder / "nats", extra_config=self.security.server_config(), durable=False))
+        websocket = free_port()
+        config = self.security.server_config() + f'websocket {{ listen: "127.0.0.1:{websocket}", no_tls: true }}\n'
+        self.part = start_part(NatsPart(folder / "nats", extra_config=config, durable=False))
         assert isinstance(self.part, NatsPart)
         self.url = self.part.url
+        # As behind a proxy: any path of the name.
+        self.ways = {"nats": self.url, "websocket": f"ws://127.0.0.1:{websocket}/nats"}
 
     async def pod_credentials(self, job_id: UUID) -> str:
         access = broker_access(self.security, self.url)
@@ -155,15 +159,16 @@ class SecuredBroker:
         return {"user_credentials": str(self.security.creds_file(name)), "inbox_prefix": f"_INBOX_{name}"}
 
 
+@pytest.mark.parametrize("way", ["nats", "websocket"])
 async def test_with_the_pods_own_key(
-    tmp_path: Path, start_part: Callable[[Part], Part], s3: S3Part, reporter_for: Callable[..., Reporter]
+    tmp_path: Path, start_part: Callable[[Part], Part], s3: S3Part, reporter_for: Callable[..., Reporter], way: str
 ) -> None:
     """Operator mode: events and questions pass, an event that is not the trainer's is left out, nothing waits."""
     broker = SecuredBroker(tmp_path, start_part)
     await apply_topology(broker.url, **broker.service_options("topology"))
     provisioner = Provisioner(s3)
     await provisioner.start(broker.url, **broker.service_options("provisioner"))
-    pod = spec(broker.url, provisioner.job_id)
+    pod = spec(broker.ways[way], provisioner.job_id)
     reporter = reporter_for(pod, await broker.pod_credentials(pod.job_id))
     reporter._publisher.ack_timeout_s = 0.2
     reporter.start()

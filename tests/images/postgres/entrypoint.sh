@@ -2,6 +2,7 @@
 # What the official image's entrypoint promises to the tests: a data folder made at the first start, the variables
 # POSTGRES_HOST_AUTH_METHOD and POSTGRES_PASSWORD, no root at run time, arguments that are options of the server.
 set -eu
+[ -z "${POSTGRES_PASSWORD_FILE:-}" ] || POSTGRES_PASSWORD="$(cat "$POSTGRES_PASSWORD_FILE")"
 : "${PGDATA:=/var/lib/postgresql/18/docker}" "${POSTGRES_HOST_AUTH_METHOD:=scram-sha-256}"
 [ "$POSTGRES_HOST_AUTH_METHOD" = trust ] || : "${POSTGRES_PASSWORD:?must be set}"
 export PGDATA

@@ -1,0 +1,1 @@
+"""Stand-ins for the official images that compose.yaml names: the same programs, from PyPI and Debian."""

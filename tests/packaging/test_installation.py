@@ -1,0 +1,123 @@
+"""compose.yaml on podman: from nothing to a trained adapter over HTTPS, and an upgrade that keeps all of it.
+
+The images are those of `make images` and stand-ins of the servers (tests/images/standin). Run by `make test-images`.
+"""
+
+import json
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stack.images.build import build
+from stack.images.engine import Engine
+from stack.images.services import services
+from stack.nats_permissions import SERVICES
+from stack.parts import free_port
+from tests.images.__main__ import PYTHON_BASE, Builder
+from tests.images.standin.__main__ import NAMES, PREFIX
+from tests.images.standin.__main__ import build as build_standins
+from tests.packaging.composition import ROOT, document, runs_once
+from tests.packaging.installation import LEFT_OUT, Installation
+
+pytestmark = [pytest.mark.images, pytest.mark.timeout(3600), pytest.mark.xdist_group("images")]
+IMAGE = "localhost/brightrun:test"
+JOBS = [name for name, service in document()["services"].items() if runs_once(service)]
+
+
+@pytest.fixture(scope="module")
+def images(engine: Engine) -> Engine:
+    """Only what is missing is built: they are large."""
+    if not _there(engine, PYTHON_BASE):
+        Builder(engine.program).build_base(PYTHON_BASE, "python3", "python3-venv", "ca-certificates")
+    for target, tag in (("services", IMAGE), ("ops", "localhost/brightrun-ops:test"),
+                        ("local", "localhost/brightrun-local:test")):
+        build(engine, services(tag, PYTHON_BASE, target))
+    build_standins(engine, [name for name in NAMES if not _there(engine, PREFIX + name)])
+    return engine
+
+
+@pytest.fixture(scope="module")
+def installed(images: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    tools = tmp_path_factory.mktemp("tools")
+    subprocess.run([sys.executable, "-m", "venv", str(tools)], check=True)
+    subprocess.run([str(tools / "bin" / "pip"), "install", "--quiet", "podman-compose==1.6.0"], check=True)
+    folder = tmp_path_factory.mktemp("installation")
+    installation = Installation.prepare(folder, f"brightruntest{free_port()}", tools / "bin" / "podman-compose", IMAGE,
+                                        free_port())
+    try:
+        installation.up()
+        yield installation
+    finally:
+        installation.down("--volumes", "--timeout", "20")
+
+
+@pytest.fixture(scope="module")
+def ready(installed: Installation) -> Installation:
+    for name in SERVICES:
+        installed.wait_until_ready(name.replace("_", "-"), 9000 if name == "job_api" else 8000)
+    return installed
+
+
+def test_everything_starts_and_every_job_ends_well(ready: Installation) -> None:
+    assert {name: ready.exit_code(name) for name in JOBS} == dict.fromkeys(JOBS, "0")
+    states = json.loads(ready.engine("podman", "ps", "--all", "--format", "json"))
+    running = {state["Names"][0] for state in states if state["State"] == "running"}
+    wanted = {ready.container(name) for name in document()["services"] if name not in (*JOBS, *LEFT_OUT)}
+    assert wanted - running == set()
+
+
+def test_only_the_proxy_is_reached(ready: Installation) -> None:
+    states = json.loads(ready.engine("podman", "ps", "--format", "json"))
+    published = {state["Names"][0]: state["Ports"] for state in states
+                 if state["Names"][0].startswith(ready.project) and state["Ports"]}
+    assert set(published) == {ready.container("proxy")}
+
+
+def test_the_api_answers_by_https_and_keeps_its_details(ready: Installation) -> None:
+    assert ready.get("/health/ready")[0] == 200
+    assert ready.get("/metrics")[0] == 404
+    assert ready.get("/api/training/jobs")[0] == 401
+    assert json.loads(ready.brightrun("jobs", "list", "--json"))["data"] == []
+
+
+def test_a_signed_url_of_an_object_goes_through_the_proxy(ready: Installation) -> None:
+    status, said = ready.get("/model-artifacts/not-there")
+    assert (status, "AccessDenied" in said) == (403, True)
+
+
+def test_a_job_trains_and_its_adapter_is_downloaded_and_an_upgrade_keeps_it(ready: Installation) -> None:
+    ready.brightrun("train", str(ROOT / "examples" / "sample.json"), "--preset", "conservative", "--watch", "--yes",
+                    "--name", "First")
+    [job] = json.loads(ready.brightrun("jobs", "list", "--json"))["data"]
+    assert job["status"] == "completed"
+    before = (ready.folder / "secrets" / "first" / "credentials.json").read_text()
+    ready.down("--timeout", "20")
+    ready.up()
+    for name in SERVICES:
+        ready.wait_until_ready(name.replace("_", "-"), 9000 if name == "job_api" else 8000)
+    assert (ready.folder / "secrets" / "first" / "credentials.json").read_text() == before
+    [same] = json.loads(ready.brightrun("jobs", "list", "--json"))["data"]
+    assert (same["id"], same["status"]) == (job["id"], "completed")
+    path = Path(json.loads(ready.brightrun("download", job["id"], "--out", str(ready.folder), "--json"))["path"])
+    assert any(name.endswith("adapter_model.safetensors") for name in zipfile.ZipFile(path).namelist())
+
+
+def test_prometheus_sees_every_service(ready: Installation) -> None:
+    ask = ("import json, urllib.request as r; t = json.load(r.urlopen('http://prometheus:9090/api/v1/targets'));"
+           "print(json.dumps([(t['labels'].get('service', ''), t['health']) for t in t['data']['activeTargets']]))")
+    deadline = time.monotonic() + 120
+    while True:
+        found = dict(json.loads(ready.engine("podman", "exec", ready.container("notifier"), "python", "-c", ask)))
+        if all(found.get(name) == "up" for name in SERVICES):
+            return
+        assert time.monotonic() < deadline, found
+        time.sleep(2)
+
+
+def _there(engine: Engine, image: str) -> bool:
+    return engine.output("image", "exists", image).returncode == 0
