@@ -12,6 +12,7 @@ from brightrun.commands import (
     estimates,
     files,
     jobs,
+    keys,
     login,
     logs,
     members,
@@ -44,6 +45,7 @@ app.command("error-log")(errors.error_log)
 app.command("logs")(logs.logs)
 app.command("audit")(audit.audit)
 app.add_typer(files.app, name="files")
+app.add_typer(keys.app, name="keys")
 jobs.app.registered_commands += steering.app.registered_commands
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(errors.app, name="errors")
