@@ -2,7 +2,7 @@
 
     python -m benchmarks.row_security [ROUNDS]
 
-40 workspaces with 250 jobs each; a job with 20,000 points. Each line: the fifth percentile of the times by the owner, by
+40 workspaces with 250 jobs each; a job with 20,000 points. Each line: the fifth percentile of times by the owner, by
 the tenant role in one workspace, and in another one each time (the connection must be told), as ratios of the first.
 """
 
