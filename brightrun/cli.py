@@ -12,8 +12,10 @@ from brightrun.commands import (
     estimates,
     files,
     jobs,
+    keys,
     login,
     logs,
+    members,
     models,
     queue,
     retries,
@@ -43,8 +45,10 @@ app.command("error-log")(errors.error_log)
 app.command("logs")(logs.logs)
 app.command("audit")(audit.audit)
 app.add_typer(files.app, name="files")
+app.add_typer(keys.app, name="keys")
 jobs.app.registered_commands += steering.app.registered_commands
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(errors.app, name="errors")
+app.add_typer(members.app, name="members")
 app.add_typer(models.app, name="models")
 app.add_typer(dead_letters.app, name="dlq")

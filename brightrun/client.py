@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from brightrun.credentials import Credentials, find_credentials
 from brightrun.http import Http
-from brightrun.models import Download, Job, Page, QueuePage, TrainingFile
+from brightrun.models import ApiKey, Download, Job, Page, QueuePage, TrainingFile
 
 ROOT = "/api/training"
 # The server may let an upload wait a minute for its turn, and read it for four.
@@ -79,6 +79,15 @@ class Client:
         return QueuePage.model_validate(
             self.http.json("GET", f"{ROOT}/queue", params=_given({"limit": limit, "after": after or None}))
         )
+
+    def api_keys(self) -> list[ApiKey]:
+        """All keys of the workspace (admins), the newest first."""
+        return [ApiKey.model_validate(row) for row in self.http.json("GET", f"{ROOT}/api-keys")["data"]]
+
+    def rotate_api_key(self, key_id: str, keep_previous_for_s: int) -> ApiKey:
+        """A new key in the place of this one (admins); `key` is told once."""
+        body = {"keep_previous_for_s": keep_previous_for_s}
+        return ApiKey.model_validate(self.http.json("POST", f"{ROOT}/api-keys/{key_id}/rotate", json=body))
 
     def pause(self, job_id: str, reason: str = "") -> Job:
         return self._act(job_id, "pause", json={"reason": reason} if reason else None)
@@ -160,6 +169,18 @@ class Client:
 
     def me(self) -> dict[str, Any]:
         return dict(self.http.json("GET", f"{ROOT}/me"))
+
+    def members(self) -> Page:
+        """Everybody in the workspace (admins)."""
+        return self._page("/members")
+
+    def set_member(self, email: str, roles: list[str]) -> dict[str, Any]:
+        """Let somebody in, or change their roles to exactly these (admins)."""
+        return dict(self.http.json("PUT", f"{ROOT}/members", json={"email": email, "roles": roles}))
+
+    def remove_member(self, user_id: str) -> dict[str, Any]:
+        """Their sessions and keys in this workspace end at once (admins)."""
+        return dict(self.http.json("DELETE", f"{ROOT}/members/{user_id}"))
 
     def sign_out(self) -> dict[str, Any]:
         """The session that asks ends."""

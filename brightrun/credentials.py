@@ -36,6 +36,27 @@ def data_folder() -> Path:
     return installed if installed.exists() else here / ".data"
 
 
+def replace_stored_key(before: str, key: str) -> Path | None:
+    """In the file that the stack on this machine has written, where it holds the key before. Never readable by others,
+    not even for a moment."""
+    path = data_folder() / "credentials.json"
+    try:
+        document = json.loads(path.read_text())
+        if document.get("api_key") != before:
+            return None
+    except (OSError, ValueError, AttributeError):
+        return None
+    _write(path, document | {"api_key": key})
+    return path
+
+
+def _write(path: Path, document: dict[str, str]) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent)  # mode 0600
+    with os.fdopen(handle, "w") as file:
+        json.dump(document, file, indent=2)
+    os.replace(name, path)
+
+
 def login_file() -> Path:
     """Where `brightrun login` keeps the session, for this user alone."""
     base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
@@ -46,11 +67,7 @@ def remember_login(credentials: Credentials, expires_at: str) -> Path:
     """Never readable by others, not even for a moment."""
     path = login_file()
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"url": credentials.url, "token": credentials.api_key, "expires_at": expires_at})
-    handle, name = tempfile.mkstemp(dir=path.parent)  # mode 0600
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
-    os.replace(name, path)
+    _write(path, {"url": credentials.url, "token": credentials.api_key, "expires_at": expires_at})
     return path
 
 

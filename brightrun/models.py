@@ -98,6 +98,20 @@ class QueueLimits(Answer):
     per_workspace: int
 
 
+class ApiKey(Answer):
+    id: str
+    name: str
+    prefix: str
+    roles: list[str]
+    email: str
+    created_at: datetime
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+    last_used_at: datetime | None = None
+    replaces: str | None = None
+    key: str | None = None
+
+
 class QueuePage(Answer):
     data: list[QueuedJob]
     has_more: bool = False

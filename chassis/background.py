@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -12,6 +13,7 @@ from chassis.backoff import doubling_s
 from chassis.cancellation import cancel_and_wait
 from chassis.clock import Clock
 from chassis.database.listen import PgListener
+from chassis.database.scope import every_workspace
 from chassis.observability.health import OK, CheckResult
 from chassis.observability.metrics import BACKGROUND_FAILURES
 
@@ -35,7 +37,10 @@ class BackgroundTask:
 
 
 class BackgroundTasks:
-    """What raises is run again after 0.5 s, 1 s, ... 30 s; readers of health see it after three failures in a row."""
+    """What raises is run again after 0.5 s, 1 s, ... 30 s; readers of health see it after three failures in a row.
+
+    Nobody asked for it in the name of a workspace: it runs in `every_workspace()`, unless it narrows that itself.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -82,11 +87,9 @@ class BackgroundTasks:
         task.task = asyncio.create_task(self._live(task), name=f"background:{task.name}")
 
     async def _live(self, task: BackgroundTask) -> None:
-        if task.listener is None:
-            await self._keep_running(task)
-            return
-        async with task.listener:
-            await self._keep_running(task)
+        async with task.listener or nullcontext():
+            with every_workspace():
+                await self._keep_running(task)
 
     async def _keep_running(self, task: BackgroundTask) -> None:
         while task.state != "finished":

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from chassis.database.engine import Database
+from chassis.database.scope import every_workspace
 from chassis.messaging.bus import Bus
 from chassis.messaging.drift import consumer_drift
 from chassis.messaging.losses import WHAT_TO_DO
@@ -35,8 +36,9 @@ def outbox_check(database: Database) -> Check:
     """`value` is the age in seconds of the oldest event no stream has confirmed."""
 
     async def check() -> CheckResult:
-        async with database.read() as connection:
-            found = await backlog(connection)
+        with every_workspace():
+            async with database.read() as connection:
+                found = await backlog(connection)
         if found.parked:
             words = f"{found.parked} events are parked because no stream can take them: python -m chassis.parked list"
             return CheckResult("failed", words, found.parked)

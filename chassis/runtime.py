@@ -22,6 +22,7 @@ from chassis.messaging.bus import Bus
 from chassis.messaging.events import EventRouter
 from chassis.messaging.relay import Relay
 from chassis.messaging.requests import RequestRouter
+from chassis.messaging.tls import nats_tls
 from chassis.messaging.upkeep import PRUNE_INTERVAL_S, prune_messages
 from chassis.objects.store import ObjectStore
 from chassis.observability import logs, tracing
@@ -61,11 +62,12 @@ class ServiceRuntime:
         self.health = Health(settings.service_name)
         self.stopping = asyncio.Event()
         self.database = Database(
-            settings.database_url, application_name=settings.service_name,
+            settings.database_url, tenant_url=settings.database_tenant_url, application_name=settings.service_name,
             pool_size=settings.database_pool_size, max_overflow=settings.database_pool_overflow,
             command_timeout_s=settings.database_command_timeout_s,
         )
-        self.bus = Bus(settings, self.database, clock=self.clock)
+        tls = nats_tls(settings.nats_url, settings.nats_tls_ca, settings.nats_tls_cert, settings.nats_tls_key)
+        self.bus = Bus(settings, self.database, clock=self.clock, tls=tls)
         self._redis = _redis(settings.redis_url) if with_redis else None
         self._objects = ObjectStore(settings) if with_objects else None
         self._background = BackgroundTasks(SystemClock())

@@ -1,6 +1,7 @@
 """What every service is told from outside, read from `BRIGHTRUN_*` variables by its composition root."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
@@ -32,19 +33,34 @@ class ServiceSettings(BaseSettings):
                                       hide_input_in_errors=True)
 
     service_name: str
-    database_url: str = Field(default="", repr=False)  # postgresql+asyncpg://role:password@host:port/database
-    nats_url: str = "nats://127.0.0.1:4222"
-    nats_creds_file: str = ""  # path of a .creds file; empty: no authentication
-    redis_url: str = Field(default="", repr=False)
+    # postgresql+asyncpg://role:password@host:port/database, and ?sslmode=verify-full&sslrootcert=PATH for TLS
+    database_url: str = Field(default="", repr=False)
+    # The same database by the role `<role>_tenant`, which sees one workspace at a time: requests use it. Empty: there
+    # is no second wall behind the workspace filter of each statement.
+    database_tenant_url: str = Field(default="", repr=False)
+    nats_url: str = "nats://127.0.0.1:4222"  # tls://host:port: never in plain text
+    nats_creds_file: str = ""  # path of a .creds file, read at every connection; empty: no authentication
+    # PEM files: the authority that signed the server's certificate (empty: those this machine believes), and a
+    # certificate of our own where the server asks for one.
+    nats_tls_ca: str = ""
+    nats_tls_cert: str = ""
+    nats_tls_key: str = ""
+    redis_url: str = Field(default="", repr=False)  # rediss://...?ssl_ca_certs=PATH for TLS
     s3_endpoint: str = ""
     s3_public_endpoint: str = ""  # the address pods and browsers reach; presigned URLs carry it. Empty: s3_endpoint
     s3_access_key: str = ""
     s3_secret_key: SecretStr = SecretStr("")
     s3_region: str = "us-east-1"
+    s3_tls_ca: str = ""  # PEM file, believed beside the authorities of this machine
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8000, ge=0, le=65535)
     # A listening socket that replicas share, handed down as this file descriptor. -1: one of its own (host and port).
     http_fd: int = Field(default=-1, ge=-1)
+    # PEM files: both ports are served over TLS. Empty: in plain text, as behind a proxy that ends TLS.
+    http_tls_cert: str = ""
+    http_tls_key: str = ""
+    # Refuses to start with an address that is not verified TLS: database, NATS, Redis and S3.
+    tls_required: bool = False
     data_dir: Path = Path(".data")
     log_level: str = "INFO"
     otlp_endpoint: str = ""  # empty: spans are made (trace ids exist everywhere) but not exported
@@ -86,3 +102,24 @@ class ServiceSettings(BaseSettings):
         folder = os.environ.get(SECRETS_DIR)
         files = (SecretsSettingsSource(settings_cls, secrets_dir=folder),) if folder else ()
         return init_settings, env_settings, *files
+
+    @model_validator(mode="after")
+    def _plain_text_is_refused(self) -> Self:
+        if bool(self.http_tls_cert) != bool(self.http_tls_key):
+            raise ValueError("BRIGHTRUN_HTTP_TLS_CERT and BRIGHTRUN_HTTP_TLS_KEY go together: set both, or neither")
+        if self.tls_required and (refused := list(self._plain_text())):
+            raise ValueError(f"BRIGHTRUN_TLS_REQUIRED is set, but {'; '.join(refused)}")
+        return self
+
+    def _plain_text(self) -> Iterator[str]:
+        """What is wrong with the addresses, without what they hold: some carry passwords."""
+        for name, url in (("DATABASE_URL", self.database_url), ("DATABASE_TENANT_URL", self.database_tenant_url)):
+            if url and "sslmode=verify-full" not in url.partition("?")[2].split("&"):
+                yield f"BRIGHTRUN_{name} lacks sslmode=verify-full"
+        if not self.nats_url.startswith("tls://"):
+            yield "BRIGHTRUN_NATS_URL does not begin with tls://"
+        if self.redis_url and (not self.redis_url.startswith("rediss://") or "ssl_cert_reqs" in self.redis_url):
+            yield "BRIGHTRUN_REDIS_URL does not begin with rediss://, or does without verification (ssl_cert_reqs)"
+        for name, url in (("S3_ENDPOINT", self.s3_endpoint), ("S3_PUBLIC_ENDPOINT", self.s3_public_endpoint)):
+            if url and not url.startswith("https://"):
+                yield f"BRIGHTRUN_{name} does not begin with https://"

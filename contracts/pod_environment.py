@@ -32,6 +32,9 @@ class PodSpec(BaseModel):
     attempt: int = Field(ge=1)
     pod_name: str
     nats_url: str
+    # PEM certificates of the authorities that signed those of the broker and the storage, believed beside the machine's
+    # own. No secret.
+    tls_authorities: str = ""
     base_model: str
     hyperparameters: Hyperparameters
     training_file_sha256: str

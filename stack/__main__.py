@@ -1,4 +1,4 @@
-"""python -m stack up | run | down | status | logs | restart | start | stop | parked | reset | demo
+"""python -m stack up | run | down | status | logs | restart | start | stop | parked | rotate-broker | reset | demo
 
 Exit status: 0 done, 1 not done (the reason is printed), 2 wrong usage, 3 `status`: not everything is ready.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from pathlib import Path
 
 from stack import commands
 from stack.layout import Layout
@@ -63,6 +64,10 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(stop=stop, start=start)
     parked = add("parked", _parked, "events that no stream can take: list them, or try them again")
     parked.add_argument("what", nargs="?", choices=("list", "retry"), default="list")
+    rotating = add("rotate-broker", _rotate_broker, "replace the key of the services' broker users; all runs on")
+    rotating.add_argument("--nats", default="", help="another broker's address; its keys lie in --keys")
+    rotating.add_argument("--keys", type=Path, help="folder with keys/ and creds/: FOLDER/master/nats of ops.secrets")
+    rotating.add_argument("--ca", default="", help="PEM file of the authority that signed the broker's certificate")
     add("reset", _reset, "delete the state after asking").add_argument("--yes", action="store_true")
     demo = add("demo", _demo, "train a real adapter on the sample file and prove that it loads")
     demo.add_argument("--done", type=int, default=0, help=argparse.SUPPRESS)
@@ -100,6 +105,13 @@ def _logs(options: argparse.Namespace, layout: Layout) -> None:
 
 def _restart(options: argparse.Namespace, layout: Layout) -> None:
     commands.restart(layout, options.program, stop=options.stop, start=options.start)
+
+
+def _rotate_broker(options: argparse.Namespace, layout: Layout) -> None:
+    from stack.broker_rotation import rotate_broker
+
+    rotate_broker(layout, options.keys, options.nats, options.ca)
+    print("The services' broker users are signed by a new key; what the one before signed counts no more.")
 
 
 def _parked(options: argparse.Namespace, layout: Layout) -> int:

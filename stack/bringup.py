@@ -89,10 +89,13 @@ class BringUp:
         return []
 
     def _databases(self) -> list[Child]:
-        part, passwords = self.parts["postgres"], self.blueprint.passwords.databases
+        part, passwords = self.parts["postgres"], self.blueprint.passwords
         assert isinstance(part, PostgresPart)
         names = [name for name in SERVICES if name in self.blueprint.selected]
-        urls = {name: part.create_database(name, password=passwords[name]) for name in names}
+        urls = {
+            name: part.create_database(
+                name, password=passwords.databases[name], tenant_password=passwords.tenants[name]) for name in names
+        }
         outdated = {name: urls[name] for name in self.schemas.outdated(part, names)}
         return [migrate(self.layout, outdated)] if outdated else []
 

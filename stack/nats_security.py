@@ -23,8 +23,11 @@ from contracts.pod_subjects import pod_subjects
 from stack.nats_permissions import SERVICES, TOPOLOGY, service_permissions, topology_permissions
 from stack.parts.nats import quoted
 from stack.private_files import write_private
+from stack.problems import StackError
 
 SERVICES_ACCOUNT_NAME, SYSTEM_ACCOUNT_NAME, SYSTEM_USER = "brightrun", "SYS", "system"
+# A key that a rotation is replacing: what it signed counts until the rotation ends.
+RETIRING = "services_signing.retiring"
 # Signed the users of services and pods while these shared an account: nothing that it signed counts any more.
 _RETIRED_KEYS = ("account_signing",)
 
@@ -65,6 +68,33 @@ class NatsSecurity:
             _stored_key(folder, "system_account", nats_jwt.new_account_key),
         )
 
+    @property
+    def retiring(self) -> Key | None:
+        """The key before, while the services' signing key is being rotated."""
+        path = self.folder / "keys" / f"{RETIRING}.seed"
+        return Key.from_seed(path.read_text()) if path.exists() else None
+
+    def begin_rotation(self) -> NatsSecurity:
+        """A new key signs the services' users from here on; the one before counts until `end_rotation`. A running
+        server must be told `accounts()`: what lies in its folder it does not read again. Raises StackError when a
+        rotation is under way."""
+        if self.retiring is not None:
+            raise StackError("The broker's keys are being rotated already.", "End that rotation first.")
+        keys = self.folder / "keys"
+        write_private(keys / f"{RETIRING}.seed", self.services_signing.seed + "\n")
+        write_private(keys / "services_signing.seed", nats_jwt.new_account_key().seed + "\n")
+        return NatsSecurity.load(self.folder)
+
+    def issue_users(self) -> None:
+        """New keys and tokens for all services, once the broker knows who signs them."""
+        for path in (self.folder / "creds").glob("*.creds"):
+            if path.stem != SYSTEM_USER:
+                self._write_user(path.stem, _permissions_of(path.stem), user=nats_jwt.new_user_key())
+
+    def end_rotation(self) -> None:
+        """From here on nothing counts that the key before has signed."""
+        (self.folder / "keys" / f"{RETIRING}.seed").unlink(missing_ok=True)
+
     def creds_file(self, user: str) -> Path:
         return self.folder / "creds" / f"{user}.creds"
 
@@ -89,7 +119,7 @@ class NatsSecurity:
         sign = self.operator_signing
         return {
             self.services.public: nats_jwt.account_token(
-                sign, self.services.public, SERVICES_ACCOUNT_NAME, signing_keys=[self.services_signing.public],
+                sign, self.services.public, SERVICES_ACCOUNT_NAME, signing_keys=self._signers(),
                 jetstream=True, exports=pod_subjects(),
             ),
             self.system_account.public: nats_jwt.account_token(sign, self.system_account.public, SYSTEM_ACCOUNT_NAME),
@@ -104,6 +134,9 @@ class NatsSecurity:
             "BRIGHTRUN_NATS_OPERATOR_SIGNING_SEED_FILE": str(keys / "operator_signing.seed"),
             "BRIGHTRUN_NATS_SYSTEM_CREDS_FILE": str(self.creds_file(SYSTEM_USER)),
         }
+
+    def _signers(self) -> list[str]:
+        return [key.public for key in (self.services_signing, self.retiring) if key is not None]
 
     def _write_accounts(self) -> None:
         """Anew at each start: what the services' account takes from pods follows the contracts."""
@@ -123,9 +156,10 @@ class NatsSecurity:
         )
 
     def _write_user(
-        self, name: str, permissions: Permissions, signer: Key | None = None, account: Key | None = None
+        self, name: str, permissions: Permissions, signer: Key | None = None, account: Key | None = None,
+        user: Key | None = None,
     ) -> None:
-        signer, account, user = signer or self.services_signing, account or self.services, self._user_key(name)
+        signer, account, user = signer or self.services_signing, account or self.services, user or self._user_key(name)
         token = nats_jwt.user_token(signer, account.public, user.public, name, permissions)
         write_private(self.creds_file(name), nats_jwt.credentials(token, user.seed))
 
@@ -135,6 +169,10 @@ class NatsSecurity:
             return nats_jwt.new_user_key()
         lines = path.read_text().splitlines()
         return Key.from_seed(next(line for line in lines if line.startswith("SU")))
+
+
+def _permissions_of(user: str) -> Permissions:
+    return topology_permissions() if user == TOPOLOGY else service_permissions(user)
 
 
 def _stored_key(folder: Path, name: str, make: Callable[[], Key]) -> Key:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 
 from stack.layout import Layout
 from stack.nats_permissions import SERVICES
@@ -20,6 +20,8 @@ class Passwords:
     s3_access_key: str
     s3_secret_key: str
     webhook: str
+    # Of the roles that see one workspace at a time; releases before had none.
+    tenants: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def ensure(cls, layout: Layout) -> Passwords:
@@ -41,16 +43,15 @@ class Passwords:
                 f"{layout.secrets_file} cannot be read: {error}.",
                 "Put a good copy back, or start anew with `make reset`.",
             ) from error
-        missing = {name: _password() for name in SERVICES if name not in stored.databases}
-        if not missing:
+        databases, tenants = _with_missing(stored.databases), _with_missing(stored.tenants)
+        if (databases, tenants) == (stored.databases, stored.tenants):
             return stored
-        return cls._save(layout, cls(**{**asdict(stored), "databases": stored.databases | missing}))
+        return cls._save(layout, replace(stored, databases=databases, tenants=tenants))
 
     @classmethod
     def _generate(cls) -> Passwords:
-        databases = {name: _password() for name in SERVICES}
         access_key = f"brightrun{secrets.token_hex(8)}"
-        return cls(_password(), databases, _password(), access_key, _password(), _password())
+        return cls(_password(), _with_missing({}), _password(), access_key, _password(), _password(), _with_missing({}))
 
     @classmethod
     def _save(cls, layout: Layout, passwords: Passwords) -> Passwords:
@@ -60,3 +61,8 @@ class Passwords:
 
 def _password() -> str:
     return secrets.token_hex(24)
+
+
+def _with_missing(passwords: dict[str, str]) -> dict[str, str]:
+    """One for each service."""
+    return {name: _password() for name in SERVICES} | passwords

@@ -7,6 +7,7 @@ import os
 import sys
 from dataclasses import dataclass, field
 
+from chassis.database.row_security import TENANT_SUFFIX
 from contracts.buckets import BUCKETS as BUCKETS
 from stack import monitoring
 from stack.layout import ROOT, Layout
@@ -175,6 +176,7 @@ class Blueprint:
             **PYTHON,
             **self._nats_environment(name),
             "BRIGHTRUN_DATABASE_URL": self.database_url(name),
+            "BRIGHTRUN_DATABASE_TENANT_URL": self._tenant_url(name),
             "BRIGHTRUN_HTTP_HOST": self.host if name == REST_SERVICE else LOOPBACK,
             "BRIGHTRUN_HTTP_PORT": str(port),
             "BRIGHTRUN_DATA_DIR": str(self.layout.data),
@@ -208,8 +210,13 @@ class Blueprint:
         }
 
     def database_url(self, name: str) -> str:
-        password, port = self.passwords.databases[name], self.ports["postgres"]
-        return f"postgresql+asyncpg://{name}:{password}@{LOOPBACK}:{port}/{name}"
+        return self._database_url(name, name, self.passwords.databases[name])
+
+    def _tenant_url(self, name: str) -> str:
+        return self._database_url(name, f"{name}{TENANT_SUFFIX}", self.passwords.tenants[name])
+
+    def _database_url(self, name: str, role: str, password: str) -> str:
+        return f"postgresql+asyncpg://{role}:{password}@{LOOPBACK}:{self.ports['postgres']}/{name}"
 
     def _nats_environment(self, user: str) -> dict[str, str]:
         return {

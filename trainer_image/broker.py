@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import nats
 import nats.errors
 from nats.aio.client import Client, RawCredentials
 from nats.js import JetStreamContext
@@ -16,6 +15,7 @@ from contracts.pod_environment import PodSpec
 from contracts.problem import Problem
 from contracts.rpc.spec import PodRpc
 from trainer_image.headers import message_headers
+from trainer_image.tls import new_client
 
 _log = logging.getLogger(__name__)
 
@@ -72,12 +72,15 @@ class Broker:
 
         keys: dict[str, Any] = (
             {"user_credentials": RawCredentials(self._credentials)} if self._credentials.strip() else {})
-        return await nats.connect(
+        client, tls = new_client(self._spec)
+        await client.connect(
             self._spec.nats_url, name=self._spec.pod_name, inbox_prefix=f"_INBOX_{self._spec.job_id}",
-            max_reconnect_attempts=-1, reconnect_time_wait=_RECONNECT_S, connect_timeout=3,
+            max_reconnect_attempts=-1, connect_timeout=3,
+            reconnect_time_wait=_RECONNECT_S,  # type: ignore[arg-type]
             ping_interval=5, max_outstanding_pings=2, disconnected_cb=on_disconnected,
-            reconnected_cb=on_reconnected, error_cb=on_error, closed_cb=on_closed, **keys,
+            reconnected_cb=on_reconnected, error_cb=on_error, closed_cb=on_closed, **keys, **tls,
         )
+        return client
 
     def _mark_connected(self) -> None:
         self._connected.set()

@@ -18,6 +18,7 @@ import httpx
 from contracts.rpc.pods import SIGN_URLS, ObjectRequest, SignedUrl, SignUrls
 from trainer_image.errors import NetworkLost, StorageFailed
 from trainer_image.reporter import Reporter
+from trainer_image.tls import trusted
 
 _log = logging.getLogger(__name__)
 
@@ -84,7 +85,8 @@ class Objects:
     def __init__(self, reporter: Reporter, *, patience_s: float = 600.0) -> None:
         self._reporter, self._patience_s = reporter, patience_s
         self._job_id: UUID | None = None
-        self._http = httpx.Client(timeout=httpx.Timeout(60.0, connect=10.0), follow_redirects=False)
+        self._http = httpx.Client(timeout=httpx.Timeout(60.0, connect=10.0), follow_redirects=False,
+                                  verify=trusted(reporter.spec))
 
     def of_job(self, job_id: UUID | None) -> Objects:
         """The same, for the checkpoints of the job that this one continues. None: its own."""

@@ -31,6 +31,7 @@ _log = logging.getLogger(__name__)
 
 TICK_S = 1.0
 _RETRY_S = 0.5
+_QUICK_ANSWER_S = 2.0
 _CALL_GRACE_S = 5.0
 Reply = TypeVar("Reply", bound=BaseModel)
 
@@ -158,18 +159,32 @@ class Reporter:
                 await self._wake.wait()
 
     async def _heartbeat(self) -> None:
+        """One that is not answered is repeated soon: the replica that was asked may hang, and the next one be well.
+        Every other try is given more time, for one that is slow."""
+        interval_s, unanswered = self.spec.heartbeat_interval_s, 0
         while True:
-            beat = Heartbeat(attempt=self.spec.attempt, stage=self.stage, step=self.step, sent_at=datetime.now(UTC))
-            try:
-                reply = await self._broker.ask(HEARTBEAT, beat, self.spec.heartbeat_interval_s)
-                if reply.directive == "stop":
-                    self._on_stop(reply.reason)
-                elif reply.directive == "pause":
-                    self._on_pause(reply.reason)
-                self.lease.renew(reply.lease_s)
-            except (NoAnswer, Refused) as error:
-                _log.debug("heartbeat unanswered: %s", error)
-            await asyncio.sleep(self.spec.heartbeat_interval_s)
+            patience_s = interval_s if unanswered % 2 else min(interval_s, _QUICK_ANSWER_S)
+            answered = await self._beat(patience_s)
+            unanswered = 0 if answered else unanswered + 1
+            await asyncio.sleep(interval_s if answered else interval_s / 5)  # a pod may beat four times an interval
+
+    async def _beat(self, patience_s: float) -> bool:
+        """Whether somebody answered."""
+        beat = Heartbeat(attempt=self.spec.attempt, stage=self.stage, step=self.step, sent_at=datetime.now(UTC))
+        try:
+            reply = await self._broker.ask(HEARTBEAT, beat, patience_s)
+        except NoAnswer as error:
+            _log.debug("heartbeat unanswered: %s", error)
+            return False
+        except Refused as error:
+            _log.debug("heartbeat refused: %s", error)
+            return True
+        if reply.directive == "stop":
+            self._on_stop(reply.reason)
+        elif reply.directive == "pause":
+            self._on_pause(reply.reason)
+        self.lease.renew(reply.lease_s)
+        return True
 
     async def _tick(self) -> None:
         while True:

@@ -40,8 +40,9 @@ class CompiledRead:
 class DriverPool:
     """Connections of the driver itself: opened when they are needed, closed after minutes without use."""
 
-    def __init__(self, url: str, *, size: int, wait_s: float, **connect: Any) -> None:
+    def __init__(self, url: str, *, size: int, wait_s: float, walled: bool = False, **connect: Any) -> None:
         self._url, self._size, self._wait_s = url.replace("+asyncpg", ""), size, wait_s
+        self._walled = walled
         self._connect = connect
         self._pool: asyncpg.Pool | None = None
 
@@ -50,6 +51,8 @@ class DriverPool:
         pool = self._pool or await self._open()
         connection = await self._acquire(pool)
         try:
+            if self._walled:
+                await connection.show_current()
             return cast(Sequence[Mapping[str, Any]], await connection.fetch(read.sql, *read.arguments(values)))
         finally:
             await pool.release(connection)

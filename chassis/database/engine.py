@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -10,7 +11,11 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, Opera
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from chassis import tls
+from chassis.database import scope
+from chassis.database.address import split
 from chassis.database.compiled import CompiledRead, DriverPool
+from chassis.database.scoped_connection import ScopedConnection, show_in_transaction
 
 # SQLSTATE classes that say "not now" rather than "never": connection lost, rollback by serialization or
 # deadlock, out of resources, operator intervention (shutdown, restart, starting up), system error; a lock that was
@@ -41,9 +46,31 @@ class DatabaseUnavailable(ConnectionError):
     """PostgreSQL did not give a connection: down, starting, unreachable, or the pool is exhausted."""
 
 
+@dataclass(frozen=True)
+class _Pools:
+    """Connections of one role: for transactions, for reads outside of any, and the driver's own for the few reads
+    that are asked for all the time. `walled`: the role sees the rows of one workspace at a time."""
+
+    writes: AsyncEngine
+    reads: AsyncEngine
+    driver: DriverPool
+    walled: bool
+
+    def used(self) -> dict[str, tuple[int, int]]:
+        queues = {"transactions": self.writes.sync_engine.pool, "reads": self.reads.sync_engine.pool}
+        used: dict[str, tuple[int, int]] = {
+            name: (pool.checkedout(), pool.checkedin()) for name, pool in queues.items()}  # type: ignore[attr-defined]
+        return used | {"rows": self.driver.used()}
+
+    async def dispose(self) -> None:
+        await self.writes.dispose()
+        await self.reads.dispose()
+        await self.driver.close()
+
+
 class Database:
-    """The connections of one service: a pool for transactions, one for reads outside of any, and one of the driver's
-    own for the few reads that are asked for all the time.
+    """The connections of one service: those of its own role for `every_workspace()`, those of its tenant role for
+    everything else (`tenant_url`; without it there is one role, and no second wall).
 
     A connection that its server has closed is noticed before use and replaced, so a restart of PostgreSQL costs at
     most the statements that were running.
@@ -53,6 +80,7 @@ class Database:
         self,
         url: str,
         *,
+        tenant_url: str = "",
         pool_size: int = 10,
         max_overflow: int = 10,
         pool_timeout_s: float = 5.0,
@@ -61,25 +89,29 @@ class Database:
         application_name: str = "brightrun",
     ) -> None:
         """`command_timeout_s`: what a statement may take, also where no answer comes (dropped packets)."""
-        self.url = url
+        self.url, self.tenant_url = url, tenant_url
         pool = {"pool_size": pool_size, "max_overflow": max_overflow, "pool_timeout": pool_timeout_s}
-        own = {"application_name": application_name}
-        writing = _connect(connect_timeout_s, command_timeout_s, own)
-        reading = _connect(connect_timeout_s, command_timeout_s, own | {"default_transaction_read_only": "on"})
-        self._writes = _engine(url, pool, writing)
-        # Without BEGIN and COMMIT around it a read is one round trip instead of three; the server refuses writes.
-        self._reads = _engine(url, pool, reading).execution_options(isolation_level="AUTOCOMMIT")
-        self._driver = DriverPool(url, size=pool_size, wait_s=pool_timeout_s, **reading)
+        timeouts = (connect_timeout_s, command_timeout_s)
+        self._every = _pools(url, pool, timeouts, application_name)
+        self._tenant = _pools(tenant_url, pool, timeouts, application_name, walled=True) if tenant_url else self._every
+
+    @property
+    def _pools(self) -> _Pools:
+        return self._every if scope.current() == "every" else self._tenant
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """A read-write transaction: committed at the end of the block, rolled back when it raises.
+        """A read-write transaction in the present scope (`chassis.database.scope`): committed at the end of the
+        block, rolled back when it raises.
 
         Raises DatabaseUnavailable when no connection could be opened.
         """
-        async with _connected(self._writes) as connection:
+        pools = self._pools
+        async with _connected(pools.writes) as connection:
             connection.info.pop(_AFTER_COMMIT, None)
             async with connection.begin():
+                if pools.walled:
+                    await show_in_transaction(connection)
                 yield connection
             for action in connection.info.pop(_AFTER_COMMIT, ()):
                 action()
@@ -87,7 +119,10 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """For reading: PostgreSQL refuses every write. Each statement sees what was committed before it."""
-        async with _connected(self._reads) as connection:
+        pools = self._pools
+        async with _connected(pools.reads) as connection:
+            if pools.walled:
+                await _show(connection)
             yield connection
 
     async def rows(self, read: CompiledRead, **values: Any) -> Sequence[Mapping[str, Any]]:
@@ -96,33 +131,62 @@ class Database:
         Raises DatabaseUnavailable for whatever may be gone in a moment.
         """
         try:
-            return await self._driver.rows(read, values)
+            return await self._pools.driver.rows(read, values)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, PoolTimeoutError) as error:
             if isinstance(error, ValueError):  # a value of the wrong type, which the driver calls so
                 raise
-            if isinstance(error, asyncpg.InterfaceError | OSError) or is_transient(error):
-                raise DatabaseUnavailable(f"PostgreSQL is not available: {error!r}") from error
-            raise
+            raise _unavailable(error) from error
 
     async def ping(self) -> None:
         async with self.read() as connection:
             await connection.execute(text("SELECT 1"))
 
     def pools(self) -> dict[str, tuple[int, int]]:
-        """(lent, open and idle) of each pool."""
-        queues = {"transactions": self._writes.sync_engine.pool, "reads": self._reads.sync_engine.pool}
-        used: dict[str, tuple[int, int]] = {
-            name: (pool.checkedout(), pool.checkedin()) for name, pool in queues.items()}  # type: ignore[attr-defined]
-        return used | {"rows": self._driver.used()}
+        """(lent, open and idle) of each pool, of both roles together."""
+        used = [pools.used() for pools in {id(pools): pools for pools in (self._every, self._tenant)}.values()]
+        return {name: (sum(each[name][0] for each in used), sum(each[name][1] for each in used)) for name in used[0]}
 
     async def dispose(self) -> None:
-        await self._writes.dispose()
-        await self._reads.dispose()
-        await self._driver.close()
+        await self._every.dispose()
+        if self._tenant is not self._every:
+            await self._tenant.dispose()
+
+
+def _pools(
+    url: str, pool: Mapping[str, Any], timeouts: tuple[float, float], application_name: str, *, walled: bool = False
+) -> _Pools:
+    """Connects nothing yet."""
+    own = {"application_name": application_name}
+    writing, reading = _connect(*timeouts, own), _connect(*timeouts, own | {"default_transaction_read_only": "on"})
+    # Without BEGIN and COMMIT around it a read is one round trip instead of three; the server refuses writes.
+    reads = _engine(url, pool, reading).execution_options(isolation_level="AUTOCOMMIT")
+    address, secured = split(url)
+    driver = DriverPool(
+        address.render_as_string(hide_password=False), size=pool["pool_size"], wait_s=pool["pool_timeout"],
+        walled=walled, **reading, **secured)
+    return _Pools(_engine(url, pool, writing), reads, driver, walled)
+
+
+async def _show(connection: AsyncConnection) -> None:
+    """Raises DatabaseUnavailable as a connection that could not be opened."""
+    raw = (await connection.get_raw_connection()).driver_connection
+    assert isinstance(raw, ScopedConnection)
+    try:
+        await raw.show_current()
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        raise _unavailable(error) from error
+
+
+def _unavailable(error: Exception) -> Exception:
+    """What the driver raised, as DatabaseUnavailable where it may be gone in a moment."""
+    if isinstance(error, asyncpg.InterfaceError | OSError) or is_transient(error):
+        return DatabaseUnavailable(f"PostgreSQL is not available: {error!r}")
+    return error
 
 
 def _engine(url: str, pool: Mapping[str, Any], connect: Mapping[str, Any]) -> AsyncEngine:
-    engine = create_async_engine(url, connect_args=dict(connect), **pool)
+    address, secured = split(url)
+    engine = create_async_engine(address, connect_args={**connect, **secured}, **pool)
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
     event.listen(engine.sync_engine, "handle_error", _notice_silence)
     return engine
@@ -139,6 +203,7 @@ def _connect(timeout_s: float, command_timeout_s: float, server_settings: Mappin
     """What the driver is told about each connection."""
     statement_timeout = f"{command_timeout_s * _SERVER_GIVES_UP_EARLIER * 1000:.0f}ms"
     return {
+        "connection_class": ScopedConnection,
         "timeout": timeout_s,
         "command_timeout": command_timeout_s,
         "server_settings": {**_SERVER_SETTINGS, "statement_timeout": statement_timeout, **server_settings},
@@ -158,7 +223,7 @@ async def _connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         await connection.start()
     except Exception as error:
         if isinstance(error, OSError) or is_transient(error):
-            raise DatabaseUnavailable(f"PostgreSQL is not available: {error}") from error
+            raise DatabaseUnavailable(f"PostgreSQL is not available: {tls.reason(error) or error}") from error
         raise
     try:
         yield connection

@@ -7,8 +7,10 @@ from typing import Any, Self
 
 import asyncpg
 import structlog
+from sqlalchemy import URL
 
 from chassis.cancellation import cancel_and_wait
+from chassis.database.address import split
 
 _log = structlog.get_logger(__name__)
 
@@ -25,7 +27,7 @@ class PgListener:
     """
 
     def __init__(self, url: str | None = None, channel: str = "") -> None:
-        self._dsn = url.replace("postgresql+asyncpg://", "postgresql://", 1) if url else None
+        self._address = split(url) if url else None
         self._channel = channel
         self._event = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -44,8 +46,8 @@ class PgListener:
         return True
 
     async def __aenter__(self) -> Self:
-        if self._dsn is not None:
-            self._task = asyncio.create_task(self._listen_for_ever(self._dsn), name=f"listen-{self._channel}")
+        if self._address is not None:
+            self._task = asyncio.create_task(self._listen_for_ever(*self._address), name=f"listen-{self._channel}")
         return self
 
     async def __aexit__(
@@ -54,17 +56,18 @@ class PgListener:
         if self._task is not None:
             await cancel_and_wait(self._task)
 
-    async def _listen_for_ever(self, dsn: str) -> None:
+    async def _listen_for_ever(self, address: URL, tls: dict[str, Any]) -> None:
+        dsn = address.set(drivername="postgresql").render_as_string(hide_password=False)
         while True:
             try:
-                await self._listen(dsn)
+                await self._listen(dsn, tls)
             except Exception as error:
                 _log.debug("listen_failed", channel=self._channel, error=repr(error))
             await asyncio.sleep(_RECONNECT_S)
 
-    async def _listen(self, dsn: str) -> None:
+    async def _listen(self, dsn: str, tls: dict[str, Any]) -> None:
         """One connection's life. Returns or raises when it is lost."""
-        connection = await asyncpg.connect(dsn, timeout=_CONNECT_TIMEOUT_S)
+        connection = await asyncpg.connect(dsn, timeout=_CONNECT_TIMEOUT_S, **tls)
         try:
             lost = asyncio.Event()
             connection.add_termination_listener(lambda _: lost.set())

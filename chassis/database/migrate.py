@@ -16,7 +16,8 @@ from sqlalchemy import Connection, make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from chassis.database import locks
+from chassis.database import locks, row_security
+from chassis.database.address import split
 from chassis.settings import secret
 from chassis.waiting import NotThereYet, run_job, until_there
 
@@ -32,19 +33,21 @@ async def upgrade(service_package: str, url: str, revision: str = "head") -> str
     Nor to a schema of a newer release, on which this one runs after going back: its revision is returned then.
     """
     config = _config(service_package)
-    engine = create_async_engine(url, poolclass=NullPool)
+    engine = _engine(url)
     try:
         # Alembic keeps its context in module globals: one upgrade at a time within a process.
         async with _ALEMBIC, engine.begin() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": locks.MIGRATION})
-            return await connection.run_sync(_upgrade, config, revision)
+            reached = await connection.run_sync(_upgrade, config, revision)
+            await connection.exec_driver_sql(row_security.grants())
+            return reached
     finally:
         await engine.dispose()
 
 
 async def wait_for(service_package: str, url: str, wait_s: float) -> None:
     """Until the database takes our connections. Raises NotThereYet after `wait_s` seconds."""
-    engine = create_async_engine(url, poolclass=NullPool)
+    engine = _engine(url)
     try:
         await until_there(lambda: _reach(service_package, engine), wait_s)
     finally:
@@ -53,7 +56,7 @@ async def wait_for(service_package: str, url: str, wait_s: float) -> None:
 
 async def wait_until_newest(service_package: str, url: str, wait_s: float) -> None:
     """Until somebody else has brought the database to this release's schema, or beyond it. Raises NotThereYet."""
-    script, engine = ScriptDirectory.from_config(_config(service_package)), create_async_engine(url, poolclass=NullPool)
+    script, engine = ScriptDirectory.from_config(_config(service_package)), _engine(url)
 
     async def look() -> None:
         await _reach(service_package, engine)
@@ -68,6 +71,11 @@ async def wait_until_newest(service_package: str, url: str, wait_s: float) -> No
         await until_there(look, wait_s)
     finally:
         await engine.dispose()
+
+
+def _engine(url: str) -> AsyncEngine:
+    address, tls = split(url)
+    return create_async_engine(address, poolclass=NullPool, connect_args=tls)
 
 
 def migrations_folder(service_package: str) -> Path:

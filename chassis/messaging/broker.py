@@ -8,6 +8,8 @@ from faststream._internal.broker import BrokerUsecase
 from faststream.nats import NatsBroker
 from nats.aio.client import Client
 
+from chassis.messaging.tls import TlsOnlyClient
+
 _CLOSE_TIMEOUT_S = 5.0
 
 
@@ -21,7 +23,7 @@ class ClosingBroker(NatsBroker):
     client: Client | None = None
 
     async def _connect(self) -> Client:
-        self.client = Client()
+        self.client = TlsOnlyClient() if self._connection_kwargs.get("tls") else Client()
         await self.client.connect(**self._connection_kwargs)
         self.config.connect(self.client)
         return self.client

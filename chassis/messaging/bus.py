@@ -4,6 +4,7 @@
 import asyncio
 import os
 import socket
+import ssl
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, Protocol, TypeVar
@@ -50,7 +51,7 @@ class Bus:
     def __init__(
         self, settings: BusSettings, database: Database | None = None, instance: str | None = None, *,
         dead_letter_limit: int = 0, handler_timeout_s: float = 300.0, grace_s: float = 10.0,
-        clock: Clock | None = None,
+        clock: Clock | None = None, tls: ssl.SSLContext | None = None,
     ) -> None:
         self.losses = LossWatch(clock)
         self.service = settings.service_name
@@ -65,6 +66,7 @@ class Bus:
         self.connection = NatsConnection(
             settings.nats_url, name=f"{self.service}/{self.instance}", inbox_prefix=f"_INBOX_{self.service}",
             creds_file=settings.nats_creds_file, grace_s=grace_s,
+            tls=tls,
         )
         self.connection.provide({"database": database})
         self._rpc = RpcClient(self.connection)

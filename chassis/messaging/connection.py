@@ -1,19 +1,22 @@
 """One FastStream broker whose client is made anew whenever it is beyond repair, and closed for certain before that."""
 
 import asyncio
+import os
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
 import structlog
-from faststream.nats import NatsCredentials
+from faststream.nats import NatsCredentials, NatsSecurity
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from chassis.cancellation import cancel_and_wait
 from chassis.messaging.broker import ClosingBroker
 from chassis.messaging.metrics import NATS_CONNECTED
+from chassis.tls import reason as tls_reason
 
 _log = structlog.get_logger(__name__)
 
@@ -41,18 +44,20 @@ class NatsConnection:
 
     def __init__(
         self, url: str, *, name: str, inbox_prefix: str, creds_file: str = "", grace_s: float = 10.0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._url = url
+        self._url, self._trouble = url, ""
+        self._creds_file, self._creds_shown = creds_file, _stamp(creds_file)
         self._task: asyncio.Task[None] | None = None
         self._connected, self._closed = asyncio.Event(), asyncio.Event()
-        options: dict[str, Any] = {"security": NatsCredentials(creds_file)} if creds_file else {}
+        options: dict[str, Any] = {"security": _security(creds_file, tls)} if creds_file or tls else {}
         self.broker = ClosingBroker(
             url, name=name, inbox_prefix=inbox_prefix, max_reconnect_attempts=-1,
             reconnect_time_wait=0.5,  # type: ignore[arg-type]
             connect_timeout=2, ping_interval=_PING_EVERY_S, max_outstanding_pings=_UNANSWERED_PINGS,
             drain_timeout=5, pending_size=16 * 1024 * 1024,
             graceful_timeout=grace_s, reconnected_cb=self._established, disconnected_cb=self._disconnected,
-            closed_cb=self._on_closed, logger=None,
+            closed_cb=self._on_closed, error_cb=self._on_error, logger=None,
             # Contracts are the one parser of what comes in (see `decoder=` of the subscribers).
             serializer=None, **options,
         )
@@ -122,15 +127,33 @@ class NatsConnection:
                     await self._closed.wait()
             if self.is_connected:
                 last_seen = time.monotonic()
+                await self._show_new_credentials()
+
+    async def _show_new_credentials(self) -> None:
+        """They were replaced: connect with them now, of our own accord, before the old ones are refused."""
+        if self._creds_shown == (found := _stamp(self._creds_file)) or not found:
+            return
+        _log.info("nats_credentials_changed", url=self._url)
+        await self.client.flush(int(API_TIMEOUT_S))
+        self._creds_shown = found
+        await self.client.force_reconnect()
 
     async def _established(self) -> None:
         self._connected.set()
+        self._trouble = ""
         NATS_CONNECTED.set(1)
         _log.info("nats_connected", url=self._url)
 
     async def _disconnected(self) -> None:
         self._lost()
         _log.warning("nats_disconnected", url=self._url)
+
+    async def _on_error(self, error: Exception) -> None:
+        """Of the client, which goes on trying. The same trouble is told once."""
+        trouble = tls_reason(error) or str(error) or repr(error)
+        if trouble != self._trouble:
+            _log.warning("nats_trouble", url=self._url, error=trouble)
+        self._trouble = trouble
 
     async def _on_closed(self) -> None:
         self._lost()
@@ -139,6 +162,19 @@ class NatsConnection:
     def _lost(self) -> None:
         self._connected.clear()
         NATS_CONNECTED.set(0)
+
+
+def _stamp(creds_file: str) -> tuple[int, int] | None:
+    """Changes whenever the file is replaced; None while there is none."""
+    try:
+        found = os.stat(creds_file)
+    except (OSError, ValueError):
+        return None
+    return found.st_mtime_ns, found.st_ino
+
+
+def _security(creds_file: str, tls: ssl.SSLContext | None) -> NatsSecurity:
+    return NatsCredentials(creds_file, ssl_context=tls) if creds_file else NatsSecurity(ssl_context=tls)
 
 
 async def _quietly(stop: Callable[[], Awaitable[None]]) -> None:

@@ -45,6 +45,8 @@ class DurableSubscriber(PullStreamSubscriber):
 
     settlement: Settlement
     handler_timeout_s: float = 300.0
+    # Its handlers' transactions reach the rows of the event's workspace, or of all.
+    every_workspace: bool = False
 
     def __init__(self, spec: ConsumerSpec, *args: Any) -> None:
         super().__init__(*args, queue="", pull_sub=PullSub(spec.batch_size), stream=JStream(spec.stream, declare=False))

@@ -48,14 +48,16 @@ class EventRouter(NatsRouter):
         super().__init__()
         self.durables: list[DurableSubscriber] = []
 
-    def durable(self, spec: ConsumerSpec) -> DurableSubscriber:
-        """A subscriber; decorate one handler for each event of the spec, filtered by `about`."""
+    def durable(self, spec: ConsumerSpec, *, every_workspace: bool = False) -> DurableSubscriber:
+        """A subscriber; decorate one handler for each event of the spec, filtered by `about`. Handlers reach the rows
+        of their event's workspace; with `every_workspace` all, and must look for themselves."""
         subscriber = DurableSubscriber.added_to(self, spec)
+        subscriber.every_workspace = every_workspace
         self.durables.append(subscriber)
         return subscriber
 
     def copy(self) -> "EventRouter":
         other = EventRouter()
         for durable in self.durables:
-            durable.declare_on(other.durable(durable.spec))
+            durable.declare_on(other.durable(durable.spec, every_workspace=durable.every_workspace))
         return other

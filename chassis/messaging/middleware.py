@@ -2,6 +2,7 @@
 the answer of a request."""
 
 import asyncio
+from contextlib import nullcontext
 from typing import Any
 
 import structlog
@@ -15,6 +16,7 @@ from faststream.prometheus.middleware import PrometheusMiddleware
 from opentelemetry import trace
 from prometheus_client import REGISTRY
 
+from chassis.database.scope import every_workspace, one_workspace
 from chassis.messaging.dead_letters import REPLAY_FOR_HEADER
 from chassis.messaging.inbox import claim
 from chassis.messaging.metrics import MESSAGES
@@ -70,7 +72,8 @@ class Settle(BaseMiddleware):
 
 
 class Inbox(BaseMiddleware):
-    """One transaction for the event's id and the handler's effect: committed together, once per durable."""
+    """One transaction for the event's id and the handler's effect: committed together, once per durable. It reaches
+    the rows of the event's workspace and no others, whatever job the event names."""
 
     async def consume_scope(self, call_next: Any, msg: Any) -> Any:
         subscriber, event = self.context.get_local("handler_"), await msg.decode()
@@ -83,21 +86,25 @@ class Inbox(BaseMiddleware):
         if msg.headers.get(REPLAY_FOR_HEADER, spec.durable) not in (spec.durable, spec.inbox):
             return False  # replayed for another consumer
         database = self.context.get("database")
-        async with asyncio.timeout(subscriber.handler_timeout_s), database.transaction() as tx:
-            if not await claim(tx, event_id=event.id, consumer=spec.inbox):
-                return False
-            with self.context.scope("tx", tx):
-                await call_next(msg)
+        with every_workspace() if subscriber.every_workspace else one_workspace(event.data.workspace_id):
+            async with asyncio.timeout(subscriber.handler_timeout_s), database.transaction() as tx:
+                if not await claim(tx, event_id=event.id, consumer=spec.inbox):
+                    return False
+                with self.context.scope("tx", tx):
+                    await call_next(msg)
         return True
 
 
 class Answer(BaseMiddleware):
-    """The handler's model becomes the reply; an error becomes a problem document, raised again by the caller."""
+    """The handler's model becomes the reply; an error becomes a problem document, raised again by the caller. A
+    request that names a workspace reaches the rows of that one; others see none unless their handler says so."""
 
     async def consume_scope(self, call_next: Any, msg: Any) -> NatsResponse:
         kind = _kind(msg)
         try:
-            return reply_of(kind, await call_next(msg))
+            workspace_id = getattr(await msg.decode(), "workspace_id", None)
+            with one_workspace(workspace_id) if workspace_id else nullcontext():
+                return reply_of(kind, await call_next(msg))
         except Exception as error:
             return reply_to_error(kind, error)
 

@@ -1,11 +1,13 @@
 """S3 objects through `obstore`: streams in bounded memory, SHA-256 on the way, presigned URLs."""
 
 import hashlib
+import ssl
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import httpx
 import obstore
@@ -15,6 +17,11 @@ from obstore.store import S3Store
 from chassis.objects.metrics import prepare, timed
 from chassis.problems import NotFound, PayloadTooLarge, ServiceUnavailable
 from chassis.settings import ServiceSettings
+from chassis.tls import client_context
+from chassis.tls import reason as tls_reason
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig
 
 PART_BYTES = 8 * 1024 * 1024  # S3 allows 10,000 parts: objects up to 78 GiB
 _PARTS_IN_FLIGHT = 2  # memory per upload: about 3 parts
@@ -49,6 +56,7 @@ class ObjectStore:
         self._settings = settings
         prepare()
         self._stores: dict[tuple[str, str], S3Store] = {}
+        self._trust = _trust(settings.s3_tls_ca)
 
     async def put_bytes(self, bucket: str, key: str, data: bytes, *, content_type: str = "") -> StoredObject:
         with _translated(bucket, key), timed("put"):
@@ -145,10 +153,10 @@ class ObjectStore:
         """Raises ObjectStoreUnavailable unless the endpoint answers (a refusal is an answer)."""
         try:
             with timed("ping"):
-                async with httpx.AsyncClient(timeout=2) as http:
+                async with httpx.AsyncClient(timeout=2, verify=self._trust) as http:
                     answer = await http.get(self._settings.s3_endpoint)
         except httpx.HTTPError as error:
-            raise _unavailable() from error
+            raise _unavailable(tls_reason(error)) from error
         if answer.status_code >= 500:
             raise _unavailable()
 
@@ -166,15 +174,18 @@ class ObjectStore:
             access_key_id=self._settings.s3_access_key,
             secret_access_key=self._settings.s3_secret_key.get_secret_value(),
             virtual_hosted_style_request=False,
-            # The default `timeout` covers the whole body (30 s): a slow download would be cut. Stalls are cut instead.
-            client_options={
-                "allow_http": endpoint.startswith("http://"),
-                "connect_timeout": "3s",
-                "read_timeout": "30s",
-                "timeout": "1h",
-            },
+            client_options=self._client_options(endpoint),
             retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=15)},
         )
+
+    def _client_options(self, endpoint: str) -> "ClientConfig":
+        # The default `timeout` covers the whole body (30 s): a slow download would be cut. Stalls are cut instead.
+        options: ClientConfig = {
+            "allow_http": endpoint.startswith("http://"), "connect_timeout": "3s", "read_timeout": "30s",
+            "timeout": "1h"}
+        if self._settings.s3_tls_ca:
+            options["root_certificate"] = Path(self._settings.s3_tls_ca).read_text()
+        return options
 
 
 class _Hashed:
@@ -213,6 +224,15 @@ async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[byte
         yield part
 
 
+def _trust(authority: str) -> ssl.SSLContext:
+    """This machine's authorities, and this one. Raises TlsFileUnusable."""
+    context = client_context()
+    if authority:
+        client_context(authority)
+        context.load_verify_locations(authority)
+    return context
+
+
 def _attributes(content_type: str) -> Any:
     return {"Content-Type": content_type} if content_type else None
 
@@ -240,7 +260,7 @@ def _translated(bucket: str, key: str) -> Any:
         raise _unavailable() from error
 
 
-def _unavailable() -> ObjectStoreUnavailable:
+def _unavailable(why: str = "") -> ObjectStoreUnavailable:
     return ObjectStoreUnavailable(
-        "The object storage does not answer.", code="object_store_unavailable", retry_after_s=3
+        f"The object storage does not answer{why and f': {why}'}.", code="object_store_unavailable", retry_after_s=3
     )

@@ -10,6 +10,7 @@ import structlog
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from chassis import tls
 from chassis.observability.logs import redact
 
 Status = Literal["ok", "degraded", "failed"]
@@ -68,7 +69,8 @@ class Health:
             result = CheckResult("failed", f"no answer within {_CHECK_TIMEOUT_S:g} s")
         except Exception as error:
             log.debug("health_check_failed", check=name, error=repr(error))
-            result = CheckResult("failed", redact(f"{type(error).__name__}: {error}")[:300])
+            words = tls.reason(error) or f"{type(error).__name__}: {error}"
+            result = CheckResult("failed", redact(words)[:300])
         status = "degraded" if result.status == "failed" and not critical else result.status
         document: dict[str, Any] = {"status": status, "duration_ms": round((time.monotonic() - began) * 1000, 1)}
         if result.detail:

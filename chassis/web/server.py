@@ -102,6 +102,8 @@ def _config(app: ASGIApp, settings: ServiceSettings, host: str, port: int, **mor
         log_config=None,
         access_log=False,
         server_header=False,
+        ssl_certfile=settings.http_tls_cert or None,
+        ssl_keyfile=settings.http_tls_key or None,
         proxy_headers=False,  # whose word is believed is the app's own setting; the default is any local process's
         timeout_graceful_shutdown=settings.shutdown_grace_s,
     )

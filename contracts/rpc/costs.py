@@ -99,6 +99,10 @@ class ReserveRequest(Model):
     reservation_id: UUID | None = None
     resumes: bool = False
 
+    @property
+    def workspace_id(self) -> UUID:
+        return self.estimate.workspace_id
+
 
 class ReserveReply(Model):
     """Refused when `accepted` is false; `refusal` then says the figures and the way out."""

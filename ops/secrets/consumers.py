@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from chassis.database.row_security import TENANT_SUFFIX
 from contracts.buckets import BUCKETS
 from ops.secrets.material import Material
 from stack.nats_permissions import SERVICES, TOPOLOGY
@@ -65,6 +66,7 @@ def folders(material: Material, addresses: Addresses) -> list[Folder]:
 
 def _service(name: str, material: Material, addresses: Addresses) -> dict[str, str]:
     files = {"brightrun_database_url": _database_url(name, material, addresses),
+             "brightrun_database_tenant_url": _tenant_url(name, material, addresses),
              CREDS: material.broker.creds_file(name).read_text()}
     if name in USES_VALKEY:
         files["brightrun_redis_url"] = f"redis://:{material.passwords.valkey}@{addresses.valkey}/0"
@@ -79,6 +81,12 @@ def _service(name: str, material: Material, addresses: Addresses) -> dict[str, s
 
 def _database_url(name: str, material: Material, addresses: Addresses) -> str:
     return f"postgresql+asyncpg://{name}:{material.passwords.databases[name]}@{addresses.postgres}/{name}"
+
+
+def _tenant_url(name: str, material: Material, addresses: Addresses) -> str:
+    """Of the role that sees one workspace at a time."""
+    role, password = f"{name}{TENANT_SUFFIX}", material.passwords.tenants[name]
+    return f"postgresql+asyncpg://{role}:{password}@{addresses.postgres}/{name}"
 
 
 def _superuser(material: Material, addresses: Addresses) -> str:
@@ -101,8 +109,8 @@ def _pod_keys(material: Material) -> dict[str, str]:
 
 
 def _databases(material: Material) -> str:
-    passwords = material.passwords.databases
-    return "".join(database_statements(name, name, passwords[name]) for name in SERVICES)
+    passwords, tenants = material.passwords.databases, material.passwords.tenants
+    return "".join(database_statements(name, name, passwords[name], tenants[name]) for name in SERVICES)
 
 
 def _broker(material: Material) -> str:

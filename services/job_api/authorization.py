@@ -66,7 +66,8 @@ GROUPS: tuple[Group, ...] = (
         "DELETE /files/{file_id}", "POST /files/{file_id}/accept-warnings")),
     Group("Owners", frozenset({_O}), ("PUT /budget", "POST /jobs/{job_id}/promote", "GET /audit")),
     Group("Admins", frozenset(), (
-        "GET /api-keys", "POST /api-keys", "DELETE /api-keys/{key_id}", "GET /dead-letters",
+        "GET /api-keys", "POST /api-keys", "DELETE /api-keys/{key_id}", "POST /api-keys/{key_id}/rotate",
+        "GET /dead-letters",
         "POST /dead-letters/replay-all", "GET /dead-letters/{sequence}", "POST /dead-letters/{sequence}/replay",
         "GET /webhook/secret", "POST /webhook/secret", "DELETE /webhook/secret", "GET /members", "PUT /members",
         "DELETE /members/{user_id}")),

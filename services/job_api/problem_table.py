@@ -58,6 +58,7 @@ PROBLEMS: Mapping[type[DomainError], Callable[[Any], ProblemError]] = {
     artifacts.NoPyTorchWeights: of_artifacts.no_pytorch_weights,
     artifacts.ArtifactDamaged: of_artifacts.artifact_damaged,
     accounts.ApiKeyNotFound: of_accounts.api_key_not_found,
+    accounts.ApiKeyNotUsable: of_accounts.api_key_not_usable,
     accounts.AlreadyExpired: of_accounts.already_expired,
     accounts.KeyWithoutUser: of_accounts.key_without_user,
     accounts.OperatorOnly: of_accounts.operator_only,

@@ -3,6 +3,7 @@
 from starlette.applications import Starlette
 
 from chassis.clock import Clock
+from chassis.database.scope import in_every_workspace
 from chassis.runtime import ServiceRuntime, worker_app
 from contracts.streams import consumer
 from services.metrics_ingest.adapters.hot_window import RedisHotWindow
@@ -36,7 +37,8 @@ def _subscribe(runtime: ServiceRuntime, settings: Settings, hot: HotWindow) -> N
     store = StoreReports(runtime.database, hot, runtime.clock, settings.points_per_job)
     batches = ReportBatches(store, settings.points_per_transaction)
     runtime.bus.consume_raw_batches(
-        consumer("metrics_ingest_metrics"), batches.take, max_wait_s=settings.batch_max_wait_s
+        # A batch holds points of many workspaces' jobs.
+        consumer("metrics_ingest_metrics"), in_every_workspace(batches.take), max_wait_s=settings.batch_max_wait_s
     )
 
 

@@ -7,6 +7,7 @@ from starlette.applications import Starlette
 
 from chassis.database.leases import Lease
 from chassis.messaging.nats_jwt import Key
+from chassis.messaging.tls import nats_tls
 from chassis.runtime import ServiceRuntime, worker_app
 from services.provisioner.adapters.kubernetes import configuration as kubernetes
 from services.provisioner.adapters.kubernetes.provider import KubernetesProvider
@@ -15,6 +16,7 @@ from services.provisioner.adapters.nats_access import NatsAccess, OpenBroker
 from services.provisioner.adapters.runpod import configuration as runpod
 from services.provisioner.adapters.runpod.provider import RunPodProvider
 from services.provisioner.adapters.tables import metadata
+from services.provisioner.application.queries.job_workspaces import JobWorkspaces
 from services.provisioner.application.workers import deadlines
 from services.provisioner.application.workers.checkpoint_cleaner import CheckpointCleaner
 from services.provisioner.application.workers.context import WorkerContext
@@ -47,7 +49,7 @@ def build_runtime(settings: Settings, provider: ComputeProvider) -> ServiceRunti
                             settings.call_timeout_s)
     runtime.include(events.events, requests.requests, pod_requests.requests,
                     provider=provider, policy=context.policy, objects=runtime.objects,
-                    database_clock=context.database_clock,
+                    database_clock=context.database_clock, job_workspaces=JobWorkspaces(runtime.database),
                     request_rates=RequestRates(settings.request_rates()))
     _add_pod_workers(runtime, settings, context, broker_access(settings))
     _add_periodic_workers(runtime, settings, context)
@@ -103,6 +105,7 @@ def broker_access(settings: Settings) -> BrokerAccess:
         pods_signing=_key(settings.nats_account_signing_seed_file),
         operator_signing=_key(settings.nats_operator_signing_seed_file),
         system_creds_file=settings.nats_system_creds_file,
+        tls=nats_tls(settings.nats_url, settings.nats_tls_ca, settings.nats_tls_cert, settings.nats_tls_key),
     )
 
 
@@ -111,6 +114,7 @@ def pod_defaults(settings: Settings) -> PodDefaults:
         nats_url=settings.pod_nats_url or settings.nats_url, heartbeat_interval_s=settings.heartbeat_interval_s,
         checkpoint_every_steps=settings.checkpoint_every_steps, checkpoint_every_s=settings.checkpoint_every_s,
         checkpoints_kept=settings.checkpoints_kept, lease_s=settings.pod_lease_s,
+        tls_authorities=settings.pod_authorities(),
     )
 
 

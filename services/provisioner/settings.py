@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -97,6 +98,9 @@ class Settings(RunPodSettings, KubernetesSettings):
 
     # What pods are told. Empty: the same addresses that this service uses.
     pod_nats_url: str = ""
+    # PEM file: authorities that pods believe beside those of their machine. Empty: those that this service is given for
+    # the broker and the storage.
+    pod_tls_ca: str = ""
     heartbeat_interval_s: float = Field(default=3.0, gt=0)
     # A pod whose heartbeats nobody has answered for so long ends itself: nobody else may be left to do it. Longer than
     # any outage that running jobs are to survive.
@@ -179,3 +183,13 @@ class Settings(RunPodSettings, KubernetesSettings):
             list_lag_s=self.list_lag_s, gone_after_s=self.gone_after_s, pause_grace_s=self.pause_grace_s,
         )
         return Policy(retry, timeouts)
+
+    def pod_authorities(self) -> str:
+        """PEM certificates; empty: pods believe what their machine believes."""
+        own = dict.fromkeys(filter(None, (self.nats_tls_ca, self.s3_tls_ca)))
+        return "".join(Path(path).read_text() for path in ([self.pod_tls_ca] if self.pod_tls_ca else own))
+
+    def _plain_text(self) -> Iterator[str]:
+        yield from super()._plain_text()
+        if self.pod_nats_url and not self.pod_nats_url.startswith("tls://"):
+            yield "BRIGHTRUN_POD_NATS_URL does not begin with tls://"

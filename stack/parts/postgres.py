@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from chassis.database.row_security import TENANT_SUFFIX
 from stack.parts.process import LOOPBACK, Command, Part, PartError, connects, package_folder
 
 SUPERUSER = "postgres"
@@ -130,9 +131,16 @@ class PostgresPart(Part):
             raise PartError(f"PostgreSQL refused a statement: {done.stderr.strip()}")
         return done.stdout.strip()
 
-    def create_database(self, name: str, *, role: str | None = None, password: str = "") -> str:
-        """Makes database and role when absent and returns the URL. Nobody but the role may connect to it."""
-        self.sql(database_statements(name, role or name, password))
+    def create_role(self, role: str, password: str = "") -> None:
+        """Makes it when absent; its password becomes this one."""
+        self.sql(_role(role, password))
+
+    def create_database(
+        self, name: str, *, role: str | None = None, password: str = "", tenant_password: str | None = None
+    ) -> str:
+        """Makes database and role when absent and returns the URL. Nobody but the role may connect to it, and with
+        `tenant_password` its tenant role, once the database is migrated."""
+        self.sql(database_statements(name, role or name, password, tenant_password))
         return self.url(name, role or name, password)
 
     def drop_database(self, name: str) -> None:
@@ -183,20 +191,32 @@ class PostgresPart(Part):
         return Command(argv, user=UNPRIVILEGED_USER, keep=keep, parent_death=parent_death)
 
 
-def database_statements(name: str, role: str, password: str) -> str:
-    """For psql: the database and the role that owns it, where they are absent; the role's password in any case."""
-    if not (IDENTIFIER.match(name) and IDENTIFIER.match(role)):
+def database_statements(name: str, role: str, password: str, tenant_password: str | None = None) -> str:
+    """For psql: the database and the role that owns it, where they are absent, and with `tenant_password` the role
+    that sees one workspace at a time; the roles' passwords in any case."""
+    if not IDENTIFIER.match(name):
         raise PartError(f"{name!r} is no plain database name")
-    secret = password.replace("'", "''")
+    tenant = "" if tenant_password is None else _role(f"{role}{TENANT_SUFFIX}", tenant_password)
     # FILE_COPY is several times quicker than the WAL-logged default for a copy of an empty template
     return f"""
-        SELECT 'CREATE ROLE {role} LOGIN'
-            WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') \\gexec
-        ALTER ROLE {role} PASSWORD {f"'{secret}'" if secret else "NULL"};
+        {_role(role, password)}
+        {tenant}
         SELECT 'CREATE DATABASE {name} OWNER {role} STRATEGY FILE_COPY'
             WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{name}') \\gexec
         REVOKE CONNECT, TEMPORARY ON DATABASE {name}, postgres, template1 FROM PUBLIC;
-    """  # noqa: S608  names are checked above
+    """  # noqa: S608  names are checked
+
+
+def _role(name: str, password: str) -> str:
+    """Statements that make it when absent, and its password this one."""
+    if not IDENTIFIER.match(name):
+        raise PartError(f"{name!r} is no plain name of a role")
+    secret = password.replace("'", "''")
+    return f"""
+        SELECT 'CREATE ROLE {name} LOGIN'
+            WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{name}') \\gexec
+        ALTER ROLE {name} PASSWORD {f"'{secret}'" if secret else "NULL"};
+    """  # noqa: S608  the name is checked
 
 
 def unprivileged_account() -> pwd.struct_passwd:

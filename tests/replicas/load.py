@@ -86,5 +86,5 @@ class Watcher:
     def _watch(self) -> None:
         with self._client as client:
             for _, data in follow(client, self._job.id):
-                if "seq" in data and "id" in data:
+                if data.get("object") == "training_job.event" and data["seq"] is not None:  # no snapshot
                     self.seen.append(str(data["id"]))

@@ -19,9 +19,9 @@ PATIENCE_S = 90.0
 
 @dataclass(frozen=True)
 class Stopped:
-    """A replica that stopped in a trap, `at` (monotonic). `about`: what it was at, as the trap noted it."""
+    """A replica that stopped in a trap, `at` (this machine's time). `about`: what it was at, as the trap noted it."""
 
-    what: str
+    trap: str
     pid: int
     at: float
     about: dict[str, str]
@@ -34,7 +34,6 @@ class TwoOfEach(StackUnderTest):
         self.traps.mkdir()
         self.nats = Partition(lambda: self._port("nats"))
         self.postgres = Partition(lambda: self._port("postgres"))
-        self.takeovers: list[tuple[str, float]] = []
 
     def up(self) -> None:
         self.nats.__enter__()
@@ -56,20 +55,26 @@ class TwoOfEach(StackUnderTest):
             (self.traps / f"{trap}.sprung").unlink(missing_ok=True)
             (self.traps / trap).touch()
 
-    def stopped(self, trap: str) -> Stopped:
-        """Who stopped there, once somebody has."""
-        note = self.traps / f"{trap}.sprung"
-        self.until(note.exists, f"nobody came to {trap}", 240)
-        about = json.loads(note.read_text())
-        age = time.time() - note.stat().st_mtime
-        return Stopped(trap, int(about.pop("pid")), time.monotonic() - age, about)
+    def relieved(self, tasks: dict[str, Callable[[Stopped], Any]]) -> list[Stopped]:
+        """Who stopped in each trap, once the other replica has done what it was at: the condition of the trap."""
+        waiting, done = dict(tasks), list[Stopped]()
+        deadline = time.monotonic() + 4 * PATIENCE_S
+        while waiting:
+            for trap, condition in list(waiting.items()):
+                if (stopped := self._stopped(trap)) is not None and condition(stopped):
+                    print(f"takeover {trap:24} {time.time() - stopped.at:5.1f} s", flush=True)
+                    done.append(stopped)
+                    del waiting[trap]
+            assert time.monotonic() < deadline, f"not relieved, or never there: {', '.join(waiting)}"
+            time.sleep(0.1)
+        return done
 
-    def taken_over(self, stopped: Stopped, condition: Callable[[], Any]) -> None:
-        """Wait until the other one has done it."""
-        self.until(condition, f"nobody took over {stopped.what}")
-        took = time.monotonic() - stopped.at
-        self.takeovers.append((stopped.what, took))
-        print(f"takeover {stopped.what:24} {took:5.1f} s", flush=True)
+    def _stopped(self, trap: str) -> Stopped | None:
+        note = self.traps / f"{trap}.sprung"
+        if not note.exists():
+            return None
+        about = json.loads(note.read_text())
+        return Stopped(trap, int(about.pop("pid")), note.stat().st_mtime, about)
 
     def wake(self) -> None:
         """Disarm, and let whoever stopped go on."""

@@ -15,7 +15,7 @@ from chassis.messaging import topology
 from contracts.events import PodInterrupted, PodTerminated, TrainingWarning
 from contracts.pod_environment import PodSpec
 from contracts.presets import PRESETS
-from contracts.rpc.pods import LIST_CHECKPOINTS, ListCheckpoints
+from contracts.rpc.pods import HEARTBEAT, LIST_CHECKPOINTS, HeartbeatReply, ListCheckpoints
 from contracts.streams import CONSUMERS, STREAMS
 from services.provisioner.ports import BrokerAccount
 from stack.nats_security import NatsSecurity
@@ -204,6 +204,31 @@ async def test_stop_is_obeyed(
                  on_stop=lambda reason: loop.call_soon_threadsafe(told.set)).start()
     await asyncio.wait_for(told.wait(), 10)
     await provisioner.stop()
+
+
+async def test_a_heartbeat_without_an_answer_is_soon_repeated(
+    topology: NatsPart, reporter_for: Callable[..., Reporter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The replica that got the first one hangs; the next one is well."""
+    monkeypatch.setattr("trainer_image.reporter._QUICK_ANSWER_S", 0.2)
+    pod = spec(topology.url).model_copy(update={"heartbeat_interval_s": 1.5})
+    asked: asyncio.Queue[int] = asyncio.Queue()
+    client = await nats.connect(topology.url)
+
+    async def answer(message: Any) -> None:
+        asked.put_nowait(1)
+        if asked.qsize() > 1:
+            await message.respond(HeartbeatReply(directive="continue").model_dump_json().encode())
+
+    await client.subscribe(HEARTBEAT.subject(pod.job_id), cb=answer)
+    await client.flush()
+    reporter_for(pod).start()
+    async with asyncio.timeout(60):
+        while asked.qsize() < 2:
+            await asyncio.sleep(0.05)
+    await asyncio.sleep(0.7)
+    assert asked.qsize() == 2, "not again before it is time"
+    await client.close()
 
 
 async def test_every_message_goes_on_with_the_trace_of_its_job(

@@ -7,6 +7,8 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from chassis.database.engine import Database
+from chassis.database.scope import every_workspace
 from contracts.gpus import PricingTier
 from contracts.rpc.costs import (
     BudgetView,
@@ -66,8 +68,23 @@ class Quote:
         return _range(self.rate, self.priced)
 
 
+@dataclass(frozen=True)
+class Experience:
+    """How far runs of the same kind were from what was foretold: of all workspaces, and nothing else of them."""
+
+    key: str
+    log_errors: Sequence[float]
+
+
+async def experience(database: Database, request: EstimateRequest) -> Experience:
+    key = experience_key(request.gpu_type, request.base_model)
+    with every_workspace():
+        async with database.read() as connection:
+            return Experience(key, await jobs.throughput_log_errors(connection, key))
+
+
 async def quote(
-    connection: AsyncConnection, request: EstimateRequest, offered: Iterable[Price], now: datetime
+    connection: AsyncConnection, request: EstimateRequest, offered: Iterable[Price], learnt: Experience, now: datetime
 ) -> Quote:
     """`offered` was asked for before: nobody is asked in a transaction. Raises RateUnknown."""
     configured = {pair: rate.micro_usd_per_hour for pair, rate in (await rates.valid_at(connection, now)).items()}
@@ -75,8 +92,7 @@ async def quote(
     table = with_offered_prices(configured, request.gpu_type, prices.values())
     rate = rate_of(table, request.gpu_type, request.pricing_tier)
     work = workload_of(request.hyperparameters, request.conversations, request.tokens, request.done_epochs)
-    key = experience_key(request.gpu_type, request.base_model)
-    return Quote(request, table, prices, rate, work, await jobs.throughput_log_errors(connection, key), key)
+    return Quote(request, table, prices, rate, work, learnt.log_errors, learnt.key)
 
 
 def estimate_of(quoted: Quote, state: BudgetState) -> Estimate:

@@ -7,7 +7,7 @@ from chassis.database.engine import Database
 from contracts.rpc.costs import BudgetView, Estimate, EstimateRequest, JobCost, JobCostQuery, MachineCost, Rates
 from services.cost_guard.adapters.repository import budgets, intervals, jobs, rates
 from services.cost_guard.adapters.repository.intervals import BilledMachine
-from services.cost_guard.application.pricing import budget_view, estimate_of, quote
+from services.cost_guard.application.pricing import budget_view, estimate_of, experience, quote
 from services.cost_guard.domain.billing import billed_seconds, cost_of, total_cost
 from services.cost_guard.ports import PriceList
 from services.cost_guard.settings import Settings
@@ -19,8 +19,9 @@ async def estimate(
     """Raises RateUnknown."""
     limit = settings.default_budget_micro_usd
     offered = await prices.prices(request.gpu_type)
+    learnt = await experience(database, request)
     async with database.read() as connection:
-        quoted = await quote(connection, request, offered, now)
+        quoted = await quote(connection, request, offered, learnt, now)
         return estimate_of(quoted, await budgets.state(connection, request.workspace_id, now, default_limit=limit))
 
 

@@ -10,6 +10,10 @@ from services.cost_guard.domain.report import Published
 DELETED = "deleted"
 
 
+class JobOfAnotherWorkspace(Exception):
+    """There is an account of this job, and not in the workspace that is spoken of."""
+
+
 @dataclass(frozen=True)
 class JobAccount:
     """One row. `estimate` is the answer that was reserved for; `outcome` names the event that ended the job. `next_*`:

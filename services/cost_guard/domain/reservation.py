@@ -5,6 +5,7 @@ from uuid import UUID
 
 from services.cost_guard.domain.account import JobAccount
 
+OF_ANOTHER_WORKSPACE = "This job belongs to another workspace."
 
 def is_asked_again(account: JobAccount, workspace_id: UUID, reservation_id: UUID | None) -> bool:
     """The job holds what is asked for. A caller that names no try means whatever the job holds."""
@@ -17,7 +18,7 @@ def no_start(
 ) -> str | None:
     """Why no money is reserved whatever the budget says; None when the budget decides."""
     if account.workspace_id != workspace_id:
-        return "This job belongs to another workspace."
+        return OF_ANOTHER_WORKSPACE
     if account.ended_at is not None:
         return "This job has ended. Start a new one, or retry this one, which makes a new job."
     if account.started_at is not None and not resumes:

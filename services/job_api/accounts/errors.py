@@ -11,6 +11,14 @@ class ApiKeyNotFound(DomainError):
         self.key_id = key_id
 
 
+class ApiKeyNotUsable(DomainError):
+    """Revoked or expired: nothing is in use that could be replaced."""
+
+    def __init__(self, key_id: UUID) -> None:
+        super().__init__(f"API key {key_id} does not work any more")
+        self.key_id = key_id
+
+
 class AlreadyExpired(DomainError):
     """A key that would never have worked."""
 

@@ -1,11 +1,17 @@
 """Refusals about accounts as problem documents."""
 
 from chassis.problems import Conflict, Forbidden, Invalid, NotFound
-from services.job_api.accounts.errors import ApiKeyNotFound, MemberNotFound
+from services.job_api.accounts.errors import ApiKeyNotFound, ApiKeyNotUsable, MemberNotFound
 
 
 def api_key_not_found(error: ApiKeyNotFound) -> NotFound:
     return NotFound(f"There is no API key {error.key_id} in your workspace.", code="api_key_not_found")
+
+
+def api_key_not_usable(error: ApiKeyNotUsable) -> Conflict:
+    return Conflict(f"The API key {error.key_id} is revoked or has expired.", code="api_key_not_usable",
+                    title="The key does not work any more",
+                    suggested_fix="Make a new one: POST /api/training/api-keys.")
 
 
 def already_expired(_: object) -> Invalid:

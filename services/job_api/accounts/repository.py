@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chassis.database import locks
 from chassis.database.engine import Database
+from chassis.database.scope import every_workspace
 from contracts.identifiers import uuid7
 from services.job_api.accounts.tables import api_keys, memberships, users, workspaces
 from services.job_api.edge.auth import ApiKeyRecord, NewApiKey, Role
@@ -22,19 +23,24 @@ _BY_PREFIX = select(api_keys, memberships.c.roles.label("member_roles")).join(
 
 
 class ApiKeyTable:
-    """`services.job_api.edge.auth.ApiKeyLookup` over our table. A key never has more roles than its user has now."""
+    """`services.job_api.edge.auth.ApiKeyLookup` over our table. A key never has more roles than its user has now.
+
+    The key says which workspace it is, so it is looked up in all of them.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def find(self, prefix: str) -> ApiKeyRecord | None:
-        async with self._database.read() as tx:
-            row = (await tx.execute(_BY_PREFIX, {"b_prefix": prefix})).mappings().one_or_none()
+        with every_workspace():
+            async with self._database.read() as tx:
+                row = (await tx.execute(_BY_PREFIX, {"b_prefix": prefix})).mappings().one_or_none()
         return _record(row) if row else None
 
     async def touch(self, prefix: str, used_at: datetime) -> None:
-        async with self._database.transaction() as tx:
-            await tx.execute(update(api_keys).where(api_keys.c.prefix == prefix).values(last_used_at=used_at))
+        with every_workspace():
+            async with self._database.transaction() as tx:
+                await tx.execute(update(api_keys).where(api_keys.c.prefix == prefix).values(last_used_at=used_at))
 
 
 def _record(row: RowMapping) -> ApiKeyRecord:
@@ -76,11 +82,9 @@ async def ensure_workspace(tx: AsyncConnection, workspace_id: UUID, name: str) -
 
 
 async def ensure_user(tx: AsyncConnection, email: str, display_name: str = "") -> UUID:
-    """The id of the user with this address, who is made when unknown."""
-    await tx.execute(insert(users).values(id=uuid7(), email=email.lower(), display_name=display_name)
-                     .on_conflict_do_nothing())
-    user_id: UUID = (await tx.execute(select(users.c.id).where(users.c.email == email.lower()))).scalar_one()
-    return user_id
+    """The id of the user with this address, of whatever workspaces, who is made when unknown."""
+    known: UUID = (await tx.execute(select(func.user_of_address(uuid7(), email.lower(), display_name)))).scalar_one()
+    return known
 
 
 async def add_roles(tx: AsyncConnection, workspace_id: UUID, user_id: UUID, roles: Sequence[str]) -> None:
@@ -94,19 +98,33 @@ async def add_roles(tx: AsyncConnection, workspace_id: UUID, user_id: UUID, role
 
 async def add_api_key(
     tx: AsyncConnection, *, workspace_id: UUID, user_id: UUID, key: NewApiKey, name: str, roles: Sequence[str],
-    created_by: str, expires_at: datetime | None = None,
+    created_by: str, expires_at: datetime | None = None, replaces: UUID | None = None,
 ) -> UUID:
     key_id = uuid7()
     await tx.execute(insert(api_keys).values(
         id=key_id, workspace_id=workspace_id, user_id=user_id, name=name, prefix=key.prefix, sha256=key.sha256,
-        roles=list(roles), created_by=created_by, expires_at=expires_at))
+        roles=list(roles), created_by=created_by, expires_at=expires_at, replaces=replaces))
     return key_id
+
+
+async def lock_api_key(tx: AsyncConnection, workspace_id: UUID, key_id: UUID) -> RowMapping | None:
+    """Until the transaction ends: a key is rotated once at a time."""
+    mine = (api_keys.c.id == key_id) & (api_keys.c.workspace_id == workspace_id)
+    return (await tx.execute(select(api_keys).where(mine).with_for_update())).mappings().one_or_none()
+
+
+async def end_api_key(tx: AsyncConnection, workspace_id: UUID, key_id: UUID, at: datetime) -> tuple[str, ...]:
+    """It works until then, unless it ends earlier. The prefix of the key; empty when there is none."""
+    mine = (api_keys.c.id == key_id) & (api_keys.c.workspace_id == workspace_id)
+    sooner = func.least(api_keys.c.expires_at, at)
+    ended = update(api_keys).where(mine).values(expires_at=sooner).returning(api_keys.c.prefix)
+    return tuple((await tx.execute(ended)).scalars())
 
 
 _KEY_VIEW = (
     api_keys.c.id, api_keys.c.name, api_keys.c.prefix, api_keys.c.roles, api_keys.c.user_id, users.c.email,
     api_keys.c.created_by, api_keys.c.created_at, api_keys.c.expires_at, api_keys.c.revoked_at,
-    api_keys.c.last_used_at,
+    api_keys.c.last_used_at, api_keys.c.replaces,
 )
 
 
@@ -170,9 +188,9 @@ async def member(tx: AsyncConnection, workspace_id: UUID, user_id: UUID) -> RowM
 
 async def lock_admins(tx: AsyncConnection, workspace_id: UUID) -> Sequence[UUID]:
     """Who they are; nobody becomes one or ceases to be one until the transaction ends."""
-    await tx.execute(select(workspaces.c.id).where(workspaces.c.id == workspace_id).with_for_update())
+    await tx.execute(select(workspaces.c.id).where(workspaces.c.id == workspace_id).with_for_update(key_share=True))
     admins = select(memberships.c.user_id).where(
-        memberships.c.workspace_id == workspace_id, memberships.c.roles.any(Role.ADMIN.value))
+        memberships.c.workspace_id == workspace_id, memberships.c.roles.contains([Role.ADMIN.value]))
     return (await tx.execute(admins)).scalars().all()
 
 

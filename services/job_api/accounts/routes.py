@@ -1,5 +1,6 @@
 """Who is calling, the workspace's members and its API keys."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -9,6 +10,8 @@ from services.job_api.accounts.application.api_keys import IssueApiKey, issue_ap
 from services.job_api.accounts.application.api_keys import revoke_api_key as revoke
 from services.job_api.accounts.application.members import SetMember, set_member
 from services.job_api.accounts.application.members import remove_member as remove
+from services.job_api.accounts.application.rotate_key import RotateApiKey as Rotate
+from services.job_api.accounts.application.rotate_key import rotate_api_key as rotate
 from services.job_api.accounts.schemas import (
     ApiKeyList,
     ApiKeyView,
@@ -18,6 +21,7 @@ from services.job_api.accounts.schemas import (
     MemberRemoved,
     MemberView,
     NewApiKeyView,
+    RotateApiKey,
 )
 from services.job_api.accounts.schemas import SetMember as SetMemberBody
 from services.job_api.dependencies import WithDependencies
@@ -71,6 +75,23 @@ async def revoke_api_key(
         await repository.announce_change(tx)
     deps.api_keys.forget(row["prefix"])
     return answer
+
+
+@router.post("/api-keys/{key_id}/rotate", status_code=201, response_model=NewApiKeyView, responses={
+    409: {"description": "The key does not work any more"}})
+async def rotate_key(
+    key_id: UUID, principal: Admin, deps: WithDependencies, record: WithRecord, body: RotateApiKey | None = None
+) -> JsonResponse:
+    """A new key in the place of this one, which works on for a while. The secret is in this answer and nowhere else."""
+    keep = timedelta(seconds=(body or RotateApiKey()).keep_previous_for_s)
+    async with deps.database.transaction() as tx:
+        rotated = await rotate(tx, Rotate(caller(principal), key_id, keep), deps.clock.now())
+        document = presenter.api_key(rotated.row)
+        await record.store(tx, 201, document | {"key": None})
+        await repository.announce_change(tx)
+    for prefix in rotated.ended:
+        deps.api_keys.forget(prefix)
+    return JsonResponse(document | {"key": rotated.secret}, 201)
 
 
 @router.get("/members", response_model=MemberList)

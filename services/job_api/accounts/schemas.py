@@ -45,6 +45,13 @@ class ApiKeyView(View):
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+    replaces: UUID | None = Field(default=None, description="The key whose place it took")
+
+
+class RotateApiKey(Body):
+    keep_previous_for_s: int = Field(
+        default=24 * 3600, ge=0, le=30 * 24 * 3600,
+        description="The key before works on for so many seconds, until everybody who uses it has the new one.")
 
 
 class NewApiKeyView(ApiKeyView):

@@ -45,5 +45,7 @@ api_keys = Table(
     moment("expires_at"),
     moment("revoked_at"),
     moment("last_used_at"),
+    # The key whose place it took, which worked beside it for a while.
+    Column("replaces", UUID(as_uuid=True)),
     Index("api_keys_by_workspace", "workspace_id", "created_at"),
 )

@@ -6,6 +6,7 @@ import httpx
 
 from chassis.clock import Clock
 from chassis.database.engine import Database
+from chassis.database.scope import one_workspace
 from services.job_api.accounts import repository
 from services.job_api.edge.auth import Principal, TokenVerifier
 from services.job_api.edge.auth.settings import JwtSettings
@@ -22,7 +23,9 @@ class WorkspaceRegistrar(TokenVerifier):
     async def principal(self, token: str) -> Principal | None:
         principal = await super().principal(token)
         if principal is not None and principal.workspace_id not in self._known:
-            async with self._database.transaction() as tx:
-                await repository.ensure_workspace(tx, principal.workspace_id, f"Workspace {principal.workspace_id}")
+            with one_workspace(principal.workspace_id):
+                async with self._database.transaction() as tx:
+                    await repository.ensure_workspace(
+                        tx, principal.workspace_id, f"Workspace {principal.workspace_id}")
             self._known.add(principal.workspace_id)
         return principal

@@ -20,6 +20,7 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis.database.engine import Database
+from chassis.database.scope import every_workspace
 from chassis.observability.redaction import redact
 from services.job_api.audit import repository
 from services.job_api.audit.domain import ANONYMOUS, Actor, ActorKind, AuditEntry, Origin, readable
@@ -138,8 +139,9 @@ class AuditMiddleware:
         if entry is None:
             return
         try:
-            async with self._database.transaction() as tx:
-                await repository.add(tx, entry)
+            with every_workspace():  # it may be nobody's
+                async with self._database.transaction() as tx:
+                    await repository.add(tx, entry)
         except Exception as error:
             self._lost.inc()
             log.error("audit_entry_not_written", error=repr(error), **asdict(entry))

@@ -11,6 +11,7 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chassis.database.engine import Database
+from chassis.database.scope import every_workspace
 from contracts.identifiers import uuid7
 from services.job_api.accounts.tables import memberships, users
 from services.job_api.edge.auth import ApiKeyRecord, NewApiKey, Role
@@ -22,7 +23,10 @@ _SESSIONS_KEPT = timedelta(days=30)
 
 
 class SessionTable:
-    """`services.job_api.edge.auth.ApiKeyLookup` over sessions. A session has the roles that its user has now."""
+    """`services.job_api.edge.auth.ApiKeyLookup` over sessions. A session has the roles that its user has now.
+
+    The token says which workspace it is, so it is looked up in all of them.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -31,13 +35,15 @@ class SessionTable:
         statement = select(sessions, memberships.c.roles).join(
             memberships, (memberships.c.user_id == sessions.c.user_id)
             & (memberships.c.workspace_id == sessions.c.workspace_id)).where(sessions.c.prefix == prefix)
-        async with self._database.read() as tx:
-            row = (await tx.execute(statement)).mappings().one_or_none()
+        with every_workspace():
+            async with self._database.read() as tx:
+                row = (await tx.execute(statement)).mappings().one_or_none()
         return _record(row) if row else None
 
     async def touch(self, prefix: str, used_at: datetime) -> None:
-        async with self._database.transaction() as tx:
-            await tx.execute(update(sessions).where(sessions.c.prefix == prefix).values(last_used_at=used_at))
+        with every_workspace():
+            async with self._database.transaction() as tx:
+                await tx.execute(update(sessions).where(sessions.c.prefix == prefix).values(last_used_at=used_at))
 
 
 def _record(row: RowMapping) -> ApiKeyRecord:

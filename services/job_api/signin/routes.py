@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from chassis.database.scope import enter_workspace
 from chassis.problems import ProblemError
 from services.job_api.accounts import repository as accounts
 from services.job_api.audit.domain import ANONYMOUS, Actor, ActorKind
@@ -87,6 +88,7 @@ async def redeem_code(body: RedeemCode, deps: WithDependencies, record: WithReco
     """A session for the code of a sign-in. The token is in this answer and nowhere else."""
     now = deps.clock.now()
     grant = await redeem(deps.database, body.code, body.code_verifier, now)
+    enter_workspace(grant.workspace_id)
     async with deps.database.transaction() as tx:
         opened = await open_session(tx, grant, now, timedelta(hours=deps.sign_in.session_hours))
         member = await accounts.member(tx, grant.workspace_id, grant.user_id)

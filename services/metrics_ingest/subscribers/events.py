@@ -14,7 +14,8 @@ WithStoreLines = Annotated[StoreLines, FromContext("store_lines")]
 
 events = EventRouter()
 jobs = events.durable(consumer("metrics_ingest_jobs"))
-logs = events.durable(consumer("metrics_ingest_logs"))
+# A new job may need a new partition, which only the tables' owner can make.
+logs = events.durable(consumer("metrics_ingest_logs"), every_workspace=True)
 
 
 @jobs(filter=about(JobDeleted))

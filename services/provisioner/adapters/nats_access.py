@@ -1,11 +1,11 @@
 """Accounts and users of pods, in NATS operator mode; and a broker that asks for neither."""
 
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-import nats
 from nats.aio.client import Client
 
 from chassis.messaging.nats_jwt import (
@@ -20,6 +20,7 @@ from chassis.messaging.nats_jwt import (
     publish_account,
     user_token,
 )
+from chassis.messaging.tls import TlsOnlyClient
 from contracts.pod_environment import MAX_POD_MESSAGE_BYTES
 from contracts.pod_subjects import pod_inbox, pod_subjects
 from services.provisioner.ports import BrokerAccount, PodCredentials
@@ -42,9 +43,10 @@ class NatsAccess:
     """
 
     def __init__(
-        self, *, nats_url: str, services_account: str, pods_signing: Key, operator_signing: Key, system_creds_file: str
+        self, *, nats_url: str, services_account: str, pods_signing: Key, operator_signing: Key, system_creds_file: str,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._url, self._system_creds = nats_url, system_creds_file
+        self._url, self._system_creds, self._tls = nats_url, system_creds_file, tls
         self._services, self._signer, self._operator = services_account, pods_signing, operator_signing
 
     def new_account_key(self) -> str:
@@ -76,9 +78,10 @@ class NatsAccess:
 
     @asynccontextmanager
     async def _system_account(self) -> AsyncIterator[Client]:
-        client = await nats.connect(
+        client = TlsOnlyClient() if self._tls else Client()
+        await client.connect(
             self._url, user_credentials=self._system_creds, inbox_prefix=b"_INBOX_provisioner",
-            allow_reconnect=False, connect_timeout=3,
+            allow_reconnect=False, connect_timeout=3, tls=self._tls,
         )
         try:
             yield client

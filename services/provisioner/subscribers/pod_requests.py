@@ -1,6 +1,7 @@
 """What pods ask: to be alive, to read and write objects, to know what they can resume from.
 
-The broker guarantees that a pod asks for its own job only; whether its attempt counts is checked by each answer.
+The broker guarantees that a pod asks for its own job only; whether its attempt counts is checked by each answer. No
+answer reaches a row of another workspace than that of the job.
 """
 
 
@@ -22,7 +23,14 @@ from contracts.rpc.pods import (
 )
 from services.provisioner.application.commands import checkpoints, heartbeats
 from services.provisioner.application.queries import objects as object_queries
-from services.provisioner.subscribers.context import PodLease, UrlLifetime, WithDatabaseClock, WithObjects, WithRates
+from services.provisioner.subscribers.context import (
+    PodLease,
+    UrlLifetime,
+    WithDatabaseClock,
+    WithJobWorkspaces,
+    WithObjects,
+    WithRates,
+)
 from services.provisioner.subscribers.problems import job_uuid, refusals_as_problems
 
 requests = RequestRouter()
@@ -32,11 +40,11 @@ requests = RequestRouter()
 @requests.pod_rpc(HEARTBEAT)
 async def heartbeat(
     request: Heartbeat, job_id: PodJob, database: WithDatabase, database_clock: WithDatabaseClock, clock: WithClock,
-    rates: WithRates, lease_s: PodLease,
+    rates: WithRates, lease_s: PodLease, workspaces: WithJobWorkspaces,
 ) -> HeartbeatReply:
     with refusals_as_problems():
         rates.spend(HEARTBEAT.method, job_id, 1, clock.monotonic())
-        async with database.transaction() as tx:
+        async with workspaces.entered(job_uuid(job_id)), database.transaction() as tx:
             return await heartbeats.record_heartbeat(
                 tx, job_uuid(job_id), request, await database_clock.now(tx), lease_s=lease_s)
 
@@ -44,30 +52,34 @@ async def heartbeat(
 @requests.pod_rpc(SIGN_URLS)
 async def sign_urls(
     request: SignUrls, job_id: PodJob, database: WithDatabase, objects: WithObjects, clock: WithClock,
-    lifetime_s: UrlLifetime, rates: WithRates, database_clock: WithDatabaseClock,
+    lifetime_s: UrlLifetime, rates: WithRates, database_clock: WithDatabaseClock, workspaces: WithJobWorkspaces,
 ) -> SignUrlsReply:
     with refusals_as_problems():
         rates.spend(SIGN_URLS.method, job_id, len(request.objects), clock.monotonic())
-        return await object_queries.sign_urls(database, objects, job_uuid(job_id), request, lifetime_s=lifetime_s,
-                                              now=clock.now(), database_clock=database_clock)
+        async with workspaces.entered(job_uuid(job_id)):
+            return await object_queries.sign_urls(
+                database, objects, job_uuid(job_id), request, lifetime_s=lifetime_s, now=clock.now(),
+                database_clock=database_clock)
 
 
 @requests.pod_rpc(LIST_CHECKPOINTS)
 async def list_checkpoints(
     request: ListCheckpoints, job_id: PodJob, database: WithDatabase, objects: WithObjects,
-    database_clock: WithDatabaseClock, clock: WithClock, rates: WithRates,
+    database_clock: WithDatabaseClock, clock: WithClock, rates: WithRates, workspaces: WithJobWorkspaces,
 ) -> ListCheckpointsReply:
     with refusals_as_problems():
         rates.spend(LIST_CHECKPOINTS.method, job_id, 1, clock.monotonic())
-        return await checkpoints.offer_checkpoints(database, objects, job_uuid(job_id), request, database_clock)
+        async with workspaces.entered(job_uuid(job_id)):
+            return await checkpoints.offer_checkpoints(database, objects, job_uuid(job_id), request, database_clock)
 
 
 @requests.pod_rpc(DELETE_CHECKPOINT)
 async def delete_checkpoint(
     request: DeleteCheckpoint, job_id: PodJob, database: WithDatabase, database_clock: WithDatabaseClock,
-    clock: WithClock, rates: WithRates,
+    clock: WithClock, rates: WithRates, workspaces: WithJobWorkspaces,
 ) -> Done:
     with refusals_as_problems():
         rates.spend(DELETE_CHECKPOINT.method, job_id, 1, clock.monotonic())
-        await checkpoints.give_up_checkpoint(database, job_uuid(job_id), request, database_clock)
+        async with workspaces.entered(job_uuid(job_id)):
+            await checkpoints.give_up_checkpoint(database, job_uuid(job_id), request, database_clock)
     return Done()

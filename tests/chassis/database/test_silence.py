@@ -29,7 +29,7 @@ def link(empty_database: str) -> Iterator[Partition]:
 @pytest_asyncio.fixture
 async def database(empty_database: str, link: Partition) -> AsyncIterator[Database]:
     url = make_url(empty_database).set(host="127.0.0.1", port=link.port).render_as_string(hide_password=False)
-    made = Database(url, pool_size=3, connect_timeout_s=1.0, command_timeout_s=1.0)
+    made = Database(url, pool_size=3, connect_timeout_s=1.0, command_timeout_s=0.5)
     yield made
     await made.dispose()
 
@@ -88,11 +88,11 @@ async def test_a_handlers_own_time_limit_is_its_own(database: Database) -> None:
 
 async def test_a_listener_hears_again(database: Database, link: Partition, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chassis.database.listen._HEARTBEAT_S", 0.2)
-    monkeypatch.setattr("chassis.database.listen._CONNECT_TIMEOUT_S", 0.5)
+    monkeypatch.setattr("chassis.database.listen._CONNECT_TIMEOUT_S", 0.3)
     async with asyncio.timeout(PATIENCE_S), PgListener(database.url, "news") as listener:
         assert await listener.wait(PATIENCE_S), "connected"
         with link.silent():
-            await asyncio.sleep(2)
+            await asyncio.sleep(1)
         while await listener.wait(1.0):
             pass
         async with database.transaction() as tx:

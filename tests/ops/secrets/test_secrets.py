@@ -94,7 +94,8 @@ def test_each_container_finds_only_what_it_needs(made: Path) -> None:
         assert [other for other in SERVICES if urls[other] in folder] == [name]
         assert ("S3" in "".join(path.name.upper() for path in (made / name).iterdir())) == (
             name in ("job_api", "provisioner"))
-    assert sorted(path.name for path in (made / "notifier").iterdir()) == ["brightrun_database_url", "nats.creds"]
+    assert sorted(path.name for path in (made / "notifier").iterdir()) == [
+        "brightrun_database_tenant_url", "brightrun_database_url", "nats.creds"]
 
 
 def test_postgresql_is_told_the_passwords_that_services_use(made: Path) -> None:

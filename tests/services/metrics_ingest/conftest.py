@@ -139,7 +139,7 @@ def envelope(data: MetricsReported) -> dict[str, Any]:
 
 async def scalar(service: Any, query: str) -> Any:
     """Of a runtime's database."""
-    return await value(service.database, query)
+    return await value(service.owners, query)
 
 
 async def packed(service: Any) -> None:
@@ -184,6 +184,7 @@ async def service(fresh_database, settings_for, topology) -> Any:
                        cleaning_interval_s=0.2, batch_max_wait_s=0.03)
     )  # fmt: skip
     runtime: ServiceRuntime = build_runtime(settings)
+    runtime.owners = database  # what a test looks at, whatever the workspace
     async with runtime.lifespan():
         yield runtime
 
@@ -199,3 +200,4 @@ async def caller(settings_for, topology) -> Any:
 @pytest_asyncio.fixture
 async def trainer(service, caller, jetstream) -> Trainer:
     return Trainer(caller, jetstream)
+

@@ -13,7 +13,7 @@ async def test_readers_leave_connections_to_the_writer(trainer: Trainer, service
     await packed(service)
     await service.redis.flushall()
     writer = Trainer(trainer.bus, trainer.jetstream)
-    async with service.database.transaction() as blocking:
+    async with service.owners.transaction() as blocking:
         await blocking.exec_driver_sql("LOCK TABLE segments IN ACCESS EXCLUSIVE MODE")  # charts wait, writers do not
         charts = [asyncio.create_task(trainer.range()) for _ in range(32)]
         await asyncio.sleep(0.5)

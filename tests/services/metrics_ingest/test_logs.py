@@ -156,9 +156,9 @@ async def test_output_expires_attempt_by_attempt(printer: Printer, service: Any)
     await printer.prints(1, 5)
     await printer.prints(1, 5, attempt=2)
     await printer.settled()
-    async with service.database.transaction() as tx:
+    async with service.owners.transaction() as tx:
         await tx.exec_driver_sql("UPDATE log_attempts SET last_at = now() - interval '31 days' WHERE attempt = 1")
-    cleaner = Cleaner(service.database, RedisHotWindow(service.redis, points=100, ttl_s=10), 0, log_retention_days=30)
+    cleaner = Cleaner(service.owners, RedisHotWindow(service.redis, points=100, ttl_s=10), 0, log_retention_days=30)
     await cleaner.clean()
     page = await printer.lines()
     assert [attempt.attempt for attempt in page.attempts] == [2]
@@ -199,8 +199,8 @@ async def test_a_search_in_a_long_log_reads_a_bounded_piece_at_a_time(printer: P
     """8 MB of lines that do not match, and the one that does behind them."""
     store = StoreLines(64 * 1024**2)
     text = "x" * 1_000
-    await fill(service.database, store, (printer.printed(n, n + 99, text=text) for n in range(1, 8_001, 100)))
-    await fill(service.database, store, [printer.printed(8_001, 8_001, text="needle {}")])
+    await fill(service.owners, store, (printer.printed(n, n + 99, text=text) for n in range(1, 8_001, 100)))
+    await fill(service.owners, store, [printer.printed(8_001, 8_001, text="needle {}")])
     page, requests = await printer.lines(search="needle"), 1
     assert page.lines == ()
     assert page.more_after

@@ -52,7 +52,7 @@ async def test_a_job_deleted_before_its_first_report_stays_away(trainer: Trainer
 async def test_a_partition_without_living_jobs_is_dropped(trainer: Trainer, service: Any) -> None:
     await trainer.losses(range(5))
     await trainer.settled()
-    async with service.database.transaction() as tx:
+    async with service.owners.transaction() as tx:
         await tx.exec_driver_sql(f"SELECT setval('jobs_job_no_seq', {JOBS_PER_PARTITION - 2})")
     newer = Trainer(trainer.bus, trainer.jetstream)
     newest = Trainer(trainer.bus, trainer.jetstream)
@@ -77,7 +77,7 @@ async def test_a_partition_whose_rows_went_one_by_one_is_dropped_too(trainer: Tr
     await trainer.losses(range(5))
     await trainer.settled()
     newest = Trainer(trainer.bus, trainer.jetstream)
-    async with service.database.transaction() as tx:
+    async with service.owners.transaction() as tx:
         await tx.exec_driver_sql(f"SELECT setval('jobs_job_no_seq', {JOBS_PER_PARTITION})")
         await tx.exec_driver_sql("UPDATE jobs SET deleted_at = now(), purged_at = now()")
     await newest.losses(range(5))
@@ -99,9 +99,9 @@ async def gone_all(service: Any, count: int) -> None:
 async def test_old_jobs_expire_when_told_so(trainer: Trainer, service: Any) -> None:
     await trainer.losses(range(5))
     await trainer.settled()
-    async with service.database.transaction() as tx:
+    async with service.owners.transaction() as tx:
         await tx.exec_driver_sql("UPDATE jobs SET last_point_at = now() - interval '31 days'")
-    await Cleaner(service.database, RedisHotWindow(service.redis, points=100, ttl_s=10), 30).clean()
+    await Cleaner(service.owners, RedisHotWindow(service.redis, points=100, ttl_s=10), 30).clean()
     assert await scalar(service, "SELECT count(*) FROM metric_points") == 0
     assert await trainer.export() == []
 

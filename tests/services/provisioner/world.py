@@ -30,6 +30,7 @@ from contracts.rpc.spec import PodRpc, Rpc
 from services.provisioner.adapters.database_clock import DatabaseClock
 from services.provisioner.adapters.repository import jobs, pods
 from services.provisioner.adapters.tables import broker_users
+from services.provisioner.application.queries.job_workspaces import JobWorkspaces
 from services.provisioner.application.workers.context import WorkerContext
 from services.provisioner.application.workers.create_pod import CreatePod
 from services.provisioner.application.workers.metrics import Metrics
@@ -174,6 +175,7 @@ class World:
         for name, value in {"database": self.database, "objects": self.objects, "provider": self.provider,
                             "clock": self.clock, "policy": self.policy, "settings": settings,
                             "database_clock": self.context.database_clock,
+                            "job_workspaces": JobWorkspaces(self.database),
                             "request_rates": RequestRates(settings.request_rates())}.items():
             bus.context.set_global(name, value)
         return bus

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.cost_guard.adapters.tables import billing_intervals, jobs
-from services.cost_guard.domain.account import JobAccount
+from services.cost_guard.domain.account import JobAccount, JobOfAnotherWorkspace
 from services.cost_guard.domain.report import CostReport, Published
 
 _AGE_S = func.extract("epoch", func.clock_timestamp() - jobs.c.published_at).label("published_age_s")
@@ -17,9 +17,13 @@ _ACCOUNT = select(jobs, _AGE_S)
 
 
 async def lock(tx: AsyncConnection, job_id: UUID, workspace_id: UUID) -> JobAccount:
-    """The job's account until the end of the transaction; a new one for a job never heard of."""
+    """The job's account until the end of the transaction; a new one for a job never heard of. Raises
+    JobOfAnotherWorkspace for one that this transaction does not see."""
     await tx.execute(insert(jobs).values(job_id=job_id, workspace_id=workspace_id).on_conflict_do_nothing())
-    return _account((await tx.execute(_ACCOUNT.where(jobs.c.job_id == job_id).with_for_update())).one())
+    row = (await tx.execute(_ACCOUNT.where(jobs.c.job_id == job_id).with_for_update())).one_or_none()
+    if row is None:
+        raise JobOfAnotherWorkspace(job_id)
+    return _account(row)
 
 
 async def find(connection: AsyncConnection, job_id: UUID, workspace_id: UUID) -> JobAccount | None:

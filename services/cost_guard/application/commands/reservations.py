@@ -9,11 +9,12 @@ from chassis.database.engine import Database
 from contracts.identifiers import uuid7
 from contracts.rpc.costs import Estimate, ReleaseRequest, ReserveReply, ReserveRequest
 from services.cost_guard.adapters.repository import budgets, intervals, jobs
-from services.cost_guard.application.pricing import Quote, estimate_of, quote
-from services.cost_guard.domain.account import JobAccount
+from services.cost_guard.application.pricing import Quote, estimate_of, experience, quote
+from services.cost_guard.domain.account import JobAccount, JobOfAnotherWorkspace
 from services.cost_guard.domain.billing import total_cost
 from services.cost_guard.domain.budget import refusal
 from services.cost_guard.domain.reservation import (
+    OF_ANOTHER_WORKSPACE,
     closed,
     is_asked_again,
     is_next,
@@ -36,13 +37,16 @@ async def reserve(
     """
     workspace_id, limit = request.estimate.workspace_id, settings.default_budget_micro_usd
     offered = await prices.prices(request.estimate.gpu_type)
+    learnt = await experience(database, request.estimate)
     async with database.transaction() as tx:
         # Before the lock: everybody of the workspace waits for it.
-        quoted = await quote(tx, request.estimate, offered, now)
+        quoted = await quote(tx, request.estimate, offered, learnt, now)
         await budgets.lock(tx, workspace_id, limit)
-        account = await jobs.lock(tx, request.job_id, workspace_id)
+        account = await _lock(tx, request.job_id, workspace_id)
         state = await budgets.state(tx, workspace_id, now, default_limit=limit, without=request.job_id)
         estimate = estimate_of(quoted, state)
+        if account is None:
+            return ReserveReply(accepted=False, estimate=estimate, refusal=OF_ANOTHER_WORKSPACE)
         if is_asked_again(account, workspace_id, request.reservation_id):
             return _as_before(account, estimate)
         if reason := no_start(account, workspace_id, request.reservation_id, resumes=request.resumes):
@@ -61,7 +65,9 @@ async def release(database: Database, request: ReleaseRequest) -> bool:
     The try is over in either case: its request may come after this one and must then reserve nothing.
     """
     async with database.transaction() as tx:
-        account = await jobs.lock(tx, request.job_id, request.workspace_id)
+        account = await _lock(tx, request.job_id, request.workspace_id)
+        if account is None:
+            return False
         if is_releasable(account, request.workspace_id, request.reservation_id):
             await _withdraw(tx, account)
             return True
@@ -72,6 +78,14 @@ async def release(database: Database, request: ReleaseRequest) -> bool:
             tries = closed(account, request.reservation_id)
             await jobs.change(tx, account.job_id, closed_reservations=tries)
         return False
+
+
+async def _lock(tx: AsyncConnection, job_id: UUID, workspace_id: UUID) -> JobAccount | None:
+    """None for a job of another workspace."""
+    try:
+        return await jobs.lock(tx, job_id, workspace_id)
+    except JobOfAnotherWorkspace:
+        return None
 
 
 async def _hold(

@@ -10,6 +10,7 @@ from starlette.datastructures import Headers
 from structlog.contextvars import bind_contextvars
 
 from chassis.clock import Clock, SystemClock
+from chassis.database.scope import enter_workspace
 from chassis.problems import Forbidden, Unauthenticated
 from services.job_api.edge.auth.api_keys import KEY_START, SESSION_START, ApiKeyLookup, ApiKeys
 from services.job_api.edge.auth.principal import Principal, Role
@@ -48,6 +49,7 @@ class Authenticator:
         first time, and charges once."""
         known = getattr(request.state, "principal", None)
         if isinstance(known, Principal):
+            enter_workspace(known.workspace_id)
             return known
         credential = credential_of(request.headers)
         if credential is None:
@@ -60,6 +62,7 @@ class Authenticator:
                 "The credentials are not valid.", code="invalid_credentials", title="Authentication failed"
             )
         request.state.principal = principal
+        enter_workspace(principal.workspace_id)
         bind_contextvars(workspace_id=str(principal.workspace_id), subject=principal.subject)
         if self.limiter is not None:
             await self.limiter.charge(request.scope, principal)

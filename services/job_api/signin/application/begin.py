@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from chassis.database.engine import Database
+from chassis.database.scope import every_workspace
 from services.job_api.signin import repository
 from services.job_api.signin.domain import SIGN_IN_LIFE, digest, may_lead_to, new_secret
 from services.job_api.signin.errors import RedirectRefused
@@ -38,9 +39,10 @@ async def begin_sign_in(database: Database, issuer: OidcIssuer, command: BeginSi
     state, nonce, verifier, browser = (new_secret() for _ in range(4))
     url = await issuer.authorization_url(
         state=state, nonce=nonce, verifier=verifier, redirect_uri=command.callback_url)
-    async with database.transaction() as tx:
-        await repository.begin(
-            tx, state_sha256=digest(state), browser_sha256=digest(browser), nonce=nonce, verifier=verifier,
-            redirect_uri=command.redirect_uri, challenge=command.challenge, client_state=command.state,
-            wanted_workspace_id=command.workspace_id, expires_at=now + SIGN_IN_LIFE)
+    with every_workspace():
+        async with database.transaction() as tx:
+            await repository.begin(
+                tx, state_sha256=digest(state), browser_sha256=digest(browser), nonce=nonce, verifier=verifier,
+                redirect_uri=command.redirect_uri, challenge=command.challenge, client_state=command.state,
+                wanted_workspace_id=command.workspace_id, expires_at=now + SIGN_IN_LIFE)
     return Begun(url, state, browser)

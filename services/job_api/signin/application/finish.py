@@ -9,6 +9,7 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chassis.database.engine import Database
+from chassis.database.scope import every_workspace
 from services.job_api.signin import repository
 from services.job_api.signin.application.admit import Admitted, admit
 from services.job_api.signin.domain import GRANT_LIFE, digest, identity_of, new_secret
@@ -32,8 +33,9 @@ Finish = Callable[[AsyncConnection, Admitted], Awaitable[Any]]
 
 async def take_sign_in(database: Database, callback: Callback, now: datetime) -> RowMapping:
     """The sign-in that a callback ends, whatever comes of it. Raises SignInUnknown."""
-    async with database.transaction() as tx:
-        row = await repository.take(tx, digest(callback.state), now)
+    with every_workspace():
+        async with database.transaction() as tx:
+            row = await repository.take(tx, digest(callback.state), now)
     if row is None or row["browser_sha256"] != digest(callback.browser):
         raise SignInUnknown
     return row
@@ -50,11 +52,12 @@ async def finish_sign_in(
         raise SignInFailed("the answer is another issuer's")
     claims = await issuer.claims(CodeExchange(callback.code, row["verifier"], row["nonce"], callback_url))
     code = new_secret()
-    async with database.transaction() as tx:
-        admitted = await admit(
-            tx, identity_of(issuer.settings.issuer, claims), issuer.settings, row["wanted_workspace_id"])
-        await repository.grant(
-            tx, code_sha256=digest(code), challenge=row["challenge"], workspace_id=admitted.workspace_id,
-            user_id=admitted.user_id, expires_at=now + GRANT_LIFE)
-        await finish(tx, admitted)
+    with every_workspace():
+        async with database.transaction() as tx:
+            admitted = await admit(
+                tx, identity_of(issuer.settings.issuer, claims), issuer.settings, row["wanted_workspace_id"])
+            await repository.grant(
+                tx, code_sha256=digest(code), challenge=row["challenge"], workspace_id=admitted.workspace_id,
+                user_id=admitted.user_id, expires_at=now + GRANT_LIFE)
+            await finish(tx, admitted)
     return code

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chassis.clock import Clock
 from chassis.database.engine import Database
+from chassis.database.scope import every_workspace
 from services.job_api.edge.auth.api_keys import SESSION_START, new_api_key
 from services.job_api.signin import repository
 from services.job_api.signin.domain import answers, digest
@@ -32,8 +33,9 @@ class Grant:
 
 async def redeem(database: Database, code: str, verifier: str, now: datetime) -> Grant:
     """What a code stands for; it is used up even when the verifier is wrong. Raises GrantRefused."""
-    async with database.transaction() as tx:
-        row = await repository.take_grant(tx, digest(code), now)
+    with every_workspace():
+        async with database.transaction() as tx:
+            row = await repository.take_grant(tx, digest(code), now)
     if row is None or not answers(verifier, row["challenge"]):
         raise GrantRefused
     return Grant(row["workspace_id"], row["user_id"])
@@ -56,5 +58,6 @@ async def close_session(tx: AsyncConnection, prefix: str, now: datetime) -> UUID
 
 async def purge_sign_ins(database: Database, clock: Clock) -> None:
     """Forget what can never be used again."""
-    async with database.transaction() as tx:
-        await repository.purge(tx, clock.now())
+    with every_workspace():
+        async with database.transaction() as tx:
+            await repository.purge(tx, clock.now())

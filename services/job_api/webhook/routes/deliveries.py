@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Request
 
+from chassis.database.scope import every_workspace
 from services.job_api.audit.domain import Actor, ActorKind
 from services.job_api.dependencies import WithDependencies
 from services.job_api.edge.idempotency import WithRecord
@@ -31,7 +32,8 @@ async def receive_webhook(
     """An event of a pod, signed with `X-Brightrun-Signature: t=<unix seconds>,v1=<HMAC-SHA256 of "t.body">`."""
     settings, delivery = deps.settings, Delivery(await request.body(), x_brightrun_signature)
     policy = SigningPolicy(settings.webhook_secret.get_secret_value(), settings.webhook_tolerance_s)
-    async with deps.database.transaction() as tx:
-        receipt = await receive(tx, delivery, policy, deps.clock.now())
-        record.acts_as(Actor(ActorKind.WEBHOOK, workspace_id=receipt.workspace_id), receipt.job_id)
-        return await record.answer(tx, presenter.accepted(receipt), 202)
+    with every_workspace():  # the body names a job, and the signature must be its workspace's
+        async with deps.database.transaction() as tx:
+            receipt = await receive(tx, delivery, policy, deps.clock.now())
+            record.acts_as(Actor(ActorKind.WEBHOOK, workspace_id=receipt.workspace_id), receipt.job_id)
+            return await record.answer(tx, presenter.accepted(receipt), 202)

@@ -67,6 +67,10 @@ async def read_job(tx: AsyncConnection, job_id: UUID) -> Job | None:
     return _job(row) if row else None
 
 
+async def workspace_of(tx: AsyncConnection, job_id: UUID) -> UUID | None:
+    return (await tx.execute(select(jobs.c.workspace_id).where(jobs.c.job_id == job_id))).scalar_one_or_none()
+
+
 async def begin_attempt(tx: AsyncConnection, job_id: UUID, attempt: int) -> None:
     await tx.execute(update(jobs).where(jobs.c.job_id == job_id).values(attempt=attempt))
 

@@ -5,14 +5,16 @@ from typing import Any
 from sqlalchemy import Row
 
 from chassis.database.engine import Database
+from chassis.database.scope import every_workspace
 from contracts.rpc.pods import Machine, Machines, MachinesQuery
 from services.provisioner.adapters.repository import pods
 
 
 async def machines(database: Database, asked: MachinesQuery) -> Machines:
-    """Machines that existed at or after `since`, in the order of their names."""
-    async with database.read() as tx:
-        rows = await pods.machines(tx, asked.since, after=asked.after, count=asked.limit + 1)
+    """Machines of all workspaces that existed at or after `since`, in the order of their names."""
+    with every_workspace():
+        async with database.read() as tx:
+            rows = await pods.machines(tx, asked.since, after=asked.after, count=asked.limit + 1)
     page = rows[: asked.limit]
     return Machines(machines=tuple(_machine(row) for row in page),
                     next_after=page[-1].pod_name if len(rows) > asked.limit else None)

@@ -19,6 +19,7 @@ class PodDefaults:
     checkpoint_every_s: float
     checkpoints_kept: int
     lease_s: float = 2700.0
+    tls_authorities: str = ""
 
 
 def pod_spec(job: Job, pod: Pod, defaults: PodDefaults, now: datetime) -> PodSpec:
@@ -26,7 +27,8 @@ def pod_spec(job: Job, pod: Pod, defaults: PodDefaults, now: datetime) -> PodSpe
     assert job.spec is not None
     return PodSpec(
         job_id=job.job_id, workspace_id=job.workspace_id, attempt=pod.attempt, pod_name=pod.pod_name,
-        nats_url=defaults.nats_url, base_model=job.spec.base_model, hyperparameters=job.spec.hyperparameters,
+        nats_url=defaults.nats_url, tls_authorities=defaults.tls_authorities,
+        base_model=job.spec.base_model, hyperparameters=job.spec.hyperparameters,
         training_file_sha256=job.spec.training_file.sha256, max_duration_s=remaining_s(job, now),
         heartbeat_interval_s=defaults.heartbeat_interval_s, checkpoint_every_steps=defaults.checkpoint_every_steps,
         checkpoint_every_s=defaults.checkpoint_every_s, checkpoints_kept=defaults.checkpoints_kept,

@@ -174,7 +174,8 @@ async def test_what_a_crash_left_half_done_is_cleaned_up(alone, uploads):
     assert [file["id"] for file in (await alone.client.get("/files")).json()["data"]] == [kept["id"]]
     objects: ObjectStore = alone.app.state.dependencies.objects
     assert await service.sweep(alone.database, objects) == 0
-    assert await service.sweep(alone.database, objects, timedelta(0)) == 2
+    replicas = (service.sweep(alone.database, objects, timedelta(0)) for _ in range(2))
+    assert max(await asyncio.gather(*replicas)) == 2
     left = await objects.list("training-files", str(alone.workspace_id))
     assert {item.key.split("/")[1] for item in left} == {kept["id"]}
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
+from contracts.events import CheckpointExpired
 from contracts.rpc.pods import DELETE_CHECKPOINT, DeleteCheckpoint
 from services.provisioner.application.workers.checkpoint_cleaner import CheckpointCleaner
 from tests.services.provisioner.world import WORKSPACE, World, checkpoint, completed
@@ -42,3 +44,17 @@ async def test_parts_of_checkpoints_that_never_became_whole_go_with_the_others(w
     world.clock.advance(120)
     await cleaner.clean()
     assert [await world.objects.exists("training-checkpoints", key) for key in left] == [False, True]
+
+
+async def test_two_replicas_that_clean_at_once_say_it_once(world: World) -> None:
+    job_id = await world.started()
+    saved = [checkpoint(job_id, step) for step in (100, 200, 300)]
+    for one in saved:
+        await world.deliver(one)
+        await world.objects.put_bytes(one.bucket, one.manifest_key, b"x")
+    await world.deliver(completed(job_id))
+    world.clock.advance(72 * 3600 + 1)
+    replicas = [CheckpointCleaner(world.context, world.objects, timedelta(hours=72)) for _ in range(2)]
+    await asyncio.gather(*(replica.clean() for replica in replicas))
+    assert [await world.objects.exists(one.bucket, one.manifest_key) for one in saved] == [False, False, False]
+    assert sum(isinstance(event.data, CheckpointExpired) for event in await world.published()) == 1

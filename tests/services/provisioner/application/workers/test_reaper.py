@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from uuid import uuid4
 
 from services.provisioner.application.workers.reaper import Reaper
@@ -17,6 +18,15 @@ async def test_a_machine_nobody_asked_for_is_terminated(world: World) -> None:
     await world.provider.create(request_for(orphan))
     await Reaper(world.context).reap()
     assert list(world.provider.machines) == [pod_name(job_id, 1)]
+
+
+async def test_two_replicas_that_look_at_once_end_it_once(world: World) -> None:
+    job_id = await world.started()
+    for _ in range(3):
+        await world.provider.create(request_for(pod_name(uuid4(), 1)))
+    await asyncio.gather(*(Reaper(world.context).reap() for _ in range(2)))
+    assert list(world.provider.machines) == [pod_name(job_id, 1)]
+    assert (await world.job(job_id)).attempt == 1
 
 
 async def test_one_that_cannot_be_ended_holds_up_no_other(world: World) -> None:

@@ -1,0 +1,14 @@
+"""Row-level security: a statement without its workspace finds nothing."""
+
+from alembic import op
+
+from chassis.database.row_policies import protect
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    protect(op, "evaluations")
