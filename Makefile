@@ -82,7 +82,7 @@ test-slow: setup ## the tests that take many seconds each
 	$(PYTEST) -m "slow and not fuzz and not images" $(TESTS)
 
 test-images: setup ## build the images with podman and train in one (apt-get install podman ... mmdebstrap)
-	"$(BIN)/python" -m pytest -m images --durations=5 tests/images
+	"$(BIN)/python" -m pytest -m images --durations=5 tests/images tests/k8s
 
 k8s-check: setup ## render k8s/, validate it strictly, hold it to policies and to the project's own rules
 	@"$(BIN)/python" -m tests.k8s.tools

@@ -13,7 +13,8 @@ from stack.layout import ROOT
 from tests.k8s import tools
 from tests.k8s.rendered import OVERLAYS, text_of
 
-pytestmark = pytest.mark.slow
+# The first run fetches the programs.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 DOCKERFILES = ("Dockerfile", "trainer_image/Dockerfile")
 EXCEPTIONS = tomllib.loads((Path(__file__).parent / "exceptions.toml").read_text())
 Finding = tuple[str, str]
