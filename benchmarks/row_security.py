@@ -2,8 +2,8 @@
 
     python -m benchmarks.row_security [ROUNDS]
 
-40 workspaces with 250 jobs each; a job with 20,000 points. Each line: median time by the owner, by the tenant role in
-one workspace, and in another one each time (the connection must be told), as ratios of the first.
+40 workspaces with 250 jobs each; a job with 20,000 points. Each line: the fifth percentile of times by the owner, by
+the tenant role in one workspace, and in another one each time (the connection must be told), as ratios of the first.
 """
 
 from __future__ import annotations
@@ -124,9 +124,14 @@ async def _compare(name: str, rounds: int, workspaces: Sequence[UUID], read: Rea
                 await read(workspace)
                 if round_ >= rounds // 10:
                     taken[way].append(time.perf_counter() - began)
-    base = statistics.median(taken["owner"])
-    ratios = "  ".join(f"{way} x{statistics.median(values) / base:.2f}" for way, values in taken.items())
+    base = _best(taken["owner"])
+    ratios = "  ".join(f"{way} x{_best(values) / base:.2f}" for way, values in taken.items())
     print(f"{name:28} owner {base * 1e6:8.0f} us  {ratios}", flush=True)
+
+
+def _best(values: Sequence[float]) -> float:
+    """What it takes where nobody disturbs it: the fifth percentile."""
+    return statistics.quantiles(values, n=20)[0]
 
 
 if __name__ == "__main__":

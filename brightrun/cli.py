@@ -15,6 +15,7 @@ from brightrun.commands import (
     keys,
     login,
     logs,
+    members,
     models,
     queue,
     retries,
@@ -48,5 +49,6 @@ app.add_typer(keys.app, name="keys")
 jobs.app.registered_commands += steering.app.registered_commands
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(errors.app, name="errors")
+app.add_typer(members.app, name="members")
 app.add_typer(models.app, name="models")
 app.add_typer(dead_letters.app, name="dlq")

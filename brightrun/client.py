@@ -170,6 +170,18 @@ class Client:
     def me(self) -> dict[str, Any]:
         return dict(self.http.json("GET", f"{ROOT}/me"))
 
+    def members(self) -> Page:
+        """Everybody in the workspace (admins)."""
+        return self._page("/members")
+
+    def set_member(self, email: str, roles: list[str]) -> dict[str, Any]:
+        """Let somebody in, or change their roles to exactly these (admins)."""
+        return dict(self.http.json("PUT", f"{ROOT}/members", json={"email": email, "roles": roles}))
+
+    def remove_member(self, user_id: str) -> dict[str, Any]:
+        """Their sessions and keys in this workspace end at once (admins)."""
+        return dict(self.http.json("DELETE", f"{ROOT}/members/{user_id}"))
+
     def sign_out(self) -> dict[str, Any]:
         """The session that asks ends."""
         return dict(self.http.json("POST", f"{ROOT}/auth/logout"))

@@ -28,10 +28,10 @@ def _arranged(self: Blueprint, name: str, replica: str = "") -> dict[str, str]:
 
 def _behind_proxies(self: Blueprint, told: dict[str, str]) -> dict[str, str]:
     """Pods are not behind them."""
-    database, nats = self.ports["postgres"], self.ports["nats"]
+    here, there = f"{LOOPBACK}:{self.ports['postgres']}/", f"{LOOPBACK}:{os.environ['REPLICA_POSTGRES_PORT']}/"
+    nats = self.ports["nats"]
     return {
-        "BRIGHTRUN_DATABASE_URL": told["BRIGHTRUN_DATABASE_URL"].replace(
-            f"{LOOPBACK}:{database}/", f"{LOOPBACK}:{os.environ['REPLICA_POSTGRES_PORT']}/"),
+        **{name: value.replace(here, there) for name, value in told.items() if here in value},
         "BRIGHTRUN_NATS_URL": told["BRIGHTRUN_NATS_URL"].replace(
             f"{LOOPBACK}:{nats}", f"{LOOPBACK}:{os.environ['REPLICA_NATS_PORT']}"),
         "BRIGHTRUN_POD_NATS_URL": told["BRIGHTRUN_NATS_URL"],

@@ -188,9 +188,9 @@ async def member(tx: AsyncConnection, workspace_id: UUID, user_id: UUID) -> RowM
 
 async def lock_admins(tx: AsyncConnection, workspace_id: UUID) -> Sequence[UUID]:
     """Who they are; nobody becomes one or ceases to be one until the transaction ends."""
-    await tx.execute(select(workspaces.c.id).where(workspaces.c.id == workspace_id).with_for_update())
+    await tx.execute(select(workspaces.c.id).where(workspaces.c.id == workspace_id).with_for_update(key_share=True))
     admins = select(memberships.c.user_id).where(
-        memberships.c.workspace_id == workspace_id, memberships.c.roles.any(Role.ADMIN.value))
+        memberships.c.workspace_id == workspace_id, memberships.c.roles.contains([Role.ADMIN.value]))
     return (await tx.execute(admins)).scalars().all()
 
 

@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator
 
 from chassis.database.engine import Database
-from services.job_api.audit import presenter, repository
-from services.job_api.audit.repository import AuditFilter
+from services.job_api.audit import presenter
+from services.job_api.audit.repository import AuditFilter, read_page
 from services.job_api.edge.csv_lines import csv_line
 
 PAGE = 500
@@ -15,8 +15,7 @@ async def export_csv(database: Database, criteria: AuditFilter) -> AsyncIterator
     yield csv_line(presenter.COLUMNS)
     after: str | None = None
     while True:
-        async with database.read() as tx:
-            found = await repository.page(tx, criteria, limit=PAGE, after=after)
+        found = await read_page(database, criteria, limit=PAGE, after=after)
         for row in found.rows:
             shown = presenter.entry(row)
             yield csv_line(shown[name] for name in presenter.COLUMNS)

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response, StreamingResponse
 
 from services.job_api.accounts.errors import OperatorOnly
-from services.job_api.audit import presenter, repository
+from services.job_api.audit import presenter
 from services.job_api.audit.exports import export_csv
-from services.job_api.audit.repository import AuditFilter
+from services.job_api.audit.repository import AuditFilter, read_page
 from services.job_api.audit.schemas import AuditList, AuditQuery
 from services.job_api.dependencies import Dependencies, WithDependencies
 from services.job_api.edge.auth import BudgetHolder, Principal, Role
@@ -27,8 +27,7 @@ async def list_audit_entries(
     if query.format == "csv":
         headers = {"content-disposition": 'attachment; filename="audit.csv"', "cache-control": "no-store"}
         return StreamingResponse(export_csv(deps.database, criteria), media_type="text/csv", headers=headers)
-    async with deps.database.read() as tx:
-        found = await repository.page(tx, criteria, limit=query.limit, after=query.after)
+    found = await read_page(deps.database, criteria, limit=query.limit, after=query.after)
     return JsonResponse(page([presenter.entry(row) for row in found.rows], found.next_cursor))
 
 

@@ -26,13 +26,15 @@ LONG = ("--phases=examples,coverage,fuzzing,stateful", "--max-examples=60")
 
 
 async def things_that_exist(api: Any) -> dict[str, Any]:
-    """A file, an ended job (its event stream ends), an API key."""
+    """A file, an ended job (its event stream ends), an API key, a member."""
     sample = (ROOT / "examples" / "sample.json").read_bytes()
     upload = await api.client.post("/files", files={"file": ("sample.json", sample)})
     job = await api.running_job(training_file_id=upload.json()["id"])
     await api.client.post(f"/jobs/{job['id']}/cancel")
     key = await api.client.post("/api-keys", json={"name": "short", "roles": ["analyst"]})
-    return {"file_id": upload.json()["id"], "job_id": job["id"], "key_id": key.json()["id"], "sequence": 1}
+    member = await api.client.put("/members", json={"email": "ada@example.com", "roles": ["analyst"]})
+    return {"file_id": upload.json()["id"], "job_id": job["id"], "key_id": key.json()["id"], "sequence": 1,
+            "user_id": member.json()["id"]}
 
 
 @pytest_asyncio.fixture

@@ -11,10 +11,14 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from prometheus_client import CollectorRegistry
+from redis.asyncio import Redis
 
+from chassis.clock import FakeClock
 from services.job_api.app import create_app
 from services.job_api.bootstrap import bootstrap
-from services.job_api.edge.rate_limits import Quota
+from services.job_api.edge.rate_limits import Counters, Quota
+from services.job_api.edge.rate_limits.policies import Limit
 from services.job_api.settings import Settings
 from tests.services.job_api.waiting import eventually
 
@@ -158,3 +162,42 @@ def test_a_quota_that_is_none_is_refused_at_the_start(text, settings_for) -> Non
 
 def test_a_quota_is_requests_in_seconds() -> None:
     assert (Quota.parse("600/60"), Quota.parse("0/60")) == (Quota(600, 60), None)
+
+
+class Asked:
+    """Counters over the real Valkey that say how often they asked it; time stands still for what they hold."""
+
+    def __init__(self, url: str) -> None:
+        self.redis, self.clock = Redis.from_url(url), FakeClock()
+        self.counters = Counters(self.redis, self.clock, CollectorRegistry())
+        self.times, self._charge = 0, self.counters._charge
+        self.counters._charge = self._counted
+
+    async def _counted(self, **given: Any) -> Any:
+        self.times += 1
+        return await self._charge(**given)
+
+
+async def test_a_large_quota_is_taken_in_portions_and_never_exceeded(valkey) -> None:
+    limit = Limit("reads-key", Quota(400, 4), f"{{{uuid4()}}}")  # 100 a second: five at a time
+    replicas = [Asked(valkey.url) for _ in range(2)]
+    taken = [[await replica.counters.charge([limit]) for _ in range(10)] for replica in replicas]
+    assert [replica.times for replica in replicas] == [2, 2]
+    assert [states[0].remaining for states in taken[0]][:5] == [399, 398, 397, 396, 395]
+    replicas[0].clock.advance(2)  # what it held is gone, what it had charged stays charged
+    await replicas[0].counters.charge([limit])
+    assert replicas[0].times == 3
+    small = Limit("writes-key", Quota(50, 3600), f"{{{uuid4()}}}")
+    for _ in range(50):
+        assert not (await replicas[0].counters.charge([small]))[0].refused
+    assert (await replicas[0].counters.charge([small]))[0].refused
+    for replica in replicas:
+        await replica.redis.aclose()
+
+
+async def test_the_last_requests_of_a_quota_are_given_out_singly(valkey) -> None:
+    limit, asked = Limit("reads-key", Quota(6180, 60), f"{{{uuid4()}}}"), Asked(valkey.url)  # five at a time
+    await asked._charge(keys=[f"rate:{limit.of}:{limit.name}"], args=[6177, 6180, 60_000_000])
+    answers = [(await asked.counters.charge([limit]))[0] for _ in range(3)]
+    assert not any(answer.refused for answer in answers)
+    await asked.redis.aclose()
