@@ -103,7 +103,7 @@ def test_facts_from_outside_reach_no_attribute() -> None:
     assert told(["{x}"], {"x": "{y.__class__}"}) == "{y.__class__}"
 
 
-@settings(deadline=None, max_examples=25)  # no time is asserted on a machine that others use
+@settings(deadline=None, max_examples=10)  # no time is asserted on a machine that others use
 @given(st.dictionaries(st.text(max_size=20), st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=1000),
     lambda inner: st.lists(inner, max_size=30) | st.dictionaries(st.text(max_size=5), inner, max_size=5)), max_size=80))

@@ -74,7 +74,7 @@ def interrupted_runs(draw: st.DrawFn) -> list[EventData]:
 
 
 @given(ANYTHING)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_progress_is_never_below_the_checkpoint_that_is_safe(history):
     for state in run(history):
         if state.total_steps and state.status not in {JobStatus.QUEUED, *TERMINAL} and state.course.safe_step:
@@ -82,7 +82,7 @@ def test_progress_is_never_below_the_checkpoint_that_is_safe(history):
 
 
 @given(ANYTHING)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_progress_never_shows_more_than_what_is_done(history):
     done = 0
     for data, state in zip([None, *history], run(history), strict=True):
@@ -91,7 +91,7 @@ def test_progress_never_shows_more_than_what_is_done(history):
 
 
 @given(interrupted_runs())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_whatever_is_interrupted_progress_never_falls_below_a_checkpoint_that_was_saved(history):
     safe = 0
     for data, state in zip([None, *history], run(history), strict=True):
@@ -103,7 +103,7 @@ def test_whatever_is_interrupted_progress_never_falls_below_a_checkpoint_that_wa
 
 
 @given(interrupted_runs())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_only_an_interruption_makes_progress_fall_and_then_it_stands_at_what_is_safe(history):
     states = run(history)
     for data, (before, after) in zip(history, pairwise(states), strict=True):

@@ -122,7 +122,7 @@ def walk(before: JobStatus, after: JobStatus) -> bool:
 
 
 @given(ANYTHING)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_every_move_is_in_the_table(history):
     states = run(history)
     for before, after in pairwise(states):
@@ -130,7 +130,7 @@ def test_every_move_is_in_the_table(history):
 
 
 @given(ANYTHING)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_a_terminal_status_never_changes(history):
     states = run(history)
     ended = next((state for state in states if state.status in TERMINAL), None)
@@ -139,7 +139,7 @@ def test_a_terminal_status_never_changes(history):
 
 
 @given(ANYTHING, st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_the_same_event_twice_changes_nothing_more(history, data):
     if not history:
         return
@@ -149,7 +149,7 @@ def test_the_same_event_twice_changes_nothing_more(history, data):
 
 
 @given(ANYTHING, st.integers(1, 3))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_events_of_older_attempts_change_nothing_but_the_newest_checkpoint(history, old):
     state = run(history)[-1]
     for data in (requested(old), running(old), started(old), progressed(old, 299), interrupted(old),
@@ -160,7 +160,7 @@ def test_events_of_older_attempts_change_nothing_but_the_newest_checkpoint(histo
 
 
 @given(ANYTHING)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_attempts_and_interruptions_only_grow(history):
     states = run(history)
     for before, after in pairwise(states):
@@ -170,7 +170,7 @@ def test_attempts_and_interruptions_only_grow(history):
 
 
 @given(ANYTHING)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_within_an_attempt_the_stages_go_forwards(history):
     order = {name: index for index, name in enumerate(STAGES)}
     states = run(history)
@@ -180,7 +180,7 @@ def test_within_an_attempt_the_stages_go_forwards(history):
 
 
 @given(ANYTHING)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_after_an_interruption_only_a_newer_attempt_or_a_result_moves_the_job(history):
     states = run(history)
     for before, after in pairwise(states):
@@ -191,7 +191,7 @@ def test_after_an_interruption_only_a_newer_attempt_or_a_result_moves_the_job(hi
 
 @given(st.permutations([requested(1), waiting(1), running(1), started(1), *(stage(1, name) for name in STAGES),
                         progressed(1, 100), checkpoint(1, 100), progressed(1, 300)]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_one_undisturbed_attempt_ends_in_the_same_place_in_any_order(order):
     final = run([*order, completed(1)])[-1]
     assert (final.status, final.step, final.attempt) == (JobStatus.COMPLETED, 300, 1)
@@ -201,7 +201,7 @@ def test_one_undisturbed_attempt_ends_in_the_same_place_in_any_order(order):
 
 
 @given(ANYTHING)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_a_job_in_line_for_a_machine_never_says_that_it_is_provisioned(history):
     for state in run(history):
         if state.machines_ahead is not None:
@@ -228,13 +228,13 @@ def test_an_interruption_that_arrives_late_does_not_stop_the_next_attempt(order)
 
 @given(st.permutations([requested(1), progressed(1, 100), interrupted(1), interrupted(1), requested(2),
                         resumed(2, 60), stage(2, JobStatus.TRAINING), progressed(2, 80), completed(2)]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_order_of_an_interrupted_run_completes(order):
     assert run(list(order))[-1].status is JobStatus.COMPLETED
 
 
 @given(ANYTHING)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_progress_is_a_percentage_and_full_only_at_the_end(history):
     for state in run(history):
         assert 0.0 <= progress_percentage(state) <= 100.0
@@ -242,14 +242,14 @@ def test_progress_is_a_percentage_and_full_only_at_the_end(history):
 
 
 @given(ANYTHING)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_nothing_but_a_start_moves_a_pending_job(history):
     state = run(history, JobState())[-1]
     assert (state.status, state.attempt) == (JobStatus.PENDING, 0)
 
 
 @given(ANYTHING)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_an_ended_job_has_an_end_and_a_reason(history):
     state = run(history)[-1]
     assert (state.completed_at is not None) == (state.status in TERMINAL)

@@ -62,14 +62,14 @@ def after(history: list[EventData | Move], state: JobState = QUEUED) -> list[Job
 
 
 @given(HISTORY)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_every_move_is_in_the_table(history):
     for before, state in pairwise(after(history)):
         assert walk(before.status, state.status), (before.status, state.status)
 
 
 @given(HISTORY)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_a_paused_job_is_moved_by_its_user_or_its_end_only(history):
     states = after(history)
     for before, item, state in zip(states, history, states[1:], strict=False):
@@ -78,7 +78,7 @@ def test_a_paused_job_is_moved_by_its_user_or_its_end_only(history):
 
 
 @given(ANYTHING, ATTEMPTS, STEPS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_an_attempt_from_before_the_pause_cannot_come_back(history, attempt, step):
     """Whatever the machines said before the pause, and whichever of them speaks after the resume."""
     before = pause(run(history)[-1])
@@ -92,7 +92,7 @@ def test_an_attempt_from_before_the_pause_cannot_come_back(history, attempt, ste
 
 
 @given(HISTORY, st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_the_same_event_twice_changes_nothing_more(history, data):
     facts = [index for index, item in enumerate(history) if not callable(item)]
     if not facts:
@@ -103,7 +103,7 @@ def test_the_same_event_twice_changes_nothing_more(history, data):
 
 
 @given(HISTORY)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_attempts_only_grow_and_what_a_user_ended_is_no_recovery(history):
     states = after(history)
     for before, state in pairwise(states):

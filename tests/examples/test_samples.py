@@ -75,6 +75,7 @@ def test_the_sample_in_both_variants_is_trained_the_same():
     assert [(c.key, c.turns) for c in one.conversations] == [(c.key, c.turns) for c in other.conversations]
 
 
+@pytest.mark.slow
 def test_generated_file_has_the_real_size(tmp_path):
     main(["--out", str(tmp_path / "load.json")])
     report = read(tmp_path / "load.json").report

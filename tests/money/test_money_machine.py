@@ -7,7 +7,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.money.machine import MoneyMachine
 
 _CHECKS = {"deadline": None, "suppress_health_check": list(HealthCheck)}
-QUICK = settings(max_examples=25, stateful_step_count=30, derandomize=True, **_CHECKS)
+QUICK = settings(max_examples=12, stateful_step_count=30, derandomize=True, **_CHECKS)
 LONG = settings(max_examples=1000, stateful_step_count=50, print_blob=True, **_CHECKS)
 
 

@@ -82,6 +82,7 @@ def test_everything_in_the_private_home_of_root_with_private_files(folder):
 
 
 @as_root
+@pytest.mark.slow
 def test_in_the_private_home_of_an_ordinary_user(folder, ordinary_user):
     folder.chmod(0o700)
     assert start_and_stop(Place(folder, user=ordinary_user, umask=0o077, python=python_for_everybody())) == 0

@@ -111,6 +111,7 @@ def test_state_file_and_private_files(stack):
 
 
 @pytest.mark.parametrize("victim", ["supervisor", "reaper"])
+@pytest.mark.slow
 def test_nothing_outlives_a_killed(victim, stack):
     stack("up", "--only", FEW)
     everything = stack.family()
@@ -121,6 +122,7 @@ def test_nothing_outlives_a_killed(victim, stack):
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.slow
 def test_nothing_outlives_the_foreground_runner(end, stack):
     runner = stack.in_foreground("--only", FEW)
     everything = stack.family()
@@ -144,6 +146,7 @@ def test_an_interrupted_start_leaves_nothing(stack):
 
 
 @pytest.mark.parametrize("victim", ["postgres", "nats", "topology"])
+@pytest.mark.slow
 def test_what_dies_comes_back(victim, stack):
     stack("up", "--only", SERVERS)
     pid = stack.status()[victim]["pid"]
@@ -198,6 +201,7 @@ def test_unknown_names_are_refused(stack):
     assert "no program called redis" in refused.stderr
 
 
+@pytest.mark.slow
 def test_reset_asks_and_keeps_the_model(stack):
     stack("up", "--only", "valkey")
     model = stack.data / "models" / "base" / "config.json"
@@ -222,6 +226,7 @@ def test_one_program_is_stopped_and_started(stack):
     assert "The stack is not running" in Stack(stack.data / "other")("stop", "nats", check=False).stderr
 
 
+@pytest.mark.slow
 def test_logs_of_one_and_all(stack):
     stack("up", "--only", "postgres,valkey")
     assert "ready to accept connections" in stack("logs", "postgres", "-n", "50").stdout

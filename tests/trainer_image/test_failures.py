@@ -117,12 +117,14 @@ async def test_a_broken_line_of_the_training_file(bench: Bench) -> None:
     assert failed["context"]["versions"].keys() >= {"python", "torch", "peft"}
 
 
+@pytest.mark.slow
 async def test_another_file_than_the_one_that_was_checked(bench: Bench) -> None:
     failed = await failure_of(bench, training_file_sha256="0" * 64)
     assert (failed["error_type"], failed["error_code"]) == ("dataset", "dataset_unavailable")
     assert "is not the one that was checked" in failed["message"]
 
 
+@pytest.mark.slow
 async def test_the_time_limit_holds_without_anybody_outside(bench: Bench) -> None:
     failed = await failure_of(bench, overrides={"num_epochs": 50}, max_duration_s=4)
     assert (failed["error_type"], failed["error_code"]) == ("timeout", "time_limit")

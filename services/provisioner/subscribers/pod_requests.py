@@ -36,7 +36,6 @@ from services.provisioner.subscribers.problems import job_uuid, refusals_as_prob
 requests = RequestRouter()
 
 
-
 @requests.pod_rpc(HEARTBEAT)
 async def heartbeat(
     request: Heartbeat, job_id: PodJob, database: WithDatabase, database_clock: WithDatabaseClock, clock: WithClock,
@@ -44,9 +43,10 @@ async def heartbeat(
 ) -> HeartbeatReply:
     with refusals_as_problems():
         rates.spend(HEARTBEAT.method, job_id, 1, clock.monotonic())
-        async with workspaces.entered(job_uuid(job_id)), database.transaction() as tx:
+        job = job_uuid(job_id)
+        async with workspaces.entered(job), database.transaction() as tx:
             return await heartbeats.record_heartbeat(
-                tx, job_uuid(job_id), request, await database_clock.now(tx), lease_s=lease_s)
+                tx, job, request, await database_clock.now(tx), lease_s=lease_s)
 
 
 @requests.pod_rpc(SIGN_URLS)
@@ -56,9 +56,10 @@ async def sign_urls(
 ) -> SignUrlsReply:
     with refusals_as_problems():
         rates.spend(SIGN_URLS.method, job_id, len(request.objects), clock.monotonic())
-        async with workspaces.entered(job_uuid(job_id)):
+        job = job_uuid(job_id)
+        async with workspaces.entered(job):
             return await object_queries.sign_urls(
-                database, objects, job_uuid(job_id), request, lifetime_s=lifetime_s, now=clock.now(),
+                database, objects, job, request, lifetime_s=lifetime_s, now=clock.now(),
                 database_clock=database_clock)
 
 
@@ -69,8 +70,9 @@ async def list_checkpoints(
 ) -> ListCheckpointsReply:
     with refusals_as_problems():
         rates.spend(LIST_CHECKPOINTS.method, job_id, 1, clock.monotonic())
-        async with workspaces.entered(job_uuid(job_id)):
-            return await checkpoints.offer_checkpoints(database, objects, job_uuid(job_id), request, database_clock)
+        job = job_uuid(job_id)
+        async with workspaces.entered(job):
+            return await checkpoints.offer_checkpoints(database, objects, job, request, database_clock)
 
 
 @requests.pod_rpc(DELETE_CHECKPOINT)
@@ -80,6 +82,7 @@ async def delete_checkpoint(
 ) -> Done:
     with refusals_as_problems():
         rates.spend(DELETE_CHECKPOINT.method, job_id, 1, clock.monotonic())
-        async with workspaces.entered(job_uuid(job_id)):
-            await checkpoints.give_up_checkpoint(database, job_uuid(job_id), request, database_clock)
+        job = job_uuid(job_id)
+        async with workspaces.entered(job):
+            await checkpoints.give_up_checkpoint(database, job, request, database_clock)
     return Done()

@@ -22,6 +22,7 @@ async def is_replaced(bus: Bus, old: Client) -> bool:
     return bus.is_connected and bus.connection.client is not old
 
 
+@pytest.mark.slow
 async def test_a_client_that_was_given_up_is_closed_and_answers_nothing(nats_server: NatsPart) -> None:
     async def double(question: Question) -> Answer:
         return Answer(doubled=2 * question.amount)
@@ -41,6 +42,7 @@ async def test_a_client_that_was_given_up_is_closed_and_answers_nothing(nats_ser
     assert old.is_closed
 
 
+@pytest.mark.slow
 async def test_handlers_in_progress_and_messages_survive_a_new_client(own_pipe: Pipe, nats_server: NatsPart) -> None:
     begun, release = asyncio.Event(), asyncio.Event()
 

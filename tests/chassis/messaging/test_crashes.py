@@ -26,6 +26,7 @@ async def crash(pipe: Pipe, point: str) -> UUID:
     return UUID(said[0].split()[1])
 
 
+@pytest.mark.slow
 async def test_crash_between_commit_and_publish(pipe: Pipe) -> None:
     event_id = await crash(pipe, "between commit and publish")
     assert await pipe.unpublished() == 1
@@ -34,6 +35,7 @@ async def test_crash_between_commit_and_publish(pipe: Pipe) -> None:
 
 
 @pytest.mark.parametrize("pause_s", [0.0, 1.5], ids=["at once", "after the duplicate window"])
+@pytest.mark.slow
 async def test_crash_between_publish_and_marking(pipe: Pipe, pause_s: float) -> None:
     pipe.stream = replace(pipe.stream, duplicate_window_s=1 if pause_s else 120)
     await pipe.apply_topology()

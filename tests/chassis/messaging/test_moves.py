@@ -194,6 +194,9 @@ async def test_what_a_message_once_asked_of_its_stream_stops_no_move(js: JetStre
 async def test_a_retired_durable_stays_until_nothing_waits_for_it(js: JetStreamContext) -> None:
     retired = [RetiredConsumer("TRAINING", "validator_training")]
     await say(js, evaluation())
+    # The server counts a little later.
+    while not (await js.consumer_info("TRAINING", "validator_training")).num_pending:
+        await asyncio.sleep(0.02)
     assert await moves.remove_retired(js, retired) == []
     pull = await js.pull_subscribe_bind("validator_training", stream="TRAINING")
     [message] = await pull.fetch(1)

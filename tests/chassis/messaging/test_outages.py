@@ -52,6 +52,7 @@ class Speaker:
         return self.said
 
 
+@pytest.mark.slow
 async def test_nats_killed_and_restarted(own_pipe: Pipe, nats_server: NatsPart) -> None:
     bus = await own_pipe.bus(record)
     await own_pipe.relay(bus)
@@ -66,6 +67,7 @@ async def test_nats_killed_and_restarted(own_pipe: Pipe, nats_server: NatsPart) 
     await own_pipe.has_one_effect_each(await speaker.stop(), settle_s=2.5)
 
 
+@pytest.mark.slow
 async def test_nats_stopped_and_restarted(own_pipe: Pipe, nats_server: NatsPart) -> None:
     bus = await own_pipe.bus(record)
     await own_pipe.relay(bus)
@@ -78,6 +80,7 @@ async def test_nats_stopped_and_restarted(own_pipe: Pipe, nats_server: NatsPart)
     await own_pipe.has_one_effect_each(await speaker.stop())
 
 
+@pytest.mark.slow
 async def test_the_store_of_nats_is_wiped(own_pipe: Pipe, nats_server: NatsPart) -> None:
     """Published, consumed or not: what the databases know comes back into the new streams, in order."""
     bus = await own_pipe.bus(record)
@@ -96,6 +99,7 @@ async def test_the_store_of_nats_is_wiped(own_pipe: Pipe, nats_server: NatsPart)
     await eventually(lambda: _well(bus))
 
 
+@pytest.mark.slow
 async def test_events_nobody_had_consumed_survive_a_wipe_while_the_relay_was_down(
     own_pipe: Pipe, nats_server: NatsPart
 ) -> None:
@@ -115,6 +119,7 @@ async def test_events_nobody_had_consumed_survive_a_wipe_while_the_relay_was_dow
 
 
 @pytest.mark.skipif(IN_CONTAINERS, reason="needs the files of the store")
+@pytest.mark.slow
 async def test_the_store_of_nats_is_set_back(own_pipe: Pipe, nats_server: NatsPart) -> None:
     """Restored from an old copy: the stream is the same one, but its end is missing."""
     bus = await own_pipe.bus()
@@ -136,6 +141,7 @@ async def test_the_store_of_nats_is_set_back(own_pipe: Pipe, nats_server: NatsPa
     await own_pipe.has_one_effect_each(early + late)
 
 
+@pytest.mark.slow
 async def test_a_bus_started_before_nats_connects_later(own_pipe: Pipe, nats_server: NatsPart) -> None:
     await asyncio.to_thread(nats_server.stop)
     bus = Bus(PipeSettings("listener", own_pipe.nats_url), own_pipe.database)
@@ -150,6 +156,7 @@ async def test_a_bus_started_before_nats_connects_later(own_pipe: Pipe, nats_ser
     await bus.stop()
 
 
+@pytest.mark.slow
 async def test_a_missing_consumer_is_waited_for(own_pipe: Pipe) -> None:
     """Nothing but the topology step declares; a service that comes first waits."""
     js = await raw_jetstream(own_pipe.nats_url)
@@ -166,6 +173,7 @@ async def test_a_missing_consumer_is_waited_for(own_pipe: Pipe) -> None:
     await eventually(lambda: _well(bus))
 
 
+@pytest.mark.slow
 async def test_poison_is_not_lost_while_the_dead_letter_stream_is_missing(own_pipe: Pipe) -> None:
     js = await raw_jetstream(own_pipe.nats_url)
     await js.delete_stream(DLQ.name)
@@ -182,6 +190,7 @@ async def test_poison_is_not_lost_while_the_dead_letter_stream_is_missing(own_pi
     await js._nc.close()
 
 
+@pytest.mark.slow
 async def test_postgresql_killed_and_restarted(
     nats_server: NatsPart, postgres_server: PostgresPart
 ) -> None:
@@ -214,6 +223,7 @@ async def test_postgresql_killed_and_restarted(
     await pipe.close()
 
 
+@pytest.mark.slow
 async def test_the_topology_watcher_repairs_a_lost_stream(own_pipe: Pipe) -> None:
     await own_pipe.watch_topology(await own_pipe.bus())
     js = await raw_jetstream(own_pipe.nats_url)
@@ -238,6 +248,7 @@ async def _nothing_unpublished(pipe: Pipe) -> bool:
     return await pipe.unpublished() == 0
 
 
+@pytest.mark.slow
 async def test_an_ack_from_before_a_wipe_does_not_settle_another_message(
     own_pipe: Pipe, nats_server: NatsPart
 ) -> None:

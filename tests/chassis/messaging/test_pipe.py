@@ -251,6 +251,7 @@ async def test_infrastructure_that_is_away_uses_up_no_tries(pipe: Pipe) -> None:
     assert await DeadLetters(bus).list() == []
 
 
+@pytest.mark.slow
 async def test_a_handler_slower_than_ack_wait_runs_once_with_two_replicas(pipe: Pipe) -> None:
     calls: list[str] = []
 
@@ -385,6 +386,7 @@ async def _is(condition: Any) -> bool:
     return bool(condition())
 
 
+@pytest.mark.slow
 async def test_stop_under_full_traffic_ends(pipe: Pipe) -> None:
     """A cancellation that meets an arriving message is swallowed by asyncio.wait_for; stopping must not rely on it."""
     await pipe.relay(await pipe.bus())

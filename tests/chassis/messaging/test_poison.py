@@ -56,6 +56,7 @@ async def serve_until_it_dies_or_is_done(pipe: Pipe, kind: str, poison: Event[An
 
 
 @pytest.mark.parametrize("kind", ["events", "raw batches"])
+@pytest.mark.slow
 async def test_a_message_that_kills_the_process_is_dead_lettered_and_its_neighbours_are_not(
     pipe: Pipe, kind: str
 ) -> None:
@@ -75,6 +76,7 @@ async def test_a_message_that_kills_the_process_is_dead_lettered_and_its_neighbo
         assert (await connection.execute(select(ATTEMPTS))).all() == []
 
 
+@pytest.mark.slow
 async def test_failures_are_counted_across_restarts(pipe: Pipe) -> None:
     calls = 0
 
@@ -98,6 +100,7 @@ async def test_failures_are_counted_across_restarts(pipe: Pipe) -> None:
     assert calls == 4
 
 
+@pytest.mark.slow
 async def test_a_job_that_floods_stops_nobody_else(pipe: Pipe) -> None:
     handled: list[str] = []
 
@@ -122,6 +125,7 @@ async def test_a_job_that_floods_stops_nobody_else(pipe: Pipe) -> None:
     assert len(handled) == len(others)
 
 
+@pytest.mark.slow
 async def test_a_handler_cannot_stop_its_consumer(pipe: Pipe) -> None:
     from faststream.exceptions import StopConsume
 
@@ -144,6 +148,7 @@ async def test_a_handler_cannot_stop_its_consumer(pipe: Pipe) -> None:
     await pipe.has_one_effect_each([good])
 
 
+@pytest.mark.slow
 async def test_a_subject_without_handler_is_dead_lettered_at_once(pipe: Pipe) -> None:
     pipe.with_consumer(filter_subjects=("job.>",))
     await pipe.apply_topology()
@@ -159,6 +164,7 @@ async def test_a_subject_without_handler_is_dead_lettered_at_once(pipe: Pipe) ->
     await eventually(dead)
 
 
+@pytest.mark.slow
 async def test_a_replay_reaches_only_the_consumer_that_could_not_take_it(pipe: Pipe) -> None:
     """The inboxes of the others may have forgotten the event by then: dead letters are kept for three months."""
     from dataclasses import replace
@@ -201,6 +207,7 @@ async def test_a_replay_reaches_only_the_consumer_that_could_not_take_it(pipe: P
     await js._nc.close()
 
 
+@pytest.mark.slow
 async def test_dead_letters_of_one_job_are_limited(pipe: Pipe) -> None:
     js = await raw_jetstream(pipe.nats_url)
     await topology.apply(js, [replace(DLQ, max_msgs_per_subject=15)], [])
@@ -211,6 +218,7 @@ async def test_dead_letters_of_one_job_are_limited(pipe: Pipe) -> None:
     await js._nc.close()
 
 
+@pytest.mark.slow
 async def test_of_a_message_too_large_for_the_dead_letters_the_beginning_is_kept(pipe: Pipe) -> None:
     js = await raw_jetstream(pipe.nats_url)
     await topology.apply(js, [replace(pipe.stream, max_msg_size=8 * 1024**2)], [])
@@ -226,6 +234,7 @@ async def test_of_a_message_too_large_for_the_dead_letters_the_beginning_is_kept
     await js._nc.close()
 
 
+@pytest.mark.slow
 async def test_a_batch_consumer_looks_at_redelivered_messages_only(pipe: Pipe) -> None:
     """A message that goes well the first time leaves no row behind, and asks for none."""
     seen: list[int] = []

@@ -114,6 +114,7 @@ async def test_a_slow_batch_is_delivered_once(pipe: Pipe) -> None:
 
 
 @pytest.mark.parametrize("busy", [False, True], ids=["idle loop", "busy loop"])
+@pytest.mark.slow
 async def test_no_batch_waits_for_ack_wait(pipe: Pipe, busy: bool) -> None:
     """FastStream 0.7.8 drops collected batches when nats-py raises the bare asyncio.TimeoutError (seen when the
     loop is busy); the messages came back after ack_wait. Here every message is delivered once."""

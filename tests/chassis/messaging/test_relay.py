@@ -113,6 +113,7 @@ async def no_transaction_waits(pipe: Pipe) -> bool:
             "AND state LIKE 'idle in transaction%' AND pid <> pg_backend_pid()"))
 
 
+@pytest.mark.slow
 async def test_a_relay_that_hangs_while_it_publishes_holds_nobody_up(pipe: Pipe) -> None:
     """It is stopped (SIGSTOP) in the middle of a batch: another one publishes, and no transaction waits for it."""
     command = [sys.executable, "-m", "tests.chassis.messaging.hanging", pipe.nats_url, pipe.database.url]

@@ -96,6 +96,7 @@ async def test_nobody_there_is_503(bus: BusFactory) -> None:
     assert (caught.value.status, caught.value.code) == (503, "no_answer")
 
 
+@pytest.mark.slow
 async def test_no_answer_in_time_is_503(bus: BusFactory) -> None:
     async def sleep(question: Question) -> Answer:
         await asyncio.sleep(5)

@@ -40,7 +40,7 @@ pieces = st.sampled_from(PIECES)
 texts = st.lists(pieces | st.text(st.characters(exclude_categories=["Cs"]), max_size=4), max_size=40).map("".join)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(texts)
 def test_any_text_has_as_many_tokens_as_tokenizing_it_gives(text):
     assert COUNTS.of(text) == len(LLAMA3.encode(text, add_special_tokens=False).ids)
@@ -57,7 +57,7 @@ messages = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(messages, messages, st.booleans()), min_size=1, max_size=4), st.none() | messages)
 def test_a_conversation_has_the_counts_that_training_will_have(talk, system):
     turns = [

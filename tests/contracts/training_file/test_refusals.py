@@ -123,6 +123,7 @@ def test_one_endless_value_is_stopped():
     assert caught.value.code == "TF013_value_too_large"
 
 
+@pytest.mark.slow
 def test_the_line_is_right_far_into_a_file_read_in_chunks():
     lines = [GOOD] * 30_000 + ['{"messages": [}']
     content = "\n".join(lines).encode()

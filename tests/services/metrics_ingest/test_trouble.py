@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from chassis.database.migrate import upgrade
 from services.metrics_ingest.adapters.hot_window import RedisHotWindow
 from services.metrics_ingest.adapters.repository.partitions import JOBS_PER_PARTITION
@@ -22,6 +24,7 @@ async def gone(service: Any) -> None:
     await until(purged)
 
 
+@pytest.mark.slow
 async def test_a_deleted_job_goes_and_stays_gone(trainer: Trainer, service: Any) -> None:
     await trainer.losses(range(500))
     await trainer.settled()
@@ -41,6 +44,7 @@ async def test_a_deleted_job_goes_and_stays_gone(trainer: Trainer, service: Any)
     assert await trainer.dead_lettered() == []
 
 
+@pytest.mark.slow
 async def test_a_job_deleted_before_its_first_report_stays_away(trainer: Trainer, service: Any) -> None:
     await trainer.delete()
     await gone(service)
@@ -49,6 +53,7 @@ async def test_a_job_deleted_before_its_first_report_stays_away(trainer: Trainer
     assert await scalar(service, "SELECT count(*) FROM metric_points") == 0
 
 
+@pytest.mark.slow
 async def test_a_partition_without_living_jobs_is_dropped(trainer: Trainer, service: Any) -> None:
     await trainer.losses(range(5))
     await trainer.settled()
@@ -72,6 +77,7 @@ async def test_a_partition_without_living_jobs_is_dropped(trainer: Trainer, serv
     assert len(await newest.export()) == 5
 
 
+@pytest.mark.slow
 async def test_a_partition_whose_rows_went_one_by_one_is_dropped_too(trainer: Trainer, service: Any) -> None:
     """Its last job was deleted between two looks, or readers held it when it was to be dropped."""
     await trainer.losses(range(5))
@@ -96,6 +102,7 @@ async def gone_all(service: Any, count: int) -> None:
     await until(purged)
 
 
+@pytest.mark.slow
 async def test_old_jobs_expire_when_told_so(trainer: Trainer, service: Any) -> None:
     await trainer.losses(range(5))
     await trainer.settled()
@@ -114,6 +121,7 @@ async def running(**settings: Any) -> AsyncIterator[Any]:
         yield runtime
 
 
+@pytest.mark.slow
 async def test_redis_killed_and_back(
     empty_database, settings_for, topology, caller, jetstream, start_part, tmp_path: Path
 ) -> None:
@@ -134,6 +142,7 @@ async def test_redis_killed_and_back(
         assert (await trainer.range()).series[0].steps == tuple(range(150))
 
 
+@pytest.mark.slow
 async def test_postgres_killed_and_back(settings_for, topology, caller, jetstream, start_part, tmp_path) -> None:
     postgres_server = start_part(PostgresPart(tmp_path / "pg"))  # one that keeps what it has committed
     trainer = Trainer(caller, jetstream)

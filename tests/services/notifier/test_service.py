@@ -1,6 +1,7 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from sqlalchemy import update
 
 from contracts.example_events import examples
@@ -113,6 +114,7 @@ async def test_a_slack_that_hangs_up_after_the_request_is_not_told_twice(world) 
     assert "secret" not in rows[0].last_error
 
 
+@pytest.mark.slow
 async def test_a_sender_that_breaks_is_seen_and_the_others_are_told(world) -> None:
     class Broken:
         calls = 0

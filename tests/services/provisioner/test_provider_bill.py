@@ -11,6 +11,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from uuid import UUID
 
+import pytest
 import pytest_asyncio
 from faststream.nats import TestNatsBroker
 
@@ -151,6 +152,7 @@ async def live(story: Story) -> None:
     account.options.starting_s = 0.0
 
 
+@pytest.mark.slow
 async def test_the_sum_of_all_bills_is_the_providers_bill(
     world: World, runpod: FakeRunPod, guard: GuardInProcess
 ) -> None:

@@ -91,6 +91,7 @@ async def until(check: Callable[[], Awaitable[bool]], what: str) -> None:
     raise AssertionError(what)
 
 
+@pytest.mark.slow
 async def test_a_pod_speaks_with_what_it_is_given_until_its_attempt_ends(service: Service) -> None:
     start = start_request()
     name = pod_name(start.job_id, 1)

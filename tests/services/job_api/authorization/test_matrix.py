@@ -78,6 +78,7 @@ def is_tried_alone(name: str) -> bool:
     return group_of(name).open
 
 
+@pytest.mark.slow
 async def test_every_cell_is_as_the_table_says(api, callers, owned) -> None:
     document, wrong, tried = api.app.openapi(), [], 0
     another = await api.member("admin", workspace_id=uuid4())

@@ -101,6 +101,7 @@ async def test_the_temporary_file_goes_when_the_request_ends():
     assert not upload.folder.exists()
 
 
+@pytest.mark.slow
 async def test_a_declared_length_over_200_mb_is_refused_before_it_is_sent(alone, monkeypatch):
     monkeypatch.setattr(receive, "_LINGER_S", 0.1)
     url, key = httpx.URL(alone.url), alone.credentials["api_key"]

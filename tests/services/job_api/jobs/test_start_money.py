@@ -52,6 +52,7 @@ async def test_a_start_whose_money_was_released_meanwhile_queues_nothing(house) 
         await house.check()
 
 
+@pytest.mark.slow
 async def test_a_job_made_and_started_at_once_keeps_its_money_or_does_not_exist(house) -> None:
     for number in range(await steps_of(lambda steps: house.create(steps, start=True))):
         with suppress(DomainError):

@@ -381,6 +381,7 @@ async def test_a_rented_spot_machine_without_an_answer_is_found(runpod: FakeRunP
 
 
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.slow
 async def test_whatever_goes_wrong_there_is_one_machine_and_then_none(runpod: FakeRunPod, seed: int) -> None:
     chance = random.Random(seed)
     provider, name = provider_for(runpod, list_lag_s=0.6, doubt_looks=1, timeout_s=0.5), new_name()

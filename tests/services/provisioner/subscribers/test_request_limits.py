@@ -41,6 +41,7 @@ async def test_a_flood_is_refused_and_others_are_not(world: World) -> None:
     assert (await world.ask(rpc.HEARTBEAT, beat(world), flooding)).directive == "continue"
 
 
+@pytest.mark.slow
 async def test_the_usual_rhythm_is_never_refused(world: World) -> None:
     """Heartbeats every three seconds, and a checkpoint of 40 files every half minute."""
     job_id = await world.started()
