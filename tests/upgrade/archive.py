@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import lzma
 import os
+import re
 import subprocess
 import tarfile
 from pathlib import Path
 from typing import Any
 
+from contracts.local_base_model import SHIPPED_BASE_MODEL
 from stack.parts import PostgresPart
 
 HERE = Path(__file__).parent
@@ -18,6 +20,8 @@ DUMP, SHOWN = "databases.sql", "shown.json"
 # Made anew at every start, or of no use to the next version.
 _LEFT_OUT = ("pg", "pg.log", "logs", "valkey", "supervisor", "models", "demo", "backup")
 _LARGEST_POD_FILE = 64 * 1024
+# Where the base model lay when the state was made; a job keeps the folder that it was made with.
+_BASE_MODEL = re.compile(r"/[^\s\"'\\]*/trainer_image/base_model/shipped")
 _XZ = {"format": lzma.FORMAT_XZ, "preset": 9 | lzma.PRESET_EXTREME}
 
 
@@ -51,7 +55,7 @@ def unpack(version: str, folder: Path) -> dict[str, Any]:
     server = _cluster(folder)
     server.start()
     try:
-        server.sql((folder / DUMP).read_text())
+        server.sql(_BASE_MODEL.sub(str(SHIPPED_BASE_MODEL), (folder / DUMP).read_text()))
     finally:
         server.stop()
     return dict(json.loads((folder / SHOWN).read_text()))
