@@ -44,4 +44,12 @@ BOARD = Dashboard("rest", "REST", "Rate, errors and latency of the API by route,
               (rate('http_requests_total{service="job_api", status=~"4.."}', "route", "status"),), width=12,
               empty_when_healthy="no caller made a mistake"),
     )),
+    Row("Guards", (
+        Panel("Audit entries not written", "Of the last hour; they stand in job_api's log instead.", "short",
+              (Query("sum(increase(brightrun_audit_entries_not_written_total[1h]))", "missing"),), width=12, bad=1,
+              runbook="AuditNotWritten"),
+        Panel("Requests not counted", "Valkey did not answer, so that no limit held.", "reqps",
+              (Query(f"sum(rate(brightrun_rate_limit_unavailable_total[{RATE}]))", "passed"),), width=12, bad=0.01,
+              runbook="RequestsNotCounted"),
+    )),
 ))
