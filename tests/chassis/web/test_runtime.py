@@ -157,7 +157,6 @@ serve(app, settings, operations=operations_app(runtime))
 """
 
 
-@pytest.mark.slow
 async def test_sigterm_drains(
     environment_for: Callable[..., dict[str, str]], topology: NatsPart, database_with: DatabaseWith, tmp_path: Path
 ) -> None:
@@ -180,7 +179,6 @@ async def test_sigterm_drains(
     assert all(line.startswith(b'{"time":') for line in output.splitlines())
 
 
-@pytest.mark.slow
 async def test_the_operators_port_tells_the_details_as_long_as_the_process_lives(
     environment_for: Callable[..., dict[str, str]], topology: NatsPart, database_with: DatabaseWith, tmp_path: Path
 ) -> None:
