@@ -9,6 +9,7 @@ import httpx
 from pydantic import ValidationError
 
 from services.provisioner.adapters.answers import told_at
+from services.provisioner.adapters.exchange import Unavailable
 from services.provisioner.adapters.kubernetes.documents import (
     Document,
     Happening,
@@ -18,7 +19,7 @@ from services.provisioner.adapters.kubernetes.documents import (
     Pod,
     PodList,
 )
-from services.provisioner.adapters.kubernetes.errors import Expired, NotFound, Unavailable
+from services.provisioner.adapters.kubernetes.errors import Expired, NotFound
 from services.provisioner.adapters.kubernetes.http import Http
 from services.provisioner.adapters.kubernetes.orders import DeleteOptions, JobOrder, Preconditions, SecretOrder
 

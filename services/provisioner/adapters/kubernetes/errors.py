@@ -8,8 +8,9 @@ from collections.abc import Mapping
 import httpx
 
 from services.provisioner.adapters.answers import retry_after_s, without_secrets
+from services.provisioner.adapters.exchange import RateLimited, Unavailable
 from services.provisioner.adapters.kubernetes.documents import Refusal
-from services.provisioner.ports import AskLater, NoCapacity, ProviderError, RequestRefused
+from services.provisioner.ports import NoCapacity, ProviderError, RequestRefused
 
 # Status 403 has no reason of its own for a namespace that is full.
 _QUOTA = re.compile(r"exceeded quota", re.IGNORECASE)
@@ -45,18 +46,6 @@ class Conflict(ProviderError):
 
 class Expired(ProviderError):
     """410: a list has to be read from its beginning again."""
-
-
-class RateLimited(AskLater):
-    """429, with the pause that the server asks for."""
-
-
-class Unavailable(ProviderError):
-    """5xx, a timeout, a broken connection: what was asked for may have been done."""
-
-
-class NotSent(ProviderError):
-    """No connection: what was asked for has not been done."""
 
 
 def error_of(answer: httpx.Response, secrets: Mapping[str, str]) -> ProviderError:

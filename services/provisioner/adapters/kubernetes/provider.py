@@ -11,6 +11,7 @@ import structlog
 
 from contracts.gpus import GpuType, PricingTier
 from contracts.rpc.pods import Price
+from services.provisioner.adapters.exchange import Unavailable
 from services.provisioner.adapters.kubernetes.client import KubernetesClient
 from services.provisioner.adapters.kubernetes.configuration import Configuration, Place
 from services.provisioner.adapters.kubernetes.documents import Job
@@ -20,7 +21,6 @@ from services.provisioner.adapters.kubernetes.errors import (
     InvalidRequest,
     NoNamespace,
     NotFound,
-    Unavailable,
 )
 from services.provisioner.adapters.kubernetes.http import Http
 from services.provisioner.adapters.kubernetes.inventory import Held, Inventory

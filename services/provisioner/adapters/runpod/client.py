@@ -10,8 +10,9 @@ import httpx
 from pydantic import ValidationError
 
 from services.provisioner.adapters.answers import told_at
+from services.provisioner.adapters.exchange import Unavailable
 from services.provisioner.adapters.runpod.documents import Document, Gpu, GpuList, LogLine, Pod, PodList, PodOrder
-from services.provisioner.adapters.runpod.errors import NotFound, Unavailable
+from services.provisioner.adapters.runpod.errors import NotFound
 from services.provisioner.adapters.runpod.http import Http
 
 _D = TypeVar("_D", bound=Document)

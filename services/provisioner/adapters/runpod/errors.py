@@ -10,8 +10,9 @@ import httpx
 
 from contracts.error_catalogue import ErrorCode
 from services.provisioner.adapters.answers import retry_after_s, told_at, without_secrets
+from services.provisioner.adapters.exchange import RateLimited, Unavailable
 from services.provisioner.adapters.runpod.documents import Refusal
-from services.provisioner.ports import AskLater, NoCapacity, ProviderError, RequestRefused
+from services.provisioner.ports import NoCapacity, ProviderError, RequestRefused
 
 # 400 means "no capacity" and "broken rule" alike and carries no code; these are the words of the first.
 _NO_CAPACITY = re.compile(
@@ -56,18 +57,6 @@ class NotFound(ProviderError):
 
 class Gone(RequestRefused):
     """410: this interface has been retired."""
-
-
-class RateLimited(AskLater):
-    """429, with the pause that the provider asks for."""
-
-
-class Unavailable(ProviderError):
-    """5xx, a timeout, a broken connection: what was asked for may have been done."""
-
-
-class NotSent(ProviderError):
-    """No connection: what was asked for has not been done."""
 
 
 def error_of(answer: httpx.Response, secrets: Mapping[str, str]) -> ProviderError:

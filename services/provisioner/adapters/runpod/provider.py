@@ -15,11 +15,12 @@ from cachetools import TTLCache
 
 from contracts.gpus import GpuType, PricingTier
 from contracts.rpc.pods import Price
+from services.provisioner.adapters.exchange import Unavailable
 from services.provisioner.adapters.runpod.catalog import Catalog
 from services.provisioner.adapters.runpod.client import RunPodClient
 from services.provisioner.adapters.runpod.configuration import CARDS, Configuration
 from services.provisioner.adapters.runpod.documents import GpuOrder, MountsOrder, NetworkMount, Pod, PodGpu, PodOrder
-from services.provisioner.adapters.runpod.errors import BrokenRule, Forbidden, NotFound, Unavailable
+from services.provisioner.adapters.runpod.errors import BrokenRule, Forbidden, NotFound
 from services.provisioner.adapters.runpod.http import Http
 from services.provisioner.adapters.runpod.inventory import EXITED, Inventory
 from services.provisioner.adapters.runpod.logs import read_log

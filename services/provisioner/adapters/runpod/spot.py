@@ -14,17 +14,10 @@ import structlog
 from pydantic import ValidationError
 
 from services.provisioner.adapters.answers import without_secrets
+from services.provisioner.adapters.exchange import NotSent, RateLimited, Unavailable
 from services.provisioner.adapters.runpod.configuration import Configuration
 from services.provisioner.adapters.runpod.documents import Document, GraphqlAnswer, Rented, SpotGpus
-from services.provisioner.adapters.runpod.errors import (
-    Gone,
-    NotFound,
-    NotSent,
-    RateLimited,
-    Unavailable,
-    graphql_refusal,
-    is_withdrawn,
-)
+from services.provisioner.adapters.runpod.errors import Gone, NotFound, graphql_refusal, is_withdrawn
 from services.provisioner.adapters.runpod.http import Http
 from services.provisioner.adapters.runpod.offers import Offer
 from services.provisioner.ports import NoCapacity, RequestRefused, TierNotOffered

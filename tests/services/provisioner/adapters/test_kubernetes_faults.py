@@ -8,14 +8,8 @@ from typing import Any
 import pytest
 
 from contracts.gpus import GpuType, PricingTier
-from services.provisioner.adapters.kubernetes.errors import (
-    Forbidden,
-    InvalidRequest,
-    NoNamespace,
-    RateLimited,
-    Unavailable,
-    WrongToken,
-)
+from services.provisioner.adapters.exchange import RateLimited, Unavailable
+from services.provisioner.adapters.kubernetes.errors import Forbidden, InvalidRequest, NoNamespace, WrongToken
 from services.provisioner.adapters.kubernetes.provider import KubernetesProvider
 from services.provisioner.ports import (
     AskLater,

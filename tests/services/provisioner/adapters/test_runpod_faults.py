@@ -10,15 +10,8 @@ from typing import Any
 import pytest
 
 from contracts.gpus import GpuType, PricingTier
-from services.provisioner.adapters.runpod.errors import (
-    BrokenRule,
-    Forbidden,
-    InvalidRequest,
-    NoBalance,
-    RateLimited,
-    Unavailable,
-    WrongKey,
-)
+from services.provisioner.adapters.exchange import RateLimited, Unavailable
+from services.provisioner.adapters.runpod.errors import BrokenRule, Forbidden, InvalidRequest, NoBalance, WrongKey
 from services.provisioner.adapters.runpod.provider import RunPodProvider
 from services.provisioner.ports import (
     AskLater,
