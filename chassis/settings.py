@@ -40,6 +40,8 @@ class ServiceSettings(BaseSettings):
     database_tenant_url: str = Field(default="", repr=False)
     nats_url: str = "nats://127.0.0.1:4222"  # tls://host:port: never in plain text
     nats_creds_file: str = ""  # path of a .creds file, read at every connection; empty: no authentication
+    # Another service's answer is waited for so long; then the request fails with 503.
+    request_timeout_s: float = Field(default=2.0, gt=0)
     # PEM files: the authority that signed the server's certificate (empty: those this machine believes), and a
     # certificate of our own where the server asks for one.
     nats_tls_ca: str = ""

@@ -42,6 +42,8 @@ class BusSettings(Protocol):
     def nats_url(self) -> str: ...
     @property
     def nats_creds_file(self) -> str: ...
+    @property
+    def request_timeout_s(self) -> float: ...
 
 
 class Bus:
@@ -69,7 +71,7 @@ class Bus:
             tls=tls,
         )
         self.connection.provide({"database": database})
-        self._rpc = RpcClient(self.connection)
+        self._rpc = RpcClient(self.connection, settings.request_timeout_s)
 
     def include(self, *routers: EventRouter | RequestRouter, **context: Any) -> None:
         """Handle what the routers declare; handlers find `context` by FromContext.
@@ -99,8 +101,10 @@ class Bus:
         made.watch_losses(self.losses)
         self._batch_consumers.append(made)
 
-    async def request(self, rpc: Rpc[RequestT, ReplyT], request: RequestT, timeout_s: float = 2.0) -> ReplyT:
-        """Ask another service. Raises its ProblemError, or ServiceUnavailable (503) without an answer."""
+    async def request(self, rpc: Rpc[RequestT, ReplyT], request: RequestT, timeout_s: float | None = None) -> ReplyT:
+        """Ask another service, for `timeout_s` seconds at most (None: the settings' `request_timeout_s`).
+
+        Raises its ProblemError, or ServiceUnavailable (503) without an answer."""
         return await self._rpc.request(rpc, request, timeout_s)
 
     @property

@@ -21,14 +21,14 @@ ReplyT = TypeVar("ReplyT", bound=BaseModel)
 class RpcClient:
     """Asks, and raises the ProblemError that the other side raised, or ServiceUnavailable (503) without an answer."""
 
-    def __init__(self, connection: NatsConnection) -> None:
-        self._connection = connection
+    def __init__(self, connection: NatsConnection, timeout_s: float) -> None:
+        self._connection, self._timeout_s = connection, timeout_s
 
-    async def request(self, rpc: Rpc[RequestT, ReplyT], request: RequestT, timeout_s: float = 2.0) -> ReplyT:
+    async def request(self, rpc: Rpc[RequestT, ReplyT], request: RequestT, timeout_s: float | None = None) -> ReplyT:
         traceparent = current_traceparent()
         try:
             message = await self._connection.client.request(
-                rpc.subject, request.model_dump_json().encode(), timeout=timeout_s,
+                rpc.subject, request.model_dump_json().encode(), timeout=timeout_s or self._timeout_s,
                 headers={"traceparent": traceparent} if traceparent else None,
             )
         except (NotConnected, nats.errors.Error, OSError) as error:

@@ -51,6 +51,7 @@ class PipeSettings:
     service_name: str
     nats_url: str
     nats_creds_file: str = ""
+    request_timeout_s: float = 2.0
 
 
 def job_event(job_id: UUID | None = None) -> Event[Any]:

@@ -32,7 +32,8 @@ async def batch_bus(pipe: Pipe, handler: BatchHandler, **options: Any) -> Bus:
 
 
 async def settled(pipe: Pipe) -> bool:
-    return await ack_pending(pipe.nats_url, pipe.consumer) == (0, 0)
+    assert await ack_pending(pipe.nats_url, pipe.consumer) == (0, 0)  # the failure shows how many are left
+    return True
 
 
 async def test_good_and_bad_in_one_batch(pipe: Pipe) -> None:
@@ -48,7 +49,8 @@ async def test_good_and_bad_in_one_batch(pipe: Pipe) -> None:
     letters = DeadLetters(bus)
 
     async def buried() -> bool:
-        return [letter.data for letter in await letters.list()] == [b"bad"]
+        assert [letter.data for letter in await letters.list()] == [b"bad"]  # the failure shows what there is
+        return True
 
     await eventually(buried)
     await eventually(lambda: settled(pipe))
@@ -69,7 +71,8 @@ async def test_a_message_that_breaks_the_handler_is_isolated(pipe: Pipe) -> None
     letters = DeadLetters(bus)
 
     async def buried() -> bool:
-        return [letter.error_type for letter in await letters.list()] == ["RuntimeError"]
+        assert [letter.error_type for letter in await letters.list()] == ["RuntimeError"]
+        return True
 
     await eventually(buried)
     assert stored == {b"%d" % n for n in range(10)}

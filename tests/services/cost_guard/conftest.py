@@ -1,6 +1,5 @@
 """A running cost_guard over real PostgreSQL and NATS, and one without servers but PostgreSQL."""
 
-import asyncio
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +14,7 @@ from contracts.rpc.pods import Machine
 from services.cost_guard.app import build_runtime
 from services.cost_guard.application.workers.reconciliation import BillingReconciliation
 from services.cost_guard.settings import Settings
+from tests.fixtures.waiting import tries
 from tests.money.world import FixedList
 from tests.services.cost_guard.examples import NOON, Job
 from tests.services.cost_guard.in_process import guard_in_process
@@ -38,7 +38,7 @@ class Caller:
 
     async def published(self, kind: type[EventData], job_or_workspace: UUID, count: int = 1) -> list[Any]:
         """At least `count` events of this kind about this job or workspace; waits for them."""
-        for _ in range(200):
+        async for _ in tries():
             found = [
                 event.data
                 for event in await self._all()
@@ -46,7 +46,6 @@ class Caller:
             ]
             if len(found) >= count:
                 return found
-            await asyncio.sleep(0.05)
         raise AssertionError(f"{kind.__name__} was not published")
 
     async def _all(self) -> list[Any]:

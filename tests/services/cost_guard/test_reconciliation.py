@@ -11,6 +11,7 @@ from contracts.gpus import GpuType, PricingTier
 from contracts.rpc.pods import MACHINES, Machine, Machines, MachinesQuery
 from services.cost_guard.app import build_runtime
 from services.cost_guard.settings import Settings
+from tests.fixtures.waiting import tries
 from tests.services.cost_guard.examples import NOON, SPOT_RATE, Job, hours
 
 
@@ -67,11 +68,10 @@ def listed(job: Job, since, until, attempt: int = 1) -> Machine:
 
 async def until_final_cost(caller, job: Job, micro_usd: int) -> int:
     """Waits until this is the newest final cost; how many events there were."""
-    for _ in range(200):
+    async for _ in tries():
         events = await caller.published(CostUpdated, job.job_id)
         if events[-1].final and events[-1].cost_micro_usd == micro_usd:
             return len(events)
-        await asyncio.sleep(0.05)
     raise AssertionError(f"{micro_usd} was not published as the final cost")
 
 

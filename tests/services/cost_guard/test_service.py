@@ -20,6 +20,7 @@ from contracts.rpc.costs import (
     SetBudget,
     SetRate,
 )
+from tests.fixtures.waiting import tries
 from tests.services.cost_guard.examples import NOON, Job, estimate_request, hours
 
 
@@ -40,11 +41,10 @@ async def run(caller, job, since, until=None, attempt=1):
 
 
 async def final_costs(caller, job):
-    for _ in range(100):
+    async for _ in tries():
         final = [item for item in await caller.published(CostUpdated, job.job_id) if item.final]
         if final:
             return [item.cost_micro_usd for item in final]
-        await asyncio.sleep(0.05)
     raise AssertionError("no final cost was published")
 
 
@@ -112,10 +112,9 @@ async def test_a_job_that_ends_before_its_machine_is_heard_of_is_billed_all_the_
     await caller.publish(job.completed(NOON))
     assert (await caller.published(CostUpdated, job.job_id))[0].cost_micro_usd == 0
     await run(caller, job, NOON - hours(1), NOON)
-    for _ in range(100):
+    async for _ in tries():
         if (await caller.published(CostUpdated, job.job_id))[-1].cost_micro_usd == 2_490_000:
             return
-        await asyncio.sleep(0.05)
     raise AssertionError("the late machine was never billed")
 
 

@@ -138,7 +138,7 @@ class Api:
         await self.jetstream.publish(event.subject, event.to_bytes(), headers={"Nats-Msg-Id": str(event.id)})
         return event
 
-    async def until(self, job_id: str, condition: Any, timeout_s: float = 20) -> dict[str, Any]:
+    async def until(self, job_id: str, condition: Any, timeout_s: float = 60) -> dict[str, Any]:
         """The job once the condition holds."""
 
         async def met() -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-async def eventually(condition: Callable[[], Any], timeout_s: float = 15) -> Any:
+async def eventually(condition: Callable[[], Any], timeout_s: float = 60) -> Any:
     """The condition's value once it is true; TimeoutError when it stays false."""
     async with asyncio.timeout(timeout_s):
         while True:

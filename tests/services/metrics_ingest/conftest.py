@@ -124,7 +124,7 @@ class Trainer(Job):
         return [await self.jetstream.get_msg("DLQ", sequence) for sequence in range(1, last + 1)]
 
 
-async def until(condition: Callable[[], Any], seconds: float = 30.0) -> None:
+async def until(condition: Callable[[], Any], seconds: float = 60.0) -> None:
     for _ in range(int(seconds / 0.03)):
         if await condition():
             return

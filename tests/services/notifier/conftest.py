@@ -1,6 +1,5 @@
 """A running notifier, a real SMTP server and a local webhook receiver."""
 
-import asyncio
 import json
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -20,6 +19,7 @@ from services.notifier.adapters.tables import deliveries
 from services.notifier.app import build_runtime
 from services.notifier.settings import Settings
 from stack.parts import free_port
+from tests.fixtures.waiting import tries
 
 
 class Mailbox:
@@ -114,11 +114,10 @@ class World:
 
     async def settled(self, *statuses: str, count: int = 1) -> list[Any]:
         """The rows, once `count` of them have one of these statuses."""
-        for _ in range(200):
+        async for _ in tries():
             rows = await self.rows()
             if sum(row.status in statuses for row in rows) >= count:
                 return rows
-            await asyncio.sleep(0.05)
         raise AssertionError(f"deliveries never became {statuses}: {[(r.status, r.last_error) for r in rows]}")
 
 

@@ -8,6 +8,7 @@ from contracts.example_events import examples
 from contracts.identifiers import uuid7
 from services.notifier.adapters.tables import deliveries
 from services.notifier.domain.addresses import Channel
+from tests.fixtures.waiting import tries
 from tests.services.notifier.adapters.faulty_server import faulty
 from tests.services.notifier.adapters.test_slack import read_all
 
@@ -87,11 +88,10 @@ async def test_a_receivers_wish_to_wait_is_granted(world, webhook) -> None:
     webhook.answers = [(429, {"Retry-After": "120"})]
     async with world.notifier(slack_webhook_url=webhook.url):
         await world.tell(about("job.completed"))
-        for _ in range(100):
+        async for _ in tries():
             rows = await world.rows()
             if rows and rows[0].failures:
                 break
-            await asyncio.sleep(0.05)
     assert rows[0].next_try_at > datetime.now(UTC) + timedelta(seconds=100)
 
 
@@ -159,11 +159,10 @@ async def test_a_mail_server_that_is_away_for_a_while_gets_the_message(world, ma
         retry_delays_s=(0.3, 60.0),
     ):
         await world.tell(about("job.completed"))
-        for _ in range(100):
+        async for _ in tries():
             rows = await world.rows()
             if rows and rows[0].failures == 2:
                 break
-            await asyncio.sleep(0.05)
     assert rows[0].status == "pending"
     async with world.database.transaction() as tx:
         await tx.execute(update(deliveries).values(next_try_at=datetime.now(UTC)))

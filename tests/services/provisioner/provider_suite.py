@@ -23,7 +23,7 @@ def request_for(
     return PodRequest(name, gpu_type, tier, environment)
 
 
-async def gone(provider: ComputeProvider, name: str, within_s: float = 20.0) -> None:
+async def gone(provider: ComputeProvider, name: str, within_s: float = 60.0) -> None:
     deadline = time.monotonic() + within_s
     while await provider.describe(name) is not None:
         assert time.monotonic() < deadline, f"{name} is still there"
@@ -31,7 +31,7 @@ async def gone(provider: ComputeProvider, name: str, within_s: float = 20.0) -> 
         await asyncio.sleep(0.05)
 
 
-async def until(provider: ComputeProvider, name: str, state: MachineState, within_s: float = 20.0) -> Machine:
+async def until(provider: ComputeProvider, name: str, state: MachineState, within_s: float = 60.0) -> Machine:
     deadline = time.monotonic() + within_s
     while (machine := await provider.describe(name)) is None or machine.state is not state:
         assert time.monotonic() < deadline, f"{name} is {machine}"

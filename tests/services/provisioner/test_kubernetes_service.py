@@ -48,7 +48,7 @@ async def begun(world: World, tier: PricingTier = PricingTier.ON_DEMAND) -> UUID
 
 
 async def until(world: World, kind: str) -> None:
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(90):
         while kind not in await world.kinds():
             await world.settle(2.0)
             await asyncio.sleep(0.05)

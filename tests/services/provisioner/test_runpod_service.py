@@ -51,7 +51,7 @@ async def running(world: World, tier: PricingTier) -> str:
 
 
 async def until(world: World, kind: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while kind not in await world.kinds():
             await world.settle(1.0)
             await asyncio.sleep(0.05)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -24,6 +23,7 @@ from services.provisioner.app import build_runtime
 from services.provisioner.domain.names import pod_name
 from services.provisioner.settings import Settings
 from tests.fixtures.databases import DatabaseFactory
+from tests.fixtures.waiting import tries
 from tests.services.provisioner.world import WORKSPACE, start_request
 from tests.stack.secured import Secured
 
@@ -84,10 +84,9 @@ async def service(
 
 
 async def until(check: Callable[[], Awaitable[bool]], what: str) -> None:
-    for _ in range(600):
+    async for _ in tries():
         if await check():
             return
-        await asyncio.sleep(0.05)
     raise AssertionError(what)
 
 

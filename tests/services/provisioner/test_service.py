@@ -92,7 +92,7 @@ def _environment(process: psutil.Process) -> dict[str, str]:
         return {}
 
 
-async def until(check: Callable[[], Awaitable[bool]], what: str, within_s: float = 40.0) -> None:
+async def until(check: Callable[[], Awaitable[bool]], what: str, within_s: float = 90.0) -> None:
     deadline = time.monotonic() + within_s
     while not await check():
         assert time.monotonic() < deadline, what

@@ -1,6 +1,5 @@
 """The running service, and what a test sees of it from outside."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,6 +10,7 @@ from contracts.events import ValidationUpdated
 from contracts.registry import parse_event
 from services.validator.app import build_runtime
 from services.validator.settings import Settings
+from tests.fixtures.waiting import tries
 
 
 @pytest_asyncio.fixture
@@ -45,9 +45,8 @@ async def verdicts(jetstream) -> Callable[[int], Awaitable[list[ValidationUpdate
 
 
 async def until(answer: Callable[[], Awaitable[Any]]) -> Any:
-    """The first answer that is not None."""
-    for _ in range(200):
+    """The first answer that is not None, within a minute."""
+    async for _ in tries():
         if (found := await answer()) is not None:
             return found
-        await asyncio.sleep(0.05)
     raise AssertionError("it never happened")

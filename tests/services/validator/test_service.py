@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 
+from chassis.problems.errors import ServiceUnavailable
 from contracts.envelope import new_event
 from contracts.events import ConversationLikelihood, EvaluationGenerated
 from contracts.identifiers import uuid7
@@ -40,8 +41,13 @@ async def publish(jetstream, data, event_id=None, dedup=None):
 
 
 async def answer(caller, job_id, workspace_id):
+    """Asked again while there is none, and while the service is too busy to answer, as every caller does."""
+
     async def found():
-        view = await caller.request(EVALUATION, EvaluationQuery(job_id=job_id, workspace_id=workspace_id))
+        try:
+            view = await caller.request(EVALUATION, EvaluationQuery(job_id=job_id, workspace_id=workspace_id))
+        except ServiceUnavailable:
+            return None
         return view if view.found else None
 
     return await until(found)

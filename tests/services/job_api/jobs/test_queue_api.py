@@ -87,10 +87,10 @@ async def test_whoever_watches_a_waiting_job_sees_its_place_change(api):
         stream = Stream(response)
         assert (await stream.until("job"))[2]["queue"]["position"] == 2
         await api.client.post(f"/jobs/{second['id']}/cancel")
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             assert (await stream.until("job"))[2]["queue"]["position"] == 1
         await api.client.post(f"/jobs/{running['id']}/cancel")
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while (await stream.until("job"))[2]["queue"] is not None:
                 pass
     await eventually(lambda: api.published("JOBS", f"job.start_requested.{third['id']}", 1))

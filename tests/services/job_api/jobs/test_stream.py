@@ -24,7 +24,7 @@ class Stream:
         self.lines = response.aiter_lines()
         self.comments: list[str] = []
 
-    async def next(self, timeout_s: float = 15):
+    async def next(self, timeout_s: float = 60):
         async with asyncio.timeout(timeout_s):
             return await self._next()
 
@@ -88,7 +88,7 @@ async def test_the_stream_resumes_after_the_last_event_seen(api):
 async def test_streams_are_limited_for_each_caller_each_workspace_and_the_server(api):
     job = await api.running_job()
     colleague, stranger, another = await api.member("analyst"), await foreign(api), await foreign(api)
-    async with AsyncExitStack() as streams, asyncio.timeout(30):
+    async with AsyncExitStack() as streams, asyncio.timeout(90):
         for _ in range(2):
             await opened(streams, api.client, job["id"])
         await refused(api.client, job["id"], 429, "stream_limit_reached", "2 event streams")
@@ -193,7 +193,7 @@ async def test_a_server_that_stops_ends_its_streams(api):
         stream = Stream(response)
         await stream.next()
         api.app.state.runtime.stopping.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while await stream.next() is not None:
                 pass
     api.app.state.runtime.stopping.clear()
