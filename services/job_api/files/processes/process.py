@@ -1,4 +1,4 @@
-"""The process that reads files: `python -m services.job_api.files.processes.process BASE_MODEL MEMORY_MB`.
+"""The process that reads files: `python -m services.job_api.files.processes.process BASE_MODEL MEMORY_MB PARENT_PID`.
 
 It takes orders from its standard input until that ends, one at a time. What somebody else wrote is read here and
 nowhere else: at low priority, without the service's secrets, within a limit of memory, and never longer than the
@@ -25,7 +25,8 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: Sequence[str]) -> None:
-    base_model, memory_mb = arguments
+    base_model, memory_mb, parent = arguments
+    _end_with(int(parent))
     _limit(int(memory_mb))
     find_tokenizer(base_model)  # remembered; loading it takes longer than most files
     for line in sys.stdin.buffer:
@@ -47,14 +48,21 @@ def answer_to(order: Order, base_model: str, memory_mb: int) -> Answer:
     return Refused.by(too_large, _peak_memory_mb())
 
 
+def _end_with(parent: int) -> None:
+    """Also when the service is killed. Asked for first: until then nobody tells this process."""
+    with suppress(OSError, AttributeError):  # Linux only
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit(1)
+
+
 def _limit(memory_mb: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the service decides
     os.nice(_NICENESS)
     wanted, (_, allowed) = memory_mb << 20, resource.getrlimit(resource.RLIMIT_AS)
     if allowed == resource.RLIM_INFINITY or wanted < allowed:
         resource.setrlimit(resource.RLIMIT_AS, (wanted, wanted))
-    with suppress(OSError, AttributeError):  # Linux only
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    with suppress(OSError):  # Linux only
         Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_KILL)
 
 

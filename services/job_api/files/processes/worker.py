@@ -30,7 +30,7 @@ class Worker:
     @classmethod
     async def start(cls, base_model: str, memory_mb: int) -> "Worker":
         return cls(await asyncio.create_subprocess_exec(
-            sys.executable, "-m", _MODULE, base_model, str(memory_mb),
+            sys.executable, "-m", _MODULE, base_model, str(memory_mb), str(os.getpid()),
             stdin=PIPE, stdout=PIPE, limit=_LONGEST_ANSWER, env=_environment()))
 
     @property
