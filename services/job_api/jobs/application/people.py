@@ -1,7 +1,6 @@
 """Jobs and entries of their logs as people read them: with the names of members in place of their ids."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,7 +11,7 @@ from services.job_api.jobs.repository import events
 from services.job_api.jobs.repository.events import EventFilter
 from services.job_api.jobs.repository.job_rows import Row
 
-Entry = Mapping[str, Any]
+Entry = Row
 
 
 async def page_of_events(
