@@ -11,19 +11,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stack.images.build import build
 from stack.images.engine import Engine
-from stack.images.services import services
 from stack.layout import ROOT
 from stack.nats_permissions import SERVICES
-from tests.images.__main__ import PYTHON_BASE, SANDBOX, Builder
-from tests.images.standin.__main__ import PREFIX
-from tests.images.standin.__main__ import build as build_standins
+from tests.images.podman import TAGS, build_product
+from tests.images.standin.__main__ import provide
 from tests.k8s.play import STAND_INS, playable
 from tests.k8s.rendered import of_kind, render
 
 pytestmark = [pytest.mark.images, pytest.mark.timeout(3600), pytest.mark.xdist_group("images")]
-IMAGES = {"brightrun": "localhost/brightrun:test", "brightrun-local": "localhost/brightrun-local:test"}
+IMAGES = {"brightrun": TAGS["services"], "brightrun-local": TAGS["local"]}
 _ASK = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8000/health/ready', timeout=4).status)"
 
 
@@ -72,23 +69,9 @@ def podman(*arguments: str, stdin: str | None = None) -> str:
 
 
 @pytest.fixture(scope="module")
-def podman_of_a_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    (settings := tmp_path_factory.mktemp("podman") / "containers.conf").write_text(SANDBOX)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CONTAINERS_CONF", str(settings))
-        yield Engine.find("podman")
-
-
-@pytest.fixture(scope="module")
-def images(podman_of_a_sandbox: Engine) -> None:
-    """The product's anew (unchanged layers are kept), of the others what is missing."""
-    engine = podman_of_a_sandbox
-    if engine.output("image", "exists", PYTHON_BASE).returncode != 0:
-        Builder(engine.program).build_base(PYTHON_BASE, "python3", "python3-venv", "ca-certificates")
-    build(engine, services(IMAGES["brightrun"], PYTHON_BASE))
-    build(engine, services(IMAGES["brightrun-local"], PYTHON_BASE, "local"))
-    missing = [n for n in STAND_INS.values() if engine.output("image", "exists", PREFIX + n).returncode != 0]
-    build_standins(engine, missing)
+def images(engine: Engine) -> None:
+    build_product(engine, "services", "local")
+    provide(engine, list(STAND_INS.values()))
 
 
 @pytest.fixture(scope="module")
