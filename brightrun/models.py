@@ -47,6 +47,10 @@ class Job(Answer):
     status_reason: StatusReason | None = None
     queue: QueuePlace | None = None
     preset: str | None = None
+    client: str = ""
+    project: str = ""
+    notes: str = ""
+    notes_revision: int = 0
     progress_percentage: float = 0.0
     current_epoch: float | None = None
     current_step: int | None = None
