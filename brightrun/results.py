@@ -36,10 +36,6 @@ class Results:
     def presets(self) -> list[dict[str, Any]]:
         return list(self.http.json("GET", f"{ROOT}/presets")["data"])
 
-    def edit_job(self, job_id: str, **changes: Any) -> dict[str, Any]:
-        """Change name, description, notes or tags."""
-        return dict(self.http.json("PATCH", f"{ROOT}/jobs/{job_id}", json=changes))
-
     def delete_job(self, job_id: str) -> dict[str, Any]:
         """Only one that was never started."""
         return dict(self.http.json("DELETE", f"{ROOT}/jobs/{job_id}"))

@@ -23,7 +23,7 @@ from services.dashboard.visit import Parts
 def create_app(settings: Settings) -> FastAPI:
     """The web page. Reads its files; touches no network until its lifespan begins."""
     runtime, api, assets = WebRuntime(settings), Api(settings), Assets(settings.packages_dir)
-    sessions = Sessions(settings.sealing_key(), settings.session_hours)
+    sessions = Sessions(settings.sealing_key(), settings.session_hours, runtime.clock)
     runtime.health.add("api", lambda: _reaches(api), critical=False)
 
     @asynccontextmanager
@@ -33,7 +33,7 @@ def create_app(settings: Settings) -> FastAPI:
         await api.close()
 
     app = FastAPI(title="Bright Run", lifespan=lifespan, openapi_url=None, telemetry=TELEMETRY)  # type: ignore[arg-type]
-    app.state.parts = Parts(settings, api, sessions, Templates(assets))
+    app.state.parts = Parts(settings, api, sessions, Templates(assets), runtime.clock)
     app.state.assets = assets
     routes.include(app)
     refusals.install(app)

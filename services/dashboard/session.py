@@ -5,7 +5,6 @@ import hashlib
 import hmac
 import json
 import secrets
-import time
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -13,6 +12,8 @@ from nacl.exceptions import CryptoError
 from nacl.secret import SecretBox
 from starlette.requests import Request
 from starlette.responses import Response
+
+from chassis.clock import Clock
 
 COOKIE = "brightrun_session"
 _SALT_BYTES = 16
@@ -41,10 +42,10 @@ class Session:
 class Sessions:
     """Seals and opens the cookie. `secure`: sent over TLS alone."""
 
-    def __init__(self, key: bytes, hours: float) -> None:
+    def __init__(self, key: bytes, hours: float, clock: Clock) -> None:
         self._box = SecretBox(hashlib.sha256(b"cookie" + key).digest())
         self._mac = hashlib.sha256(b"form" + key).digest()
-        self._life_s = hours * 3600
+        self._life_s, self._clock = hours * 3600, clock
 
     def read(self, request: Request) -> Session:
         """The one of the request; a new, anonymous one where there is none, or it cannot be read or is too old."""
@@ -53,10 +54,10 @@ class Sessions:
             found = Session(**json.loads(self._box.decrypt(sealed)))
         except (ValueError, TypeError, CryptoError):
             return Session()
-        return found if found.expires_at > time.time() else Session()
+        return found if found.expires_at > self._clock.now().timestamp() else Session()
 
     def write(self, response: Response, session: Session, *, secure: bool) -> None:
-        lasting = replace(session, expires_at=time.time() + self._life_s)
+        lasting = replace(session, expires_at=self._clock.now().timestamp() + self._life_s)
         sealed = base64.urlsafe_b64encode(self._box.encrypt(json.dumps(asdict(lasting)).encode())).decode()
         response.set_cookie(COOKIE, sealed, max_age=int(self._life_s), path="/", httponly=True, samesite="lax",
                             secure=secure)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -12,6 +11,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from brightrun.client import Client
 from brightrun.errors import ApiError
+from chassis.clock import Clock
 from services.dashboard.api import Api, Outcome
 from services.dashboard.navigation import menu
 from services.dashboard.rendering import Templates
@@ -27,6 +27,7 @@ class Parts:
     api: Api
     sessions: Sessions
     templates: Templates
+    clock: Clock
 
     def secure(self, request: Request) -> bool:
         return (self.settings.public_url or str(request.url)).startswith("https:")
@@ -123,10 +124,6 @@ async def sent_form(request: Request, visit: Annotated[Visit, Depends(visit)]) -
 def text_of(form: FormData, name: str) -> str:
     value = form.get(name, "")
     return value.strip() if isinstance(value, str) else ""
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
 
 
 AnyVisit = Annotated[Visit, Depends(visit)]

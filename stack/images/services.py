@@ -11,6 +11,11 @@ from stack.layout import ROOT
 from stack.nats_permissions import SERVICES
 from stack.problems import StackError
 
+_MAKES_THE_PAGE = """from services.dashboard.app import create_app
+from services.dashboard.settings import Settings
+create_app(Settings())
+"""
+
 
 def services(tag: str, base: str = "", target: str = "services") -> Build:
     """Target `local` holds the trainer's packages too, for trainings on the same machine; target `ops` makes secrets
@@ -26,8 +31,7 @@ def try_services(engine: Engine, tag: str) -> list[str]:
     programs = (*SERVICES, DASHBOARD)
     program = f"import importlib, os\nfor name in {programs}:\n    importlib.import_module(f'services.{{name}}.app')\n"
     loaded = engine.python(tag, program + "assert os.getuid() != 0, 'runs as root'\nprint('uid', os.getuid())")
-    engine.python(tag, "from services.dashboard.app import create_app\nfrom services.dashboard.settings import Settings\n"
-                       "create_app(Settings())")  # the browser's files are there
+    engine.python(tag, _MAKES_THE_PAGE)  # what browsers are given is in the image
     answer = engine.output(*LOCKED, tag, "brightrun", "--help")
     if answer.returncode != 0:
         raise StackError(f"{tag}: the command line ended with {answer.returncode}:\n{answer.stderr[-2000:]}")

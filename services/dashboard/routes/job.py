@@ -1,6 +1,7 @@
 """The page of one job. What it cannot do without is the job; every other card may be away."""
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,7 @@ from contracts.gpus import PricingTier
 from services.dashboard.api import Outcome
 from services.dashboard.charts import CHARTS
 from services.dashboard.job_view import cost, has_ended, latest_values, steps
-from services.dashboard.visit import SignedIn, Visit, now
+from services.dashboard.visit import SignedIn, Visit
 
 router = APIRouter()
 EVENTS_SHOWN, LINES_SHOWN = 50, 200
@@ -31,7 +32,7 @@ def job_page(visit: Visit, job_id: str, *, status: int = 200, **more: Any) -> Re
     """With `problem`: what became of a form of this page."""
     found = visit.together(**calls(visit.client, job_id))
     job = found["job"].needed()
-    return visit.page("job.html", status=status, **(context(job, found) | more))
+    return visit.page("job.html", status=status, **(context(job, found, visit.parts.clock.now()) | more))
 
 
 def calls(client: Client, job_id: str) -> dict[str, Callable[[], Any]]:
@@ -60,11 +61,11 @@ def _latest(client: Client, job_id: str) -> list[dict[str, Any]]:
     return latest_values(found, {series["metric"]: series["values"] for series in before["series"]})
 
 
-def context(job: dict[str, Any], found: dict[str, Outcome]) -> dict[str, Any]:
+def context(job: dict[str, Any], found: dict[str, Outcome], now: datetime) -> dict[str, Any]:
     entries = found["events"].value or {"data": [], "has_more": False, "next_cursor": None}
     return {
         "job": job, "ended": has_ended(job), "charts": CHARTS, "tiers": TIERS, "problem": None,
-        "steps": steps(job, found["changes"].value or [], now()),
+        "steps": steps(job, found["changes"].value or [], now),
         "cost": cost(job, found["attempts"].value), "entries": entries, "card": found,
         "seen": max((entry["seq"] for entry in entries["data"]), default=0),
     }

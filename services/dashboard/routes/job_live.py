@@ -14,7 +14,7 @@ from brightrun.errors import ApiError, BrightrunError
 from services.dashboard.job_view import cost, has_ended, steps
 from services.dashboard.routes.job import TIERS
 from services.dashboard.routes.job_list import page_of, wanted
-from services.dashboard.visit import SignedIn, Visit, now
+from services.dashboard.visit import SignedIn, Visit
 
 router = APIRouter()
 _HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
@@ -126,7 +126,7 @@ class _JobStream:
         if self._outdated:
             await self._ask_again()
         context = {"job": job, "ended": has_ended(job), "cost": cost(job, self._attempts), "tiers": TIERS,
-                   "steps": steps(job, self._changes, now())}
+                   "steps": steps(job, self._changes, self._visit.parts.clock.now())}
         for part in ("header", "stages", "cost", "actions"):
             text = self._visit.text(f"job_{part}.html", **context)
             # The token of a form is another one each time: what is compared is the job's part in it.
