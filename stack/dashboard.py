@@ -8,12 +8,13 @@ from pathlib import Path
 from stack.parts.process import LOOPBACK
 from stack.ports import is_free
 from stack.problems import StackError
-from stack.provider import fake_runpod_is_wanted
+from stack.provider import FAKE_KUBERNETES, FAKE_RUNPOD, wanted_fake
 from stack.state import StackState, operations_of, reachable_url
 
 DASHBOARD = "dashboard"
 DASHBOARD_OPERATIONS = operations_of(DASHBOARD)
-PORT, PORT_WITH_FAKE_RUNPOD = 8780, 8781
+PORT = 8780
+_WITH_A_FAKE = {FAKE_RUNPOD: 8781, FAKE_KUBERNETES: 8782}
 VARIABLE = "BRIGHTRUN_DASHBOARD_PORT"
 FOLDER = Path(__file__).resolve().parents[1] / "services" / "dashboard"
 # What npm fetched for it (stack/install/web_page.py).
@@ -34,7 +35,7 @@ def choose_port(remembered: int | None, host: str, taken: set[int]) -> int:
         if int(named) in taken or not is_free(int(named), host):
             raise StackError(f"Port {named} on {host} is taken.", f"Stop that program, or choose another {VARIABLE}.")
         return int(named)
-    usual = PORT_WITH_FAKE_RUNPOD if fake_runpod_is_wanted() else PORT
+    usual = _WITH_A_FAKE.get(wanted_fake(), PORT)
     return next((port for port in (remembered, usual) if port and port not in taken and is_free(port, host)), 0)
 
 
