@@ -14,6 +14,7 @@ from services.job_api.operations.routes import dead_letters, status
 from services.job_api.paths import PREFIX
 from services.job_api.signin.routes import TOKEN
 from services.job_api.signin.routes import router as signin
+from services.job_api.templates.routes import router as templates
 from services.job_api.webhook.routes import deliveries, secrets
 
 # Uploads are counted while they are written to disk (files.receive); all other bodies are small.
@@ -31,6 +32,7 @@ _ROUTERS: tuple[APIRouter, ...] = (
     queue.router,
     history.router,
     insight.router,
+    templates,
     accounts,
     signin,
     audit,
