@@ -9,7 +9,7 @@ from services.job_api.costs.routes import router as costs
 from services.job_api.diagnosis.routes import router as diagnosis
 from services.job_api.edge.bodies import LARGEST_WEBHOOK
 from services.job_api.files.routes import router as files
-from services.job_api.jobs.routes import actions, history, insight, jobs, queue, steering
+from services.job_api.jobs.routes import actions, bulk, history, insight, jobs, queue, steering
 from services.job_api.operations.routes import dead_letters, status
 from services.job_api.paths import PREFIX
 from services.job_api.signin.routes import TOKEN
@@ -27,6 +27,7 @@ SIGNED = frozenset({f"{PREFIX}/webhook", TOKEN})
 _ROUTERS: tuple[APIRouter, ...] = (
     jobs.router,
     costs,
+    bulk.router,
     actions.router,
     steering.router,
     queue.router,

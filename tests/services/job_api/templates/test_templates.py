@@ -14,8 +14,8 @@ from services.job_api.templates.schemas import TemplateList, TemplateView
 QUICK, STANDARD, BEST = (str(template.id) for template in BUILT_IN)
 
 
-async def new_template(client, **body):
-    answer = await client.post("/templates", json={"name": "Mine", **body})
+async def new_template(user, **body):
+    answer = await user.post("/templates", json={"name": "Mine", **body})
     assert answer.status_code == 201, answer.text
     TemplateView.model_validate(answer.json())
     assert answer.headers["location"] == f"/api/training/templates/{answer.json()['id']}"

@@ -1,0 +1,85 @@
+"""Several jobs at once: what can be done is done, and the others say why not."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from sqlalchemy import func, select
+
+from services.job_api.edge.auth import Role
+from services.job_api.jobs.schemas.bulk import BulkResult
+from services.job_api.tables import job_events
+
+
+async def act(client, action, *jobs, **more):
+    body = {"action": action, "job_ids": [job if isinstance(job, str) else job["id"] for job in jobs]}
+    answer = await client.post("/jobs/bulk", json=body | more)
+    assert answer.status_code == 200, answer.text
+    BulkResult.model_validate(answer.json())
+    return answer.json()
+
+
+async def statuses(api, *jobs):
+    return [(await api.job(job["id"]))["status"] for job in jobs]
+
+
+async def started(api):
+    async with api.database.read() as tx:
+        return (await tx.execute(select(func.count()).select_from(job_events).where(
+            job_events.c.type == "job.start_requested"))).scalar_one()
+
+
+async def test_what_can_be_cancelled_is_and_the_others_say_why_not(api) -> None:
+    pending, running, ended = await api.new_job(), await api.running_job(), await api.new_job()
+    await api.client.post(f"/jobs/{ended['id']}/cancel")
+    unknown = str(uuid4())
+    found = await act(api.client, "cancel", pending, unknown, running, ended, pending, reason="tidy")
+    assert (found["done"], found["refused"]) == (2, 2)
+    assert [(each["job_id"], each["problem"] and each["problem"]["code"]) for each in found["data"]] == [
+        (pending["id"], None), (unknown, "job_not_found"), (running["id"], None),
+        (ended["id"], "invalid_transition")]
+    assert await statuses(api, pending, running, ended) == ["cancelled"] * 3
+
+
+async def test_of_jobs_that_wait_none_starts_that_is_cancelled_too(api) -> None:
+    """One job of a user is active at a time: the end of the first makes a place."""
+    jobs = [await api.running_job() for _ in range(4)]
+    assert await started(api) == 1
+    await act(api.client, "cancel", *jobs[:3])
+    assert await started(api) == 2
+    last = await api.job(jobs[3]["id"])
+    assert (last["status"], last["queue"]) == ("queued", None)
+
+
+async def test_only_jobs_that_were_never_started_are_deleted(api) -> None:
+    pending, running = await api.new_job(), await api.running_job()
+    found = await act(api.client, "delete", running, pending)
+    assert [each["done"] for each in found["data"]] == [False, True]
+    assert (await api.client.get(f"/jobs/{pending['id']}")).status_code == 404
+    assert await statuses(api, running) == ["queued"]
+
+
+async def test_each_job_has_its_entry_in_the_audit_log(api) -> None:
+    jobs = [await api.new_job() for _ in range(2)]
+    headers = {"idempotency-key": str(uuid4())}
+    body = {"action": "delete", "job_ids": [*(job["id"] for job in jobs), str(uuid4())]}
+    first, second = [await api.client.post("/jobs/bulk", json=body, headers=headers) for _ in range(2)]
+    assert first.json() == second.json()
+    found = (await api.client.get("/audit", params={"operation": "act_on_jobs"})).json()["data"]
+    assert {entry["target_kind"] for entry in found} == {"training_job"}
+    assert sorted(entry["target_id"] for entry in found) == sorted(["", *(job["id"] for job in jobs)])
+
+
+async def test_another_workspaces_jobs_are_not_there(api) -> None:
+    job = await api.new_job()
+    stranger = await api.member(Role.ADMIN, workspace_id=uuid4())
+    for action in ("cancel", "delete"):
+        [outcome] = (await act(stranger, action, job))["data"]
+        assert outcome["problem"]["code"] == "job_not_found"
+    assert await statuses(api, job) == ["pending"]
+
+
+async def test_how_many_and_what_is_limited(api) -> None:
+    for body in ({"action": "start", "job_ids": [str(uuid4())]}, {"action": "cancel", "job_ids": []},
+                 {"action": "cancel", "job_ids": [str(uuid4())] * 101}, {"action": "cancel", "job_ids": ["x"]}):
+        assert (await api.client.post("/jobs/bulk", json=body)).status_code == 422, body
