@@ -182,6 +182,11 @@ class Client:
     def attempts(self, job_id: str) -> dict[str, Any]:
         return dict(self.http.json("GET", f"{ROOT}/jobs/{job_id}/attempts"))
 
+    def compare(self, job_ids: list[str], max_points: int | None = None) -> dict[str, Any]:
+        """Two to four jobs side by side, with a recommendation; `max_points`: with their loss curves."""
+        parameters = _given({"job": job_ids, "max_points": max_points})
+        return dict(self.http.json("GET", f"{ROOT}/comparisons", params=parameters))
+
     def logs(self, job_id: str, offset: int = 0, attempt: int | None = None) -> dict[str, Any]:
         parameters = _given({"offset": offset, "attempt": attempt})
         return dict(self.http.json("GET", f"{ROOT}/jobs/{job_id}/logs", params=parameters))
