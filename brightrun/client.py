@@ -109,7 +109,7 @@ class Client:
     def bulk(self, action: str, job_ids: list[str], reason: str = "") -> dict[str, Any]:
         """Cancel or delete up to 100 jobs; what cannot be done says why in `data`."""
         body = _given({"action": action, "job_ids": job_ids, "reason": reason})
-        return dict(self.http.json("POST", f"{ROOT}/jobs/bulk", json=body))
+        return dict(self.http.json("POST", f"{ROOT}/bulk/jobs", json=body))
 
     def promote(self, job_id: str) -> Job:
         """In front of all that wait (owners and admins)."""

@@ -62,7 +62,7 @@ GROUPS: tuple[Group, ...] = (
     Group("Whoever takes results", frozenset({_E, _A}), (
         "GET /jobs/{job_id}/download/adapters", "GET /jobs/{job_id}/download/metrics")),
     Group("Engineers", frozenset({_E}), (
-        "POST /jobs", "POST /jobs/bulk", "PATCH /jobs/{job_id}", "DELETE /jobs/{job_id}", "POST /jobs/{job_id}/start",
+        "POST /jobs", "POST /bulk/jobs", "PATCH /jobs/{job_id}", "DELETE /jobs/{job_id}", "POST /jobs/{job_id}/start",
         "POST /jobs/{job_id}/cancel", "POST /jobs/{job_id}/retry", "POST /jobs/{job_id}/pause",
         "POST /jobs/{job_id}/resume", "POST /jobs/{job_id}/tier", "POST /jobs/{job_id}/continue", "POST /files",
         "DELETE /files/{file_id}", "POST /templates", "PATCH /templates/{template_id}",

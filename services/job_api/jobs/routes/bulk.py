@@ -14,10 +14,10 @@ from services.job_api.jobs.schemas.bulk import BulkJobs, BulkResult
 from services.job_api.paths import PREFIX
 from services.job_api.problem_table import problem_of
 
-router = APIRouter(prefix=f"{PREFIX}/jobs", tags=["jobs"])
+router = APIRouter(prefix=f"{PREFIX}/bulk", tags=["jobs"])
 
 
-@router.post("/bulk", response_model=BulkResult)
+@router.post("/jobs", response_model=BulkResult)
 async def act_on_jobs(
     body: BulkJobs, principal: Engineer, deps: WithDependencies, record: WithRecord
 ) -> JsonResponse:

@@ -13,7 +13,7 @@ from services.job_api.tables import job_events
 
 async def act(client, action, *jobs, **more):
     body = {"action": action, "job_ids": [job if isinstance(job, str) else job["id"] for job in jobs]}
-    answer = await client.post("/jobs/bulk", json=body | more)
+    answer = await client.post("/bulk/jobs", json=body | more)
     assert answer.status_code == 200, answer.text
     BulkResult.model_validate(answer.json())
     return answer.json()
@@ -63,7 +63,7 @@ async def test_each_job_has_its_entry_in_the_audit_log(api) -> None:
     jobs = [await api.new_job() for _ in range(2)]
     headers = {"idempotency-key": str(uuid4())}
     body = {"action": "delete", "job_ids": [*(job["id"] for job in jobs), str(uuid4())]}
-    first, second = [await api.client.post("/jobs/bulk", json=body, headers=headers) for _ in range(2)]
+    first, second = [await api.client.post("/bulk/jobs", json=body, headers=headers) for _ in range(2)]
     assert first.json() == second.json()
     found = (await api.client.get("/audit", params={"operation": "act_on_jobs"})).json()["data"]
     assert {entry["target_kind"] for entry in found} == {"training_job"}
@@ -82,4 +82,4 @@ async def test_another_workspaces_jobs_are_not_there(api) -> None:
 async def test_how_many_and_what_is_limited(api) -> None:
     for body in ({"action": "start", "job_ids": [str(uuid4())]}, {"action": "cancel", "job_ids": []},
                  {"action": "cancel", "job_ids": [str(uuid4())] * 101}, {"action": "cancel", "job_ids": ["x"]}):
-        assert (await api.client.post("/jobs/bulk", json=body)).status_code == 422, body
+        assert (await api.client.post("/bulk/jobs", json=body)).status_code == 422, body
