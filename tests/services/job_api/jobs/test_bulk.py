@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from uuid import uuid4
 
-from sqlalchemy import func, select
-
 from services.job_api.edge.auth import Role
+from services.job_api.jobs.application.bulk import cancel_jobs
+from services.job_api.jobs.application.queue import lock_queue
 from services.job_api.jobs.schemas.bulk import BulkResult
-from services.job_api.tables import job_events
 
 
 async def act(client, action, *jobs, **more):
@@ -23,12 +23,6 @@ async def statuses(api, *jobs):
     return [(await api.job(job["id"]))["status"] for job in jobs]
 
 
-async def started(api):
-    async with api.database.read() as tx:
-        return (await tx.execute(select(func.count()).select_from(job_events).where(
-            job_events.c.type == "job.start_requested"))).scalar_one()
-
-
 async def test_what_can_be_cancelled_is_and_the_others_say_why_not(api) -> None:
     pending, running, ended = await api.new_job(), await api.running_job(), await api.new_job()
     await api.client.post(f"/jobs/{ended['id']}/cancel")
@@ -41,14 +35,16 @@ async def test_what_can_be_cancelled_is_and_the_others_say_why_not(api) -> None:
     assert await statuses(api, pending, running, ended) == ["cancelled"] * 3
 
 
-async def test_of_jobs_that_wait_none_starts_that_is_cancelled_too(api) -> None:
+async def test_of_jobs_that_wait_none_starts_that_is_cancelled_too(house) -> None:
     """One job of a user is active at a time: the end of the first makes a place."""
-    jobs = [await api.running_job() for _ in range(4)]
-    assert await started(api) == 1
-    await act(api.client, "cancel", *jobs[:3])
-    assert await started(api) == 2
-    last = await api.job(jobs[3]["id"])
-    assert (last["status"], last["queue"]) == ("queued", None)
+    first, second, third, last = [await house.create(start=True) for _ in range(4)]
+    assert await house.started() == [first]
+    async with house.database.transaction() as tx:
+        queue = await lock_queue(tx, house.caller.workspace_id, house.limits)
+        outcomes = await cancel_jobs(queue, house.caller, [first, second, third], "", datetime.now(UTC))
+    assert [outcome.refusal for outcome in outcomes] == [None] * 3
+    assert await house.started() == [first, last]
+    assert await house.waiting() == set()
 
 
 async def test_only_jobs_that_were_never_started_are_deleted(api) -> None:
