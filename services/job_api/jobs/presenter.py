@@ -120,6 +120,7 @@ def queued_job(row: Row) -> dict[str, Any]:
     return {
         "object": "queued_job", "job_id": row["id"], "name": row["name"], "preset": row["preset"],
         "created_by": row["created_by"], "requested_by": row["start_requested_by"],
+        "requested_by_name": row["requested_by_name"],
         "waiting_since": row["waiting_since"], "promoted_at": row["promoted_at"],
         "cost_estimate": dollars(row["cost_estimate_micro_usd"]),
         "cost_estimate_micro_usd": row["cost_estimate_micro_usd"],
