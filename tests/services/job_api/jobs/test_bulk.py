@@ -5,10 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from uuid import uuid4
 
+import pytest
+
 from services.job_api.edge.auth import Role
 from services.job_api.jobs.application.bulk import cancel_jobs
 from services.job_api.jobs.application.queue import lock_queue
+from services.job_api.jobs.domain.queue import QueueLimits
 from services.job_api.jobs.schemas.bulk import BulkResult
+
+
+@pytest.fixture
+def queue_limits() -> QueueLimits:
+    return QueueLimits(per_user=1)
 
 
 async def act(client, action, *jobs, **more):
@@ -75,6 +83,7 @@ async def test_another_workspaces_jobs_are_not_there(api) -> None:
     assert await statuses(api, job) == ["pending"]
 
 
+@pytest.mark.slow
 async def test_how_many_and_what_is_limited(api) -> None:
     for body in ({"action": "start", "job_ids": [str(uuid4())]}, {"action": "cancel", "job_ids": []},
                  {"action": "cancel", "job_ids": [str(uuid4())] * 101}, {"action": "cancel", "job_ids": ["x"]}):

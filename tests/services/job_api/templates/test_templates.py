@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID, uuid4
 
+import pytest
 from sqlalchemy import update
 
 from services.job_api.edge.auth import Role
@@ -70,6 +71,7 @@ async def test_a_template_is_kept_changed_and_deleted(api) -> None:
     assert (await api.client.get(path)).json()["code"] == "template_not_found"
 
 
+@pytest.mark.slow
 async def test_what_no_job_could_have_is_refused(api) -> None:
     made = await new_template(api.client, hyperparameters={"lora_rank": 200})
     for body in ({"name": ""}, {"name": "x", "preset": "reckless"}, {"name": "x", "hyperparameters": {"lora_rank": 0}},
@@ -114,6 +116,7 @@ async def test_another_workspace_has_none_of_them(api) -> None:
     assert (refused.status_code, refused.json()["code"]) == (422, "template_not_found")
 
 
+@pytest.mark.slow
 async def test_pages_show_the_products_first_and_everything_once(api) -> None:
     names = [f"Own {number}" for number in range(5)]
     for number, name in enumerate(names):
@@ -167,6 +170,7 @@ async def test_what_the_request_says_wins_in_the_job_and_in_the_estimate(api) ->
     assert (unknown.status_code, unknown.json()["code"]) == (422, "template_not_found")
 
 
+@pytest.mark.slow
 async def test_a_training_file_comes_from_the_request_or_the_template(api) -> None:
     for body in ({"template_id": QUICK}, {}, {"template_id": QUICK, "training_file_id": None}):
         answer = await api.client.post("/jobs", json=body)
@@ -199,6 +203,7 @@ async def test_its_usage_is_that_of_the_workspaces_jobs(api) -> None:
     assert (retry["retry_of"], retry["template_id"]) == (rows[-1]["id"], None)
 
 
+@pytest.mark.slow
 async def test_a_repeated_request_makes_one_template(api) -> None:
     headers = {"idempotency-key": str(uuid4())}
     first, second = [await api.client.post("/templates", json={"name": "Once"}, headers=headers) for _ in range(2)]
