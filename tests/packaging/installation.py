@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.images.standin.__main__ import PREFIX
-from tests.packaging.composition import ROOT, document
+from tests.packaging.composition import ROOT, command, document, environment, runs_once
 
 # Nobody packs Grafana; its provisioning is read by the static tests.
 LEFT_OUT = ("grafana",)
@@ -83,6 +83,12 @@ class Installation:
                                   capture_output=True, text=True)
             said = done.stdout.strip()
             time.sleep(0.5 if said != "200" else 0)
+
+    def wait_until_all_are_ready(self) -> None:
+        """Every process of ours that answers for its health, on its operators' port where it has one."""
+        for name, service in document()["services"].items():
+            if not runs_once(service) and "".join(command(service)[:1]).startswith("services."):
+                self.wait_until_ready(name, int(environment(service).get("BRIGHTRUN_OPERATIONS_PORT", 8000)))
 
     def authority(self) -> Path:
         """The certificate of the proxy's own authority, as an administrator hands it to users."""

@@ -49,8 +49,7 @@ def installed(images: Engine, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture(scope="module")
 def ready(installed: Installation) -> Installation:
-    for name in SERVICES:
-        installed.wait_until_ready(name.replace("_", "-"), 9000 if name == "job_api" else 8000)
+    installed.wait_until_all_are_ready()
     return installed
 
 
@@ -76,6 +75,11 @@ def test_the_api_answers_by_https_and_keeps_its_details(ready: Installation) -> 
     assert json.loads(ready.brightrun("jobs", "list", "--json"))["data"] == []
 
 
+def test_the_web_page_asks_to_sign_in(ready: Installation) -> None:
+    status, page = ready.get("/")
+    assert (status, "Sign in" in page) == (200, True)
+
+
 def test_a_signed_url_of_an_object_goes_through_the_proxy(ready: Installation) -> None:
     status, said = ready.get("/model-artifacts/not-there")
     assert (status, "AccessDenied" in said) == (403, True)
@@ -89,8 +93,7 @@ def test_a_job_trains_and_its_adapter_is_downloaded_and_an_upgrade_keeps_it(read
     before = (ready.folder / "secrets" / "first" / "credentials.json").read_text()
     ready.down("--timeout", "20")
     ready.up()
-    for name in SERVICES:
-        ready.wait_until_ready(name.replace("_", "-"), 9000 if name == "job_api" else 8000)
+    ready.wait_until_all_are_ready()
     assert (ready.folder / "secrets" / "first" / "credentials.json").read_text() == before
     [same] = json.loads(ready.brightrun("jobs", "list", "--json"))["data"]
     assert (same["id"], same["status"]) == (job["id"], "completed")
