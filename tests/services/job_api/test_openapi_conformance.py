@@ -66,6 +66,7 @@ async def schemathesis(api: Any, folder: Path, *options: str) -> tuple[int, str]
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 async def test_requests_of_every_kind(whole, tmp_path) -> None:
     status, report = await schemathesis(whole, tmp_path, *SHORT)
     assert status == 0, report
