@@ -53,7 +53,7 @@ def test_production_fetches_each_secret_that_it_mounts(production: list[Document
     mounted = {volume["secret"]["secretName"] for d in of_kind(production, "Deployment", "Job")
                for volume in pod(d)["volumes"] if "secret" in volume}
     passwords = {d["spec"]["passwordSecret"]["name"] for d in of_kind(production, "DatabaseRole")}
-    assert mounted | passwords <= fetched
+    assert mounted | passwords <= fetched | told.certificate_secrets(production)
 
 
 def test_what_production_fetches_is_in_an_entry_that_is_made(production: list[Document], made: Made) -> None:
