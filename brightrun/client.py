@@ -9,18 +9,19 @@ from typing import Any, Self
 from brightrun.credentials import Credentials, find_credentials
 from brightrun.http import Http
 from brightrun.models import ApiKey, Download, Job, Page, QueuePage, TrainingFile
+from brightrun.results import ROOT as ROOT
+from brightrun.results import Results
 
-ROOT = "/api/training"
 # The server may let an upload wait a minute for its turn, and read it for four.
 _UPLOAD_TIMEOUT_S = 360
 
 
-class Client:
+class Client(Results):
     """`with Client() as client:` finds URL and key by itself; see brightrun.credentials."""
 
-    def __init__(self, credentials: Credentials | None = None) -> None:
-        self.credentials = credentials or find_credentials()
-        self.http = Http(self.credentials)
+    def __init__(self, credentials: Credentials | None = None, http: Http | None = None) -> None:
+        self.credentials = http.credentials if http else credentials or find_credentials()
+        self.http = http or Http(self.credentials)
 
     def __enter__(self) -> Self:
         return self

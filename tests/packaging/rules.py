@@ -32,10 +32,12 @@ _OF_JOBS = {
                          "BRIGHTRUN_NATS_TLS_CA", "BRIGHTRUN_NATS_CREDS_FILE", "BRIGHTRUN_WATCH_CERTIFICATES"},
 }
 _SETTINGS = {name: (f"services.{name}.settings", "Settings") for name in SERVICES} | {
+    "dashboard": ("services.dashboard.settings", "Settings"),
     "backup": ("ops.backup.settings", "BackupSettings"), "buckets": ("chassis.settings", "StorageSettings"),
     "bootstrap": ("services.job_api.settings", "Settings")}
 _REACHES_OUT = {"proxy", "job-api", "provisioner", "notifier", "alertmanager", "backup", "buckets"}
-_PLAIN_ADDRESS = re.compile(r"(nats|http|redis)://")
+# REST of our own stays HTTP behind the proxy: docs/decisions/0120-one-server-speaks-tls-inside-too.md.
+_PLAIN_ADDRESS = re.compile(r"(nats|http(?!://job-api:8000$)|redis)://")
 _SECRET_NAME = re.compile(r"PASSWORD|SECRET|TOKEN|KEY|SEED|CREDS")
 
 
