@@ -35,7 +35,7 @@ _RELOAD_S = 3600
 
 # Servers that show a certificate, and everybody who is to believe them.
 SHOW_CERTIFICATES = ("postgres", "nats", "valkey", "s3")
-BELIEVE = (*SERVICES, TOPOLOGY, MIGRATIONS, BUCKET_JOB, "backup", "proxy")
+BELIEVE = (*SERVICES, DASHBOARD, TOPOLOGY, MIGRATIONS, BUCKET_JOB, "backup", "proxy")
 
 
 @dataclass(frozen=True)

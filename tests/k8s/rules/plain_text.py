@@ -23,9 +23,9 @@ from tests.k8s.rendered import (
 )
 
 AUTHORITY = "/run/secrets/authority/ca.crt"
-# Without TLS, or with TLS that believes anybody.
-_PLAIN = re.compile(r"\b(nats|ws|http|redis)://|\bpostgres\w*(\+\w+)?://(?!\S*sslmode=verify-full)")
-_OURS = ("service", "topology", "job")
+# Without TLS, or with TLS that believes anybody. REST of our own is HTTP behind the gateway, for the page as well.
+_PLAIN = re.compile(r"\b(nats|ws|http(?!://job-api:8000$)|redis)://|\bpostgres\w*(\+\w+)?://(?!\S*sslmode=verify-full)")
+_OURS = ("service", "page", "topology", "job")
 
 
 def plain_addresses(documents: list[Document]) -> list[str]:
