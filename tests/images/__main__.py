@@ -16,7 +16,7 @@ from tests.fixtures.containers import NATS_IMAGE, POSTGRES_IMAGE, S3_IMAGE, VALK
 HERE = Path(__file__).parent
 BASE, PYTHON_BASE = "localhost/brightrun-test-base", "localhost/brightrun-test-python"
 # Debian's, as root. catatonit: what `init: true` in compose.yaml starts.
-PACKAGES = "podman netavark aardvark-dns iptables runc catatonit mmdebstrap"
+PACKAGES = "podman netavark aardvark-dns iptables runc catatonit mmdebstrap npm"
 SANDBOX = """[containers]
 default_ulimits=[]
 cgroups="enabled"
