@@ -68,7 +68,7 @@ class Installation:
     def engine(self, program: str, *arguments: str) -> str:
         own = ["--project-name", self.project] if program == str(self.compose) else []
         done = subprocess.run([program, *own, *arguments], cwd=self.folder, check=False, capture_output=True, text=True)
-        assert done.returncode == 0, f"{program} {' '.join(arguments)}: {done.stderr[-3000:]}"
+        assert done.returncode == 0, f"{program} {' '.join(arguments)}: {done.stderr[-9000:]}"
         return done.stdout
 
     def container(self, service: str) -> str:
