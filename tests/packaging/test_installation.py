@@ -77,7 +77,7 @@ def test_the_api_answers_by_https_and_keeps_its_details(ready: Installation) -> 
 
 def test_the_web_page_asks_to_sign_in(ready: Installation) -> None:
     status, page = ready.get("/")
-    assert (status, "Sign in" in page) == (200, True)
+    assert (status, "Sign in" in page) == (401, True)
 
 
 def test_a_signed_url_of_an_object_goes_through_the_proxy(ready: Installation) -> None:
