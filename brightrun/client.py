@@ -160,6 +160,15 @@ class Client:
         parameters = _given({"job": job_ids, "max_points": max_points})
         return dict(self.http.json("GET", f"{ROOT}/comparisons", params=parameters))
 
+    def analytics(self, **filters: Any) -> dict[str, Any]:
+        """The workspace's ended jobs added up. `filters`: from, to, preset, creator."""
+        return dict(self.http.json("GET", f"{ROOT}/analytics", params=_given(filters)))
+
+    def analytics_csv(self, table: str = "weeks", **filters: Any) -> str:
+        """`table`: weeks, presets, people or jobs."""
+        parameters = _given({**filters, "table": table, "format": "csv"})
+        return self.http.send("GET", f"{ROOT}/analytics", params=parameters, timeout=300).text
+
     def logs(self, job_id: str, offset: int = 0, attempt: int | None = None) -> dict[str, Any]:
         parameters = _given({"offset": offset, "attempt": attempt})
         return dict(self.http.json("GET", f"{ROOT}/jobs/{job_id}/logs", params=parameters))
@@ -200,6 +209,28 @@ class Client:
     def remove_member(self, user_id: str) -> dict[str, Any]:
         """Their sessions and keys in this workspace end at once (admins)."""
         return dict(self.http.json("DELETE", f"{ROOT}/members/{user_id}"))
+
+    def invite(self, roles: list[str], email: str | None = None, valid_for_hours: int | None = None) -> dict[str, Any]:
+        """Let somebody in by a link (admins); `secret` is told once."""
+        body = _given({"roles": roles, "email": email, "valid_for_hours": valid_for_hours})
+        return dict(self.http.json("POST", f"{ROOT}/members/invitations", json=body))
+
+    def invitations(self) -> Page:
+        """All of the workspace (admins), the newest first."""
+        return self._page("/members/invitations")
+
+    def revoke_invitation(self, invitation_id: str) -> dict[str, Any]:
+        """The link lets nobody in any more (admins)."""
+        return dict(self.http.json("DELETE", f"{ROOT}/members/invitations/{invitation_id}"))
+
+    def preview_invitation(self, secret: str) -> dict[str, Any]:
+        """Into which workspace and as what it lets in. Asks for no credentials."""
+        return dict(self.http.json("POST", f"{ROOT}/invitations/preview", json={"secret": secret}))
+
+    def accept_invitation(self, secret: str, email: str | None = None, key_name: str | None = None) -> ApiKey:
+        """Become a member with a first API key; `key` is told once. Asks for no credentials."""
+        body = _given({"secret": secret, "email": email, "key_name": key_name})
+        return ApiKey.model_validate(self.http.json("POST", f"{ROOT}/invitations/accept", json=body))
 
     def sign_out(self) -> dict[str, Any]:
         """The session that asks ends."""

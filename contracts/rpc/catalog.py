@@ -18,6 +18,7 @@ _OF_JOB_API: tuple[Rpc[Any, Any], ...] = (
     costs.RESERVE,
     costs.RELEASE,
     costs.JOB_COST,
+    costs.SPOT_SAVINGS,
     costs.BUDGET,
     costs.SET_BUDGET,
     costs.RATES,

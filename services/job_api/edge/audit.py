@@ -38,7 +38,7 @@ CALLER_WENT_AWAY = 499
 TARGETS = {
     "webhook/secret": "webhook_secret", "webhook": "webhook_delivery", "jobs": "training_job",
     "files": "training_file", "api-keys": "api_key", "dead-letters": "dead_letter", "budget": "budget", "rates": "rate",
-    "auth": "session", "members": "member",
+    "auth": "session", "members/invitations": "invitation", "members": "member", "invitations": "invitation",
 }
 log = structlog.get_logger(__name__)
 
