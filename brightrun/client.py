@@ -195,6 +195,10 @@ class Client:
     def status(self) -> dict[str, Any]:
         return dict(self.http.json("GET", f"{ROOT}/status"))
 
+    def operations(self) -> dict[str, Any]:
+        """The whole installation at a glance (operators): services, machines, leaks, dead letters, queues."""
+        return dict(self.http.json("GET", f"{ROOT}/operations"))
+
     def me(self) -> dict[str, Any]:
         return dict(self.http.json("GET", f"{ROOT}/me"))
 

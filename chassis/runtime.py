@@ -18,6 +18,7 @@ from chassis.cancellation import cancel_and_wait
 from chassis.clock import Clock, SystemClock
 from chassis.database.engine import Database
 from chassis.database.listen import PgListener
+from chassis.health_report import HealthReporter
 from chassis.messaging.bus import Bus
 from chassis.messaging.events import EventRouter
 from chassis.messaging.relay import Relay
@@ -30,6 +31,7 @@ from chassis.observability.health import Health
 from chassis.settings import ServiceSettings
 from chassis.web.operations import observe, operation_routes, probe_routes
 from chassis.web.server import serve
+from contracts.rpc.health import HEALTH
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -76,6 +78,9 @@ class ServiceRuntime:
         measure = figures.register(self.registry, settings, self.health, self.database, self._redis)
         self.periodic("server figures", settings.figures_interval_s, measure)
         self._add_checks(publishes="outbox" in metadata.tables)
+        self.health_report = HealthReporter(self.health, self.bus, self.database, publishes="outbox" in metadata.tables)
+        if settings.service_name in HEALTH:
+            self.bus.include(self.health_report.requests(settings.service_name))
 
     @property
     def redis(self) -> "Redis":

@@ -74,7 +74,8 @@ GROUPS: tuple[Group, ...] = (
         "GET /webhook/secret", "POST /webhook/secret", "DELETE /webhook/secret", "GET /members", "PUT /members",
         "DELETE /members/{user_id}", "POST /members/invitations", "GET /members/invitations",
         "DELETE /members/invitations/{invitation_id}")),
-    Group("Admins of the workspace that runs the installation", frozenset(), ("PUT /rates",), operator=True),
+    Group("Admins of the workspace that runs the installation", frozenset(), (
+        "PUT /rates", "GET /operations"), operator=True),
     Group("Whoever can sign, signs in or was invited", frozenset(), (
         "POST /webhook", "GET /auth/oidc", "GET /auth/oidc/callback", "POST /auth/token",
         "POST /invitations/preview", "POST /invitations/accept"), open=True),

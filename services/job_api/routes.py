@@ -14,7 +14,7 @@ from services.job_api.files.routes import router as files
 from services.job_api.invitations.routes import ACCEPT, PREVIEW
 from services.job_api.invitations.routes import router as invitations
 from services.job_api.jobs.routes import actions, history, insight, jobs, queue, steering
-from services.job_api.operations.routes import dead_letters, status
+from services.job_api.operations.routes import dead_letters, overview, status
 from services.job_api.paths import PREFIX
 from services.job_api.signin.routes import TOKEN
 from services.job_api.signin.routes import router as signin
@@ -44,6 +44,7 @@ _ROUTERS: tuple[APIRouter, ...] = (
     audit,
     dead_letters.router,
     status.router,
+    overview.router,
     deliveries.router,
     secrets.router,
     files,
