@@ -92,6 +92,7 @@ class QueuedJob(QueuePlace):
     job_id: str
     name: str
     requested_by: str | None = None
+    requested_by_name: str | None = None
     cost_estimate_micro_usd: int | None = None
 
 

@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 
 from chassis.database.row_security import TENANT_SUFFIX
 from contracts.buckets import BUCKETS as BUCKETS
-from stack import monitoring
+from stack import dashboard, monitoring
+from stack.dashboard import DASHBOARD, DASHBOARD_OPERATIONS
 from stack.layout import ROOT, Layout
 from stack.nats_permissions import SERVICES, TOPOLOGY
 from stack.nats_security import NatsSecurity
 from stack.parts import (
     AlertmanagerPart,
     Command,
+    FakeKubernetesPart,
     FakeRunPodPart,
     NatsPart,
     Part,
@@ -26,7 +28,7 @@ from stack.parts import (
 )
 from stack.parts.process import LOOPBACK
 from stack.passwords import Passwords
-from stack.provider import FAKE_RUNPOD_PROGRAM, fake_runpod_is_wanted
+from stack.provider import FAKE_KUBERNETES_PROGRAM, FAKE_PROGRAMS, FAKE_RUNPOD_PROGRAM, wanted_fake
 from stack.replicas import replica_names
 from stack.state import REST_SERVICE, ProgramState, operations_of, reachable_url
 
@@ -34,7 +36,7 @@ SERVERS = ("postgres", "nats", "valkey", "s3")
 ALL = (*SERVERS, TOPOLOGY, *SERVICES)
 # Ships what changes to where BRIGHTRUN_BACKUP_TO says (ops/backup).
 BACKUP = "backup"
-KNOWN = (*ALL, FAKE_RUNPOD_PROGRAM, BACKUP, *monitoring.PROGRAMS)
+KNOWN = (*ALL, DASHBOARD, *FAKE_PROGRAMS.values(), BACKUP, *monitoring.PROGRAMS)
 USES_VALKEY = ("job_api", "metrics_ingest")
 USES_OBJECTS = ("job_api", "provisioner")
 SERVICE_STOP_S = 12
@@ -46,7 +48,9 @@ DRAIN_S = 2.0
 
 def usual_programs() -> tuple[str, ...]:
     """What is started where nothing else is said."""
-    wanted = {FAKE_RUNPOD_PROGRAM: fake_runpod_is_wanted(), BACKUP: bool(os.environ.get("BRIGHTRUN_BACKUP_TO"))}
+    wanted = {DASHBOARD: dashboard.is_installed()} | {
+        program: fake == wanted_fake() for fake, program in FAKE_PROGRAMS.items()} | {
+        BACKUP: bool(os.environ.get("BRIGHTRUN_BACKUP_TO"))}
     return (*ALL, *(name for name, is_wanted in wanted.items() if is_wanted), *monitoring.wanted_programs())
 
 
@@ -96,17 +100,18 @@ class Blueprint:
                 access_key=secret.s3_access_key,
                 secret_key=secret.s3_secret_key,
             ),
-            *self._fake_runpod(),
+            *self._fake_provider(),
             *self._monitoring(),
         ]
         return {part.name: part for part in parts if part.name in self.selected}
 
-    def _fake_runpod(self) -> list[FakeRunPodPart]:
-        if FAKE_RUNPOD_PROGRAM not in self.selected:
-            return []
+    def _fake_provider(self) -> list[FakeRunPodPart | FakeKubernetesPart]:
         environment = PYTHON | {"BRIGHTRUN_BASE_MODEL_DIR": self._base_model()}
-        return [FakeRunPodPart(self.layout.runpod, self.ports[FAKE_RUNPOD_PROGRAM],
-                               pods_dir=self.layout.pods, environment=environment)]
+        fakes: dict[str, type[FakeRunPodPart | FakeKubernetesPart]] = {
+            FAKE_RUNPOD_PROGRAM: FakeRunPodPart, FAKE_KUBERNETES_PROGRAM: FakeKubernetesPart}
+        homes = {FAKE_RUNPOD_PROGRAM: self.layout.runpod, FAKE_KUBERNETES_PROGRAM: self.layout.kubernetes}
+        return [kind(homes[name], self.ports[name], pods_dir=self.layout.pods, environment=environment)
+                for name, kind in fakes.items() if name in self.selected]
 
     def _monitoring(self) -> list[Part]:
         kinds = (PrometheusPart, AlertmanagerPart)
@@ -120,7 +125,8 @@ class Blueprint:
         ]
         services = [self._service(service, name) for service in SERVICES for name in self.replicas_of(service)]
         backup = [self._backup()] if BACKUP in self.selected else []
-        return servers + [self._topology()] * (TOPOLOGY in self.selected) + services + backup
+        page = [self._dashboard()] if DASHBOARD in self.selected else []
+        return servers + [self._topology()] * (TOPOLOGY in self.selected) + services + page + backup
 
     def _topology(self) -> Program:
         """It tells metrics of streams. A stack that a release before started has no port for it."""
@@ -138,6 +144,14 @@ class Blueprint:
         command = Command([sys.executable, "-m", "ops.backup", "watch"], environment)
         health = f"{reachable_url(LOOPBACK, port)}/health/ready"
         return Program(BACKUP, "services", command, port=port, health=health)
+
+    def _dashboard(self) -> Program:
+        """It knows the API's address and the key of its cookies, nothing else."""
+        api_url = reachable_url(self.host, self.ports[REST_SERVICE])
+        environment = PYTHON | dashboard.environment(api_url, self.host, self.ports, self.passwords.session)
+        command = Command([sys.executable, "-m", f"services.{DASHBOARD}"], environment)
+        health = f"{reachable_url(LOOPBACK, self.ports[DASHBOARD_OPERATIONS])}/health/ready"
+        return Program(DASHBOARD, "services", command, host=self.host, port=self.ports[DASHBOARD], health=health)
 
     def replicas_of(self, service: str) -> tuple[str, ...]:
         """The names of its programs; none where it was not selected."""
@@ -183,7 +197,7 @@ class Blueprint:
             "BRIGHTRUN_SHUTDOWN_GRACE_S": str(SERVICE_STOP_S - 4),
             "BRIGHTRUN_BASE_MODEL_DIR": self._base_model(),
         }
-        for part in self._fake_runpod():
+        for part in self._fake_provider():
             # Its pods are processes of this machine: they train the local base model.
             environment |= part.service_environment()
             environment["BASE_MODEL"] = os.environ.get("BASE_MODEL") or self._base_model()

@@ -24,6 +24,8 @@ from services.job_api.operations import errors as operations
 from services.job_api.operations import problems as of_operations
 from services.job_api.signin import errors as signin
 from services.job_api.signin import problems as of_signin
+from services.job_api.templates import errors as templates
+from services.job_api.templates import problems as of_templates
 from services.job_api.webhook import errors as webhook
 from services.job_api.webhook import problems as of_webhook
 
@@ -80,6 +82,10 @@ PROBLEMS: Mapping[type[DomainError], Callable[[Any], ProblemError]] = {
     invitations.InvitationForAnother: of_invitations.invitation_for_another,
     invitations.AddressMissing: of_invitations.address_missing,
     invitations.AlreadyMember: of_invitations.already_member,
+    templates.TemplateNotFound: of_templates.template_not_found,
+    templates.UnknownTemplate: of_templates.unknown_template,
+    templates.TemplateBuiltIn: of_templates.template_built_in,
+    templates.TemplateNotYours: of_templates.template_not_yours,
     webhook.WebhookDisabled: of_webhook.webhook_disabled,
     webhook.SignatureRefused: of_webhook.signature_refused,
     webhook.NotJson: of_webhook.not_json,

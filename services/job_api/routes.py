@@ -13,11 +13,12 @@ from services.job_api.edge.bodies import LARGEST_WEBHOOK
 from services.job_api.files.routes import router as files
 from services.job_api.invitations.routes import ACCEPT, PREVIEW
 from services.job_api.invitations.routes import router as invitations
-from services.job_api.jobs.routes import actions, history, insight, jobs, queue, steering
+from services.job_api.jobs.routes import actions, bulk, history, insight, jobs, queue, steering
 from services.job_api.operations.routes import dead_letters, overview, status
 from services.job_api.paths import PREFIX
 from services.job_api.signin.routes import TOKEN
 from services.job_api.signin.routes import router as signin
+from services.job_api.templates.routes import router as templates
 from services.job_api.webhook.routes import deliveries, secrets
 
 # Uploads are counted while they are written to disk (files.receive); all other bodies are small.
@@ -31,11 +32,13 @@ SIGNED = frozenset({f"{PREFIX}/webhook", TOKEN, PREVIEW, ACCEPT})
 _ROUTERS: tuple[APIRouter, ...] = (
     jobs.router,
     costs,
+    bulk.router,
     actions.router,
     steering.router,
     queue.router,
     history.router,
     insight.router,
+    templates,
     comparisons,
     analytics,
     invitations,

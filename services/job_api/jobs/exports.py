@@ -3,13 +3,12 @@
 from collections.abc import AsyncIterator
 from uuid import UUID
 
-from sqlalchemy.engine import RowMapping
-
 from chassis.database.engine import Database
 from services.job_api.edge.csv_lines import csv_line
 from services.job_api.edge.responses import to_json
 from services.job_api.jobs import presenter
-from services.job_api.jobs.repository import events, job_list
+from services.job_api.jobs.application.people import Entry, page_of_events
+from services.job_api.jobs.repository import job_list
 from services.job_api.jobs.repository.events import EventFilter
 from services.job_api.jobs.repository.job_list import JobFilter
 
@@ -52,11 +51,11 @@ async def export_jobs(
             return
 
 
-async def _all(database: Database, job_id: UUID, criteria: EventFilter) -> AsyncIterator[RowMapping]:
+async def _all(database: Database, job_id: UUID, criteria: EventFilter) -> AsyncIterator[Entry]:
     last = 0
     while True:
         async with database.read() as tx:
-            batch = await events.page(tx, job_id, criteria, limit=PAGE, after=last)
+            batch = await page_of_events(tx, job_id, criteria, limit=PAGE, after=last)
         for row in batch:
             last = row["seq"]
             yield row

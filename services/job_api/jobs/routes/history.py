@@ -12,9 +12,10 @@ from services.job_api.dependencies import Dependencies, WithDependencies
 from services.job_api.edge.auth import READERS, Authenticator, Reader
 from services.job_api.edge.responses import JsonResponse, page
 from services.job_api.jobs import presenter
+from services.job_api.jobs.application.people import page_of_events
 from services.job_api.jobs.errors import JobNotFound
 from services.job_api.jobs.exports import export_csv, export_json
-from services.job_api.jobs.repository import events, jobs, notes
+from services.job_api.jobs.repository import jobs, notes
 from services.job_api.jobs.repository.events import EventFilter
 from services.job_api.jobs.schemas.history import (
     EventList,
@@ -40,8 +41,8 @@ async def list_events(
             raise JobNotFound(job_id)
         if query.format:
             return _export(deps, job_id, criteria, query.format)
-        rows = await events.page(tx, job_id, criteria, limit=query.limit + 1, after=query.after,
-                                 descending=query.order == "desc")
+        rows = await page_of_events(tx, job_id, criteria, limit=query.limit + 1, after=query.after,
+                                    descending=query.order == "desc")
     shown = rows[: query.limit]
     more = shown[-1]["seq"] if len(rows) > query.limit else None
     return JsonResponse(page([presenter.event(row) for row in shown], more))
