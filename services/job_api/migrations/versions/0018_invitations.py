@@ -1,4 +1,4 @@
-"""Invitations into a workspace by a link."""
+"""Invitations into a workspace by a link; the jobs of a workspace by when they ended."""
 
 from alembic import op
 
@@ -28,4 +28,6 @@ def upgrade() -> None:
     """)
     op.execute("CREATE INDEX invitations_by_workspace ON invitations (workspace_id, created_at)")
     protect(op, "invitations")
+    op.execute(
+        "CREATE INDEX training_jobs_ended ON training_jobs (workspace_id, completed_at) WHERE completed_at IS NOT NULL")
     op.execute("ALTER TABLE sign_ins ADD COLUMN invitation_sha256 BYTEA")
