@@ -1,6 +1,5 @@
 """Rows of `jobs`. The row lock of a job is what serialises every decision about its attempts."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -97,11 +96,6 @@ async def mark_running(tx: AsyncConnection, job_id: UUID, since: datetime) -> No
 async def raise_best_step(tx: AsyncConnection, job_id: UUID, step: int) -> None:
     await tx.execute(update(jobs).where(jobs.c.job_id == job_id).values(
         best_step=func.greatest(func.coalesce(jobs.c.best_step, -1), step)))
-
-
-async def of_ids(tx: AsyncConnection, job_ids: Iterable[UUID]) -> dict[UUID, Job]:
-    rows = await tx.execute(select(jobs).where(jobs.c.job_id.in_(list(job_ids))))
-    return {row.job_id: _job(row) for row in rows}
 
 
 async def overdue(tx: AsyncConnection, now: datetime) -> list[UUID]:

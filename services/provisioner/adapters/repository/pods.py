@@ -63,10 +63,10 @@ async def machines(tx: AsyncConnection, since: datetime, *, after: str, count: i
     return list(await tx.execute(query))
 
 
-async def ended_since(tx: AsyncConnection, since: datetime) -> list[Pod]:
-    """Machines with a price that are gone since then, the newest first."""
-    query = select(pods).where(pods.c.terminated_at >= since, pods.c.rate_micro_usd_per_hour > 0)
-    return [as_pod(row) for row in await tx.execute(query.order_by(pods.c.terminated_at.desc()))]
+async def leaked_since(tx: AsyncConnection, since: datetime) -> list[Row[Any]]:
+    """Machines that are gone since then and cost more than their use, the newest first."""
+    query = select(pods).where(pods.c.terminated_at >= since, pods.c.leaked_micro_usd > 0)
+    return list(await tx.execute(query.order_by(pods.c.terminated_at.desc())))
 
 
 async def silent(
