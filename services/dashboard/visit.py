@@ -89,6 +89,8 @@ NOTICES = {
     "tier": "The job moves to the other tier.", "saved": "Saved.",
     "continued": "A new job goes on from the checkpoint.", "retried": "The retry was started.",
     "signed-out": "You are signed out.",
+    "uploaded": "The file was uploaded and checked.", "accepted": "The warnings are accepted.",
+    "file-deleted": "The file was deleted.",
 }
 
 

@@ -2,10 +2,10 @@
 
 from fastapi import FastAPI
 
-from services.dashboard.routes import actions, files_of_pages, home, job, job_list, job_live, job_parts, sign_in
+from services.dashboard.routes import actions, files, files_of_pages, home, job, job_list, job_live, job_parts, sign_in
 
 
 def include(app: FastAPI) -> None:
     """Every page."""
-    for module in (files_of_pages, home, sign_in, job_list, job_live, job, job_parts, actions):
+    for module in (files, files_of_pages, home, sign_in, job_list, job_live, job, job_parts, actions, files):
         app.include_router(module.router)
