@@ -36,7 +36,7 @@ class Client(Results):
         with path.open("rb") as file:
             return self.upload_content(path.name, file)
 
-    def upload_content(self, name: str, content: BinaryIO, **fields: str) -> TrainingFile:
+    def upload_content(self, name: str, content: BinaryIO, /, **fields: str) -> TrainingFile:
         """The same from an open file that can be read again. `fields`: name and description to be shown."""
         media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
         answer = self.http.json(
@@ -75,6 +75,11 @@ class Client(Results):
         return Job.model_validate(
             self.http.json("POST", f"{ROOT}/jobs", json=_given({"training_file_id": file_id, **choice}))
         )
+
+    def create_exactly(self, body: dict[str, Any], request_id: str) -> Job:
+        """What is empty in `body` is meant to be. `request_id`: the same again makes no second job."""
+        headers = {"Idempotency-Key": request_id}
+        return Job.model_validate(self.http.json("POST", f"{ROOT}/jobs", json=body, headers=headers))
 
     def job(self, job_id: str) -> Job:
         return Job.model_validate(self.http.json("GET", f"{ROOT}/jobs/{job_id}"))

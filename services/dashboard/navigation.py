@@ -24,6 +24,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("Jobs", "/jobs"),
     Entry("Queue", "/queue"),
     Entry("Training files", "/files"),
+    Entry("Templates", "/templates"),
 )
 
 

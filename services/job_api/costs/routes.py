@@ -21,12 +21,13 @@ from services.job_api.templates.application.queries import job_from_template
 
 router = APIRouter(prefix=PREFIX, tags=["costs"], route_class=DirectRoute)
 
-_PRESETS = FixedDocument(page(presenter.presets(), None))
+_PRESETS = FixedDocument(
+    page(presenter.presets(), None) | {"hyperparameters": presenter.hyperparameters()})
 
 
 @router.get("/presets", response_model=schemas.PresetList, responses=NOT_MODIFIED)
 async def list_presets(request: Request, principal: Reader) -> Response:
-    """The three presets with their values and what they are for."""
+    """The three presets with their values and what they are for, and what each hyperparameter does."""
     return _PRESETS.answer(request)
 
 
