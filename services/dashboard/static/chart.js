@@ -112,6 +112,7 @@ class Chart {
   // The wheel zooms where the pointer is; with shift, and with the arrow keys, the part moves.
   wheel(plot) {
     plot.over.tabIndex = 0;
+    plot.over.setAttribute("role", "group");
     plot.over.setAttribute("aria-label", "Chart: plus and minus zoom, arrow keys move");
     const move = (by, factor, centre = 0.5) => {
       const { min, max } = plot.scales.x, width = (max - min) * factor, left = min + (max - min - width) * centre + by * (max - min);

@@ -26,7 +26,8 @@ export function merged(data, later) {
     const count = (of) => of?.filter((value) => value !== null).length ?? 0;
     const before = data.points[name] ?? { shown: 0, total: 0, flagged: [] };
     const after = later.points[name] ?? { shown: 0, total: 0, flagged: [] };
-    const lost = count(data.columns[name]?.slice(kept));
+    // A value that was no number is a gap in its column, and a point nevertheless.
+    const lost = count(data.columns[name]?.slice(kept)) + before.flagged.filter((step) => step >= later.x[0]).length;
     points[name] = {
       shown: before.shown - lost + after.shown, total: before.total - lost + after.total,
       flagged: [...new Set([...before.flagged, ...after.flagged])],
