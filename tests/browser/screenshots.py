@@ -20,7 +20,7 @@ from tests.browser.pages import NARROW, PAGES, THEMES, WIDE
 SIZES = {"wide": WIDE, "narrow": NARROW}
 
 
-def photograph(browser: Browser, url: str, key: str, job: str, folder: Path) -> int:
+def photograph(browser: Browser, url: str, key: str, shown: dict[str, str], folder: Path) -> int:
     """How many pictures were written."""
     count = 0
     for theme in THEMES:
@@ -29,7 +29,7 @@ def photograph(browser: Browser, url: str, key: str, job: str, folder: Path) -> 
         _sign_in(page, url, key)
         for name, path in PAGES.items():
             page.set_viewport_size(WIDE)
-            page.goto(url + path.format(job=job))
+            page.goto(url + path.format(**shown))
             page.wait_for_timeout(700)  # curves are drawn after the page is there
             for size, viewport in SIZES.items():
                 page.set_viewport_size(viewport)
@@ -60,10 +60,11 @@ def main(folder: Path) -> int:
     if not jobs:
         print("There is no job to look at: `make demo` makes one.", file=sys.stderr)
         return 1
+    shown = {"job": jobs[0]["id"], "file": jobs[0]["training_file_id"]}
     folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        count = photograph(browser, dashboard.address(state), key, jobs[0]["id"], folder)
+        count = photograph(browser, dashboard.address(state), key, shown, folder)
         browser.close()
     print(f"{count} pictures in {folder}")
     return 0

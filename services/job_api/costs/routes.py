@@ -36,7 +36,7 @@ async def list_presets(request: Request, principal: Reader) -> Response:
 async def estimate_cost(
     query: Annotated[schemas.EstimateQuery, Query()], principal: Reader, deps: WithDependencies
 ) -> JsonResponse:
-    """Cost and duration of a configuration with an 80 % interval, for each tier, beside budget and memory."""
+    """Cost and duration of a configuration with an 80 % interval, for each tier, beside budget, memory and warnings."""
     wanted = await _wanted(query, caller(principal), deps)
     found = await estimate(deps.jobs, principal.workspace_id, wanted)
     return JsonResponse(presenter.estimate(query.training_file_id, found.configuration, found.cost) | {
