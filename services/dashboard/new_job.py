@@ -3,12 +3,16 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 TEXTS = ("name", "description", "notes", "client", "project")
 CHOICES = ("training_file_id", "preset", "gpu_pricing_tier", "gpu_type")
 # Where the values came from, and how long a run may last, seconds: they go along to the end.
 ORIGINS = ("template_id", "from_job", "max_duration_s")
+IDS = ("training_file_id", "template_id", "from_job")
 PRESET, TIER = "balanced", "spot"
+
+_LONGEST_NAME = 255 - len(" (copy)")
 
 
 class WrongValue(ValueError):
@@ -37,13 +41,21 @@ def values_of(items: Iterable[tuple[str, Any]], guides: list[dict[str, Any]]) ->
     single: dict[str, str] = {}
     several: dict[str, list[str]] = {}
     for name, value in items:
-        if not isinstance(value, str) or not value.strip():
+        if not isinstance(value, str) or not value.strip() or (name in IDS and not is_id(value)):
             continue
         if name in lists:
             several.setdefault(name, []).append(value.strip())
         elif name in plain:
             single[name] = value.strip()
     return Values({"preset": PRESET, "gpu_pricing_tier": TIER} | single, several)
+
+
+def is_id(text: str) -> bool:
+    """Whether it can stand in an address of the API."""
+    try:
+        return bool(UUID(text.strip()))
+    except ValueError:
+        return False
 
 
 def hyperparameters(values: Values, guides: list[dict[str, Any]]) -> dict[str, Any]:
@@ -74,7 +86,8 @@ def job_body(
     holds. Raises WrongValue."""
     said = hyperparameters(values, guides)
     if template is not None:
-        said = {name: preset["hyperparameters"][name] for name in template["hyperparameters"]} | said
+        usual = preset["hyperparameters"]
+        said = {name: usual[name] for name in template["hyperparameters"] if name in usual} | said
     body = {"training_file_id": values["training_file_id"], "preset": values["preset"], "hyperparameters": said,
             "gpu_pricing_tier": values["gpu_pricing_tier"], "tags": tags(values), "start": True}
     body |= {name: values[name] for name in TEXTS}
@@ -96,7 +109,7 @@ def from_job(job: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Its values as fields of the form; only what differs from its preset is said."""
     different = {row["field"]: row["value"] for row in job["differences_from_preset"]}
     found = _fields(job, different)
-    return [*found, ("name", f"{job['name']} (copy)"), ("from_job", str(job["id"]))]
+    return [*found, ("name", f"{job['name'][:_LONGEST_NAME]} (copy)"), ("from_job", str(job["id"]))]
 
 
 def _fields(source: Mapping[str, Any], said: Mapping[str, Any]) -> list[tuple[str, str]]:

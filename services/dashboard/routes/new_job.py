@@ -18,6 +18,7 @@ from services.dashboard.new_job import (
     estimate_query,
     from_job,
     from_template,
+    is_id,
     job_body,
     tags,
     values_of,
@@ -49,9 +50,10 @@ def new_job(visit: SignedIn) -> Response:
 
 
 def _begin_with(client: Client, query: Any) -> Iterable[tuple[str, str]]:
-    if template_id := query.get("template_id"):
+    template_id, job_id = query.get("template_id", ""), query.get("from_job", "")
+    if is_id(template_id):
         return from_template(client.template(template_id))
-    if job_id := query.get("from_job"):
+    if is_id(job_id):
         return from_job(client.job(job_id).model_dump())
     return ()
 

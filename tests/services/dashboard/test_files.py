@@ -58,11 +58,12 @@ async def test_an_uploaded_file_is_checked_previewed_and_used(api, browser) -> N
 
 
 async def test_every_problem_is_placed(browser) -> None:
-    answer = await upload(browser, "bad.jsonl", lines(chat("Hello", "Yes"), {"messages": [
-        {"role": "user", "content": "Anyone?"}, {"role": "assistant", "content": ""}]}))
+    name = "brightrun-missing-target.json"
+    answer = await upload(browser, name, (EXAMPLES / "broken" / name).read_bytes())
     page = (await browser.get(answer.headers["location"])).text
     assert "bg-red-lt" in page
-    assert "pair 2" in page
+    assert "pair 10, target_response" in page
+    assert "conversation 2 (" in page
     assert "What to do:" in page
     assert "A file with errors is not trained" in page
     assert "Train with it" not in page

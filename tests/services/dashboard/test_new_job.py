@@ -11,6 +11,7 @@ from tests.services.dashboard.conftest import Browser
 
 HOSTILE = '<script>alert("x")</script>'
 HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
+ID = str(uuid4())
 GUIDES = [{"name": "lora_rank", "title": "Rank", "kind": "integer"},
           {"name": "learning_rate", "title": "Rate", "kind": "number"},
           {"name": "lr_scheduler_type", "title": "Schedule", "kind": "choice"},
@@ -166,7 +167,8 @@ async def test_an_analyst_may_not_start_one(api, dashboard) -> None:
 
 
 def test_only_fields_of_the_form_count() -> None:
-    values = values_of([("name", " a "), ("evil", "x"), ("lora_rank", ""), ("target_modules", "q_proj"),
+    values = values_of([("from_job", "../files"), ("training_file_id", "no"), ("name", " a "),
+                        ("evil", "x"), ("lora_rank", ""), ("target_modules", "q_proj"),
                         ("target_modules", "v_proj"), ("file", object())], GUIDES)
     assert values.single == {"preset": "balanced", "gpu_pricing_tier": "spot", "name": "a"}
     assert values.several == {"target_modules": ["q_proj", "v_proj"]}
@@ -183,8 +185,8 @@ def test_values_have_their_types() -> None:
 
 def test_an_emptied_value_of_a_template_is_the_presets() -> None:
     preset = {"hyperparameters": {"lora_rank": 16, "learning_rate": 2e-4}}
-    template = {"id": "t", "hyperparameters": {"lora_rank": 4, "learning_rate": 1e-5}}
-    values = values_of([("template_id", "t"), ("training_file_id", "f"), ("learning_rate", "0.001")], GUIDES)
+    template = {"id": ID, "hyperparameters": {"lora_rank": 4, "learning_rate": 1e-5}}
+    values = values_of([("template_id", ID), ("training_file_id", ID), ("learning_rate", "0.001")], GUIDES)
     body = job_body(values, GUIDES, preset, template)
     assert body["hyperparameters"] == {"lora_rank": 16, "learning_rate": 0.001}
-    assert (body["template_id"], body["notes"], body["start"]) == ("t", "", True)
+    assert (body["template_id"], body["notes"], body["start"]) == (ID, "", True)
