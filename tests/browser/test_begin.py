@@ -12,6 +12,7 @@ from tests.browser.conftest import PATIENCE_MS
 
 pytestmark = pytest.mark.slow
 expect.set_options(timeout=PATIENCE_MS)
+ESTIMATE = "**/new-job/estimate*"
 HOSTILE = '<img src=x onerror="document.title=1">'
 
 
@@ -32,7 +33,7 @@ async def test_the_first_run_from_the_sample(api, signed_in) -> None:
     assert page.url.endswith(f"/jobs/{job['id']}?notice=started")
 
 
-async def test_a_file_is_uploaded_in_place_and_refused_in_place(signed_in, tmp_path) -> None:
+async def test_a_file_is_uploaded_in_place_and_refused_in_place(signed_in, window, tmp_path) -> None:
     page = await signed_in("/files")
     unreadable = tmp_path / "no.json"
     unreadable.write_text("{not json")
@@ -40,6 +41,8 @@ async def test_a_file_is_uploaded_in_place_and_refused_in_place(signed_in, tmp_p
     await page.get_by_role("button", name="Upload and check").click()
     await expect(page.locator("#upload-answer").get_by_role("alert")).to_be_visible()
     assert page.url.endswith("/files")
+    assert window.complaints == ["Response Status Error Code 422 from /files, [object HTMLDivElement]"]
+    window.complaints.clear()
     await page.get_by_label("File of conversations").set_input_files(conversations(tmp_path / "a.jsonl", HOSTILE))
     await page.get_by_role("button", name="Upload and check").click()
     await expect(page.get_by_text("The file was uploaded and checked.")).to_be_visible()
@@ -51,12 +54,16 @@ async def test_a_file_is_uploaded_in_place_and_refused_in_place(signed_in, tmp_p
 async def test_the_estimate_follows_and_one_click_starts(api, signed_in) -> None:
     file_id = await api.add_file(name="mine.json")
     page = await signed_in("/new-job")
-    await page.get_by_label("File", exact=True).select_option(file_id)
+    async with page.expect_response(ESTIMATE):
+        await page.get_by_label("File", exact=True).select_option(file_id)
     await expect(page.locator("#estimate")).to_contain_text("Budget of")
     await page.get_by_text("Advanced values").click()
-    await page.get_by_label("Epochs").fill("7")
-    await expect(page.locator("#estimate")).to_contain_text("Budget of")
-    await page.get_by_label("Aggressive").check()
+    async with page.expect_response(ESTIMATE):
+        await page.get_by_label("Epochs").fill("7")
+        await page.get_by_label("Epochs").press("Tab")
+    async with page.expect_response(ESTIMATE) as answered:
+        await page.get_by_label("Aggressive").check()
+    assert "num_epochs=7" in (await answered.value).url
     await page.get_by_label("Name").fill("By hand")
     await page.get_by_role("button", name="Review it").click()
     await expect(page.get_by_role("heading", name="Review: By hand")).to_be_visible()
