@@ -155,7 +155,8 @@ def _needs_confirmation(client: Client, found: Known, values: Values) -> bool:
 
 def _body(client: Client, found: Known, values: Values) -> dict[str, Any]:
     template = client.template(values["template_id"]) if values["template_id"] else None
-    preset = next((each for each in found.presets if each["name"] == values["preset"]), {"hyperparameters": {}})
+    unknown: dict[str, Any] = {"hyperparameters": {}}
+    preset = next((each for each in found.presets if each["name"] == values["preset"]), unknown)
     return job_body(values, found.guides, preset, template)
 
 
