@@ -29,8 +29,8 @@ def install() -> bool:
         for command in (["apt-get", "update", "-qq"],
                         ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"]):
             with suppress(subprocess.TimeoutExpired, OSError):
-                subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False,
-                               timeout=180)
+                subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               check=False, timeout=180)
     return program() is not None
 
 
