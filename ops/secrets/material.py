@@ -31,6 +31,13 @@ class Material:
         return cls(Passwords.ensure(Layout(master)), NatsSecurity.ensure(master / "nats"),
                    _once(master / "grafana-password"))
 
+    @classmethod
+    def load(cls, folder: Path) -> Material:
+        """What is there, and nothing written anew."""
+        master = folder / MASTER
+        return cls(Passwords.ensure(Layout(master)), NatsSecurity.load(master / "nats"),
+                   _once(master / "grafana-password"))
+
 
 def _once(path: Path) -> str:
     if not path.exists():
