@@ -5,7 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 TORCH := cpu
 export PYTHONPATH := $(CURDIR)
-# make demo|up|down|status|logs|reset PROVIDER=fake-runpod: rented machines, without renting any.
+# make demo|up|down|status|logs|reset PROVIDER=fake-runpod|fake-kubernetes: rented machines without renting any, a
+# cluster's nodes without a cluster.
 ifdef PROVIDER
 export BRIGHTRUN_PROVIDER := $(PROVIDER)
 endif

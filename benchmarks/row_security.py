@@ -4,6 +4,7 @@
 
 40 workspaces with 250 jobs each; a job with 20,000 points. Each line: the fifth percentile of times by the owner, by
 the tenant role in one workspace, and in another one each time (the connection must be told), as ratios of the first.
+Each way has a connection of its own. Points are read with their job named, as queries do, and without.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from itertools import cycle
 from pathlib import Path
@@ -29,10 +30,13 @@ from services.job_api.jobs.repository import job_list, jobs
 from services.job_api.jobs.repository.job_list import JobFilter
 from services.job_api.tables import training_jobs
 from services.metrics_ingest.adapters.repository.connections import reading
+from services.metrics_ingest.adapters.repository.named_job import name_job
 from stack.parts import PostgresPart
 
+WAYS = ("owner", "one workspace", "another each time")
+Databases = Mapping[str, Database]
 WORKSPACES, JOBS_OF_EACH, POINTS = 40, 250, 20_000
-Read = Callable[[UUID], Awaitable[Any]]
+Read = Callable[[Database, UUID], Awaitable[Any]]
 
 _JOBS = f"""
 WITH made AS (
@@ -61,67 +65,81 @@ async def main(rounds: int) -> None:
         postgres = PostgresPart(Path(folder) / "pg")
         postgres.start()
         try:
-            await _job_api(await _database(postgres, "job_api", _JOBS), rounds)
-            await _metrics(await _database(postgres, "metrics_ingest", _POINTS), rounds)
+            await _job_api(await _databases(postgres, "job_api", _JOBS), rounds)
+            await _metrics(await _databases(postgres, "metrics_ingest", _POINTS), rounds)
         finally:
             postgres.stop()
 
 
-async def _database(postgres: PostgresPart, name: str, rows: str) -> Database:
+async def _databases(postgres: PostgresPart, name: str, rows: str) -> Databases:
+    """The same database for each way."""
     url = postgres.create_database(name, tenant_password="")
     await upgrade(f"services.{name}", url)
     postgres.sql(f"{rows}; ANALYZE", name)
-    return Database(url, tenant_url=url.replace(f"//{name}@", f"//{name}_tenant@"), pool_size=1, max_overflow=0)
+    tenant_url = url.replace(f"//{name}@", f"//{name}_tenant@")
+    return {way: Database(url, tenant_url=tenant_url, pool_size=1, max_overflow=0) for way in WAYS}
 
 
-async def _job_api(database: Database, rounds: int) -> None:
+async def _job_api(databases: Databases, rounds: int) -> None:
     with every_workspace():
-        async with database.read() as tx:
+        async with databases["owner"].read() as tx:
             found = (await tx.exec_driver_sql("SELECT DISTINCT ON (workspace_id) workspace_id, id FROM training_jobs"))
             ids = {row.workspace_id: row.id for row in found}
-    await _compare("one job", rounds, list(ids), lambda workspace: jobs.shown(database, workspace, ids[workspace]))
-    await _compare("job list of 20", rounds, list(ids), lambda workspace: job_list.page(
+    await _compare("one job", rounds, databases, list(ids), lambda database, workspace: jobs.shown(
+        database, workspace, ids[workspace]))
+    await _compare("job list of 20", rounds, databases, list(ids), lambda database, workspace: job_list.page(
         database, workspace, JobFilter(), limit=20))
 
-    async def write(workspace: UUID) -> None:
+    async def write(database: Database, workspace: UUID) -> None:
         async with database.transaction() as tx:
             await tx.execute(update(training_jobs).where(training_jobs.c.id == ids[workspace]).values(notes="x"))
 
-    await _compare("a change in a transaction", rounds, list(ids), write)
-    await database.dispose()
+    await _compare("a change in a transaction", rounds, databases, list(ids), write)
+    await _dispose(databases)
 
 
-async def _metrics(database: Database, rounds: int) -> None:
+async def _metrics(databases: Databases, rounds: int) -> None:
     with every_workspace():
-        async with database.transaction() as tx:
+        async with databases["owner"].transaction() as tx:
             row = (await tx.exec_driver_sql(
                 "SELECT job_no, workspace_id, (SELECT max(metric) FROM metric_names) AS metric FROM jobs "
                 "ORDER BY job_no LIMIT 1")).one()
 
-    async def points(_: UUID) -> None:
+    async def points(database: Database, _: UUID) -> None:
         async with reading(database) as connection:
             assert await connection.fetch(
                 "SELECT step, attempt, time, value FROM metric_points WHERE job_no = $1 AND metric = $2 "
                 "ORDER BY step, attempt", row.job_no, row.metric)
 
-    await _compare(f"{POINTS:,} points", max(20, rounds // 20), [row.workspace_id], points)
-    await database.dispose()
+    async def points_of_named_job(database: Database, workspace: UUID) -> None:
+        async with reading(database) as connection:
+            await name_job(connection, row.job_no)
+        await points(database, workspace)
+
+    rounds = max(20, rounds // 20)
+    await _compare(f"{POINTS:,} points", rounds, databases, [row.workspace_id], points)
+    await _compare(f"{POINTS:,} points, job named", rounds, databases, [row.workspace_id], points_of_named_job)
+    await _dispose(databases)
 
 
-async def _compare(name: str, rounds: int, workspaces: Sequence[UUID], read: Read) -> None:
+async def _dispose(databases: Databases) -> None:
+    for database in databases.values():
+        await database.dispose()
+
+
+async def _compare(name: str, rounds: int, databases: Databases, workspaces: Sequence[UUID], read: Read) -> None:
     others = cycle(workspaces)
-    ways: dict[str, tuple[Callable[[UUID], AbstractContextManager[None]], Callable[[], UUID]]] = {
-        "owner": (lambda _: every_workspace(), lambda: workspaces[0]),
-        "one workspace": (one_workspace, lambda: workspaces[0]),
-        "another each time": (one_workspace, lambda: next(others)),
-    }
+    scopes = (lambda _: every_workspace(), one_workspace, one_workspace)
+    chosen = (lambda: workspaces[0], lambda: workspaces[0], lambda: next(others))
+    ways: dict[str, tuple[Callable[[UUID], AbstractContextManager[None]], Callable[[], UUID]]] = dict(
+        zip(WAYS, zip(scopes, chosen, strict=True), strict=True))
     taken: dict[str, list[float]] = {way: [] for way in ways}
     for round_ in range(rounds):
         for way, (scope, choose) in ways.items():
             workspace = choose()
             with scope(workspace):
                 began = time.perf_counter()
-                await read(workspace)
+                await read(databases[way], workspace)
                 if round_ >= rounds // 10:
                     taken[way].append(time.perf_counter() - began)
     base = _best(taken["owner"])

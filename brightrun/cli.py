@@ -17,6 +17,7 @@ from brightrun.commands import (
     logs,
     members,
     models,
+    notes,
     queue,
     retries,
     steering,
@@ -46,7 +47,7 @@ app.command("logs")(logs.logs)
 app.command("audit")(audit.audit)
 app.add_typer(files.app, name="files")
 app.add_typer(keys.app, name="keys")
-jobs.app.registered_commands += steering.app.registered_commands
+jobs.app.registered_commands += steering.app.registered_commands + notes.app.registered_commands
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(errors.app, name="errors")
 app.add_typer(members.app, name="members")

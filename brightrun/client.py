@@ -64,6 +64,20 @@ class Client:
     def jobs(self, limit: int = 20, **filters: Any) -> Page:
         return self._page("/jobs", limit=limit, **filters)
 
+    def jobs_csv(self, **filters: Any) -> str:
+        """All jobs that match, as CSV."""
+        parameters = _given({**filters, "format": "csv"})
+        return self.http.send("GET", f"{ROOT}/jobs", params=parameters, timeout=300).text
+
+    def edit_job(self, job_id: str, **changes: Any) -> Job:
+        """Name, description, notes, tags, client, project. `notes_revision`: what `notes` is an edit of; ApiError with
+        the code notes_conflict, and both texts, when there is a newer one."""
+        return Job.model_validate(self.http.json("PATCH", f"{ROOT}/jobs/{job_id}", json=changes))
+
+    def notes_history(self, job_id: str, limit: int = 20, after: str | None = None) -> Page:
+        """Every text that the notes have had, the newest first."""
+        return self._page(f"/jobs/{job_id}/notes/history", limit=limit, after=after)
+
     def start(self, job_id: str) -> Job:
         return self._act(job_id, "start")
 
@@ -140,6 +154,11 @@ class Client:
 
     def attempts(self, job_id: str) -> dict[str, Any]:
         return dict(self.http.json("GET", f"{ROOT}/jobs/{job_id}/attempts"))
+
+    def compare(self, job_ids: list[str], max_points: int | None = None) -> dict[str, Any]:
+        """Two to four jobs side by side, with a recommendation; `max_points`: with their loss curves."""
+        parameters = _given({"job": job_ids, "max_points": max_points})
+        return dict(self.http.json("GET", f"{ROOT}/comparisons", params=parameters))
 
     def logs(self, job_id: str, offset: int = 0, attempt: int | None = None) -> dict[str, Any]:
         parameters = _given({"offset": offset, "attempt": attempt})

@@ -47,6 +47,10 @@ class Job(Answer):
     status_reason: StatusReason | None = None
     queue: QueuePlace | None = None
     preset: str | None = None
+    client: str = ""
+    project: str = ""
+    notes: str = ""
+    notes_revision: int = 0
     progress_percentage: float = 0.0
     current_epoch: float | None = None
     current_step: int | None = None
@@ -88,6 +92,7 @@ class QueuedJob(QueuePlace):
     job_id: str
     name: str
     requested_by: str | None = None
+    requested_by_name: str | None = None
     cost_estimate_micro_usd: int | None = None
 
 

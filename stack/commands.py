@@ -23,7 +23,7 @@ from stack.ports import REST_PORT, wanted_port
 from stack.problems import StackError
 from stack.programs import BACKUP, KNOWN, SERVERS, Blueprint, usual_programs
 from stack.progress import tell
-from stack.provider import FAKE_RUNPOD_PROGRAM
+from stack.provider import FAKE_PROGRAMS
 from stack.replicas import VARIABLE, replica_names, wanted_replicas
 from stack.scrape_targets import write_targets
 from stack.state import REST_SERVICE, StackState, choose_ports, operations_of, reachable_url, read_state
@@ -162,7 +162,7 @@ def _blueprint(layout: Layout, port: int | None, only: tuple[str, ...]) -> Bluep
 
 def _port_names(only: tuple[str, ...], replicas: int) -> list[str]:
     """The REST port is looked at only when it will be used: a test stack may run beside another one."""
-    sometimes = (FAKE_RUNPOD_PROGRAM, BACKUP, REST_SERVICE, *monitoring.PROGRAMS)
+    sometimes = (*FAKE_PROGRAMS.values(), BACKUP, REST_SERVICE, *monitoring.PROGRAMS)
     names = [*SERVERS, TOPOLOGY, *(name for name in sometimes if name in only)]
     for service in SERVICES:
         inner = replica_names(service, replicas)

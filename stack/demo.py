@@ -19,7 +19,7 @@ from stack.layout import Layout
 from stack.parts.process import package_folder
 from stack.problems import StackError
 from stack.progress import Progress, span
-from stack.provider import FAKE_RUNPOD, fake_runpod_is_wanted
+from stack.provider import FAKE_RUNPOD, wanted_fake
 from stack.steps import DEMO, DOWNLOAD, INTERRUPTED, START, TRAIN, VERIFY
 
 SAMPLE = Path(__file__).parents[1] / "examples" / "sample.json"
@@ -30,7 +30,7 @@ def demo(layout: Layout, *, done: int = 0, began: float | None = None) -> int:
 
     `done` and `began` come from the installation before it, so that steps and time are those of the whole.
     """
-    train = INTERRUPTED if fake_runpod_is_wanted() else TRAIN
+    train = INTERRUPTED if wanted_fake() == FAKE_RUNPOD else TRAIN
     steps = [train if step is TRAIN else step for step in DEMO]
     progress = Progress(steps, Durations.of_this_machine(), done=done, began=began)
     with progress.step(START):
@@ -96,7 +96,7 @@ def _summary(layout: Layout, url: str, job_id: str, archive: Path, seconds: floa
     print(f"API       {url}{commands.DOCS_PATH}")
     print(f"Key       {layout.credentials_file}")
     print(f"Logs      {layout.logs}")
-    chosen = f" PROVIDER={FAKE_RUNPOD}" if fake_runpod_is_wanted() else ""
+    chosen = f" PROVIDER={fake}" if (fake := wanted_fake()) else ""
     print(f"The system goes on running: `make status{chosen}` shows it, `make down{chosen}` stops it.")
 
 

@@ -1,6 +1,6 @@
 """Where everything of one stack lies: below one folder, `.data` unless BRIGHTRUN_DATA_DIR says otherwise.
 
-The state of a stack with the fake RunPod lies apart, and both may run side by side.
+The state of a stack with a fake provider lies apart, and all may run side by side.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from contracts.local_base_model import SHIPPED_BASE_MODEL
 from stack.parts.postgres import unprivileged_account
 from stack.private_files import private_folder
-from stack.provider import FAKE_RUNPOD, fake_runpod_is_wanted
+from stack.provider import wanted_fake
 
 ROOT = Path(__file__).resolve().parents[1]
 # AF_UNIX paths end at 107 bytes, and the supervisor first makes its socket under this name with its pid behind
@@ -27,7 +27,7 @@ class Layout:
 
     @classmethod
     def from_environment(cls) -> Layout:
-        usual = ROOT / (f".data-{FAKE_RUNPOD}" if fake_runpod_is_wanted() else ".data")
+        usual = ROOT / (f".data-{fake}" if (fake := wanted_fake()) else ".data")
         return cls(Path(os.environ.get("BRIGHTRUN_DATA_DIR") or usual).resolve())
 
     @property
@@ -75,6 +75,11 @@ class Layout:
     def runpod(self) -> Path:
         """Of the fake RunPod, where one is part of the stack."""
         return self.data / "runpod"
+
+    @property
+    def kubernetes(self) -> Path:
+        """Of the fake cluster, where one is part of the stack."""
+        return self.data / "kubernetes"
 
     @property
     def model_cache(self) -> Path:

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 
 from stack.parts.process import LOOPBACK, free_port
 from stack.problems import StackError
-from stack.provider import fake_runpod_is_wanted
+from stack.provider import FAKE_KUBERNETES, FAKE_RUNPOD, wanted_fake
 
-REST_PORT, REST_PORT_WITH_FAKE_RUNPOD = 8700, 8701
+REST_PORT = 8700
+_WITH_A_FAKE = {FAKE_RUNPOD: 8701, FAKE_KUBERNETES: 8702}
 
 
 def wanted_port() -> int | None:
@@ -35,7 +36,7 @@ def is_free(port: int, host: str = LOOPBACK) -> bool:
 
 def rest_port(wanted: int | None, remembered: int | None, host: str) -> int:
     """The REST port is part of the product's address, so it is never moved silently."""
-    port = wanted or remembered or (REST_PORT_WITH_FAKE_RUNPOD if fake_runpod_is_wanted() else REST_PORT)
+    port = wanted or remembered or _WITH_A_FAKE.get(wanted_fake(), REST_PORT)
     if not is_free(port, host):
         raise StackError(
             f"Port {port} on {host} is taken{holder_of(port)}.",

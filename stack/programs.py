@@ -18,6 +18,7 @@ from stack.nats_security import NatsSecurity
 from stack.parts import (
     AlertmanagerPart,
     Command,
+    FakeKubernetesPart,
     FakeRunPodPart,
     NatsPart,
     Part,
@@ -29,7 +30,7 @@ from stack.parts import (
 from stack.parts.process import LOOPBACK
 from stack.passwords import Passwords
 from stack.private_files import write_private
-from stack.provider import FAKE_RUNPOD_PROGRAM, fake_runpod_is_wanted
+from stack.provider import FAKE_KUBERNETES_PROGRAM, FAKE_PROGRAMS, FAKE_RUNPOD_PROGRAM, wanted_fake
 from stack.replicas import replica_names
 from stack.state import REST_SERVICE, ProgramState, operations_of, reachable_url
 
@@ -37,7 +38,7 @@ SERVERS = ("postgres", "nats", "valkey", "s3")
 ALL = (*SERVERS, TOPOLOGY, *SERVICES)
 # Ships what changes to where BRIGHTRUN_BACKUP_TO says (ops/backup).
 BACKUP = "backup"
-KNOWN = (*ALL, FAKE_RUNPOD_PROGRAM, BACKUP, *monitoring.PROGRAMS)
+KNOWN = (*ALL, *FAKE_PROGRAMS.values(), BACKUP, *monitoring.PROGRAMS)
 USES_VALKEY = ("job_api", "metrics_ingest")
 USES_OBJECTS = ("job_api", "provisioner")
 SERVICE_STOP_S = 12
@@ -49,7 +50,8 @@ DRAIN_S = 2.0
 
 def usual_programs() -> tuple[str, ...]:
     """What is started where nothing else is said."""
-    wanted = {FAKE_RUNPOD_PROGRAM: fake_runpod_is_wanted(), BACKUP: bool(os.environ.get("BRIGHTRUN_BACKUP_TO"))}
+    wanted = {program: fake == wanted_fake() for fake, program in FAKE_PROGRAMS.items()} | {
+        BACKUP: bool(os.environ.get("BRIGHTRUN_BACKUP_TO"))}
     return (*ALL, *(name for name, is_wanted in wanted.items() if is_wanted), *monitoring.wanted_programs())
 
 
@@ -99,17 +101,18 @@ class Blueprint:
                 access_key=secret.s3_access_key,
                 secret_key=secret.s3_secret_key,
             ),
-            *self._fake_runpod(),
+            *self._fake_provider(),
             *self._monitoring(),
         ]
         return {part.name: part for part in parts if part.name in self.selected}
 
-    def _fake_runpod(self) -> list[FakeRunPodPart]:
-        if FAKE_RUNPOD_PROGRAM not in self.selected:
-            return []
+    def _fake_provider(self) -> list[FakeRunPodPart | FakeKubernetesPart]:
         environment = PYTHON | {"BRIGHTRUN_BASE_MODEL_DIR": self._base_model()}
-        return [FakeRunPodPart(self.layout.runpod, self.ports[FAKE_RUNPOD_PROGRAM],
-                               pods_dir=self.layout.pods, environment=environment)]
+        fakes: dict[str, type[FakeRunPodPart | FakeKubernetesPart]] = {
+            FAKE_RUNPOD_PROGRAM: FakeRunPodPart, FAKE_KUBERNETES_PROGRAM: FakeKubernetesPart}
+        homes = {FAKE_RUNPOD_PROGRAM: self.layout.runpod, FAKE_KUBERNETES_PROGRAM: self.layout.kubernetes}
+        return [kind(homes[name], self.ports[name], pods_dir=self.layout.pods, environment=environment)
+                for name, kind in fakes.items() if name in self.selected]
 
     def _monitoring(self) -> list[Part]:
         kinds = (PrometheusPart, AlertmanagerPart)
@@ -185,7 +188,7 @@ class Blueprint:
             "BRIGHTRUN_SHUTDOWN_GRACE_S": str(SERVICE_STOP_S - 4),
             "BRIGHTRUN_BASE_MODEL_DIR": self._base_model(),
         }
-        for part in self._fake_runpod():
+        for part in self._fake_provider():
             # Its pods are processes of this machine: they train the local base model.
             environment |= part.service_environment()
             environment["BASE_MODEL"] = os.environ.get("BASE_MODEL") or self._base_model()

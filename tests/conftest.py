@@ -1,5 +1,7 @@
 """Fixtures every test may use; see tests/fixtures for what they promise."""
 
+from hypothesis import settings
+
 from tests.fixtures.databases import (  # noqa: F401
     empty_database,
     fresh_database,
@@ -20,3 +22,7 @@ from tests.fixtures.servers import (  # noqa: F401
     valkey,
 )
 from tests.fixtures.services import environment_for, jetstream, settings_for, topology  # noqa: F401
+
+# How long an example takes on a busy machine says nothing about it.
+settings.register_profile("tests", settings(), deadline=None)
+settings.load_profile("tests")

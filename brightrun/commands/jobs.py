@@ -1,5 +1,6 @@
 """`brightrun jobs`: list, show, watch, cancel, retry, events, logs."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -23,16 +24,22 @@ JobId = Annotated[str, typer.Argument(metavar="JOB_ID", help="See `brightrun job
 def list_jobs(
     status: Annotated[list[str] | None, typer.Option(help="For example training; may be given several times.")] = None,
     tag: str = "",
+    client_name: Annotated[list[str] | None, typer.Option("--client", help="For whom; several times.")] = None,
+    project: Annotated[list[str] | None, typer.Option(help="Of these projects; several times.")] = None,
     query: Annotated[str, typer.Option("--query", "-q", help="In name, notes and tags.")] = "",
     sort: Annotated[str, typer.Option(help="created_at, cost, duration, name or status")] = "created_at",
     limit: Annotated[int, typer.Option(min=1, max=100)] = 20,
     after: Annotated[str, typer.Option(help="next_cursor of the page before")] = "",
+    as_csv: Annotated[bool, typer.Option("--csv", help="Everything that matches as CSV.")] = False,
     as_json: Json = False,
 ) -> None:
     """The workspace's jobs, newest first."""
+    chosen = {"status": status, "tag": tag, "client": client_name, "project": project, "q": query, "sort": sort}
     with session() as client:
-        view = "full" if as_json else "compact"
-        page = client.jobs(limit, status=status, tag=tag, q=query, sort=sort, after=after, view=view)
+        if as_csv:
+            sys.stdout.write(client.jobs_csv(**chosen))
+            return
+        page = client.jobs(limit, after=after, view="full" if as_json else "compact", **chosen)
     if out.result(page):
         return
     jobs = [Job.model_validate(item) for item in page.data]
@@ -62,6 +69,8 @@ def show(job_id: JobId, as_json: Json = False) -> None:
     if out.result(job):
         return
     out.say(f"{job.name} ({job.id})")
+    if job.client or job.project:
+        out.say(f"For       {', '.join(filter(None, (job.client, job.project)))}")
     out.say(f"Status    {job.status}, {job.progress_percentage:.1f} %  {figures(job)}")
     if job.status_reason:
         out.say(f"          {job.status_reason.message}")

@@ -26,7 +26,7 @@ def queue(
             str(job.position),
             job.job_id,
             job.name,
-            job.requested_by or "",
+            job.requested_by_name or job.requested_by or "",
             money(job.cost_estimate_micro_usd),
             moment(job),
         ]

@@ -25,6 +25,8 @@ def train(
     watch_it: Annotated[bool, typer.Option("--watch", help="Follow the job until it ends.")] = False,
     name: Annotated[str, typer.Option(help="The job's name; the file's name when absent.")] = "",
     tag: Annotated[list[str] | None, typer.Option(help="A label; may be given several times.")] = None,
+    client_name: Annotated[str, typer.Option("--client", help="For whom the model is trained.")] = "",
+    project: Annotated[str, typer.Option(help="The client's project.")] = "",
     gpu: Gpu = None,
     tier: Tier = None,
     values: Overrides = None,
@@ -43,7 +45,8 @@ def train(
             out.say(f"Not started. The file is kept: {file.id}")
             raise typer.Exit(Exit.OK)
         job = client.create_job(
-            file.id, **choice, hyperparameters=changes, name=name or path.stem, tags=tag, start=True
+            file.id, **choice, hyperparameters=changes, name=name or path.stem, tags=tag, client=client_name,
+            project=project, start=True
         )
         _finish(client, job, watch_it)
 

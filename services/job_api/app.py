@@ -20,6 +20,7 @@ from services.job_api.accounts.application.operators import Operators
 from services.job_api.accounts.credential_news import CredentialNews
 from services.job_api.accounts.repository import ApiKeyTable
 from services.job_api.accounts.workspaces import WorkspaceRegistrar
+from services.job_api.artifacts.application import expiry
 from services.job_api.artifacts.application.downloads import Downloads
 from services.job_api.dependencies import Dependencies
 from services.job_api.documentation import routes as documentation
@@ -124,8 +125,11 @@ def _background(runtime: ServiceRuntime, deps: Dependencies, claims: Claims) -> 
     runtime.background("file workers", deps.files.run)
     interrupted = timedelta(hours=deps.settings.interrupted_upload_h)
     unused = timedelta(days=deps.settings.upload_retention_days)
+    prepared = timedelta(hours=deps.settings.download_retention_h)
     runtime.periodic("interrupted uploads", files.SWEEP_EVERY_S,
                      lambda: files.sweep(deps.database, deps.objects, interrupted))
+    runtime.periodic("prepared downloads", expiry.SWEEP_EVERY_S,
+                     lambda: expiry.expire_deliveries(deps.database, deps.objects, deps.clock, prepared))
     if unused:
         runtime.periodic("unused uploads", files.SWEEP_EVERY_S, lambda: files.expire(deps.database, unused))
 

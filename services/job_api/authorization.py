@@ -54,9 +54,10 @@ GROUPS: tuple[Group, ...] = (
         "GET /jobs", "GET /jobs/{job_id}", "GET /queue", "GET /presets", "GET /cost-estimate", "GET /budget",
         "GET /rates", "GET /jobs/{job_id}/events", "GET /jobs/{job_id}/stream", "GET /jobs/{job_id}/metrics",
         "GET /jobs/{job_id}/evaluation", "GET /jobs/{job_id}/pods", "GET /jobs/{job_id}/attempts",
-        "GET /jobs/{job_id}/logs", "GET /jobs/{job_id}/artifacts", "GET /jobs/{job_id}/downloads",
+        "GET /jobs/{job_id}/notes/history", "GET /jobs/{job_id}/logs", "GET /jobs/{job_id}/artifacts",
+        "GET /jobs/{job_id}/downloads",
         "GET /errors/stats", "GET /jobs/{job_id}/error", "GET /jobs/{job_id}/error-log", "GET /files",
-        "GET /files/{file_id}", "GET /files/{file_id}/preview", "POST /files/validate")),
+        "GET /files/{file_id}", "GET /files/{file_id}/preview", "POST /files/validate", "GET /comparisons")),
     Group("Whoever takes results", frozenset({_E, _A}), (
         "GET /jobs/{job_id}/download/adapters", "GET /jobs/{job_id}/download/metrics")),
     Group("Engineers", frozenset({_E}), (

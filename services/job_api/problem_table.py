@@ -38,6 +38,7 @@ PROBLEMS: Mapping[type[DomainError], Callable[[Any], ProblemError]] = {
     jobs.UnknownTrainingFile: of_jobs.unknown_file,
     jobs.TrainingFileBlocked: of_jobs.file_blocked,
     jobs.InvalidValues: of_jobs.invalid_values,
+    jobs.NotesConflict: of_jobs.notes_conflict,
     jobs.StartInProgress: of_jobs.start_in_progress,
     jobs.StartOvertaken: of_jobs.start_overtaken,
     jobs.TierUnchanged: of_jobs.tier_unchanged,

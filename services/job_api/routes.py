@@ -5,6 +5,7 @@ from fastapi import APIRouter, FastAPI
 from services.job_api.accounts.routes import router as accounts
 from services.job_api.artifacts.routes import router as artifacts
 from services.job_api.audit.routes import router as audit
+from services.job_api.comparisons.routes import router as comparisons
 from services.job_api.costs.routes import router as costs
 from services.job_api.diagnosis.routes import router as diagnosis
 from services.job_api.edge.bodies import LARGEST_WEBHOOK
@@ -31,6 +32,7 @@ _ROUTERS: tuple[APIRouter, ...] = (
     queue.router,
     history.router,
     insight.router,
+    comparisons,
     accounts,
     signin,
     audit,

@@ -66,6 +66,9 @@ class Settings(ServiceSettings):
     # upload or deletion left goes after `interrupted_upload_h`: longer than any upload takes.
     upload_retention_days: int = Field(default=0, ge=0)
     interrupted_upload_h: float = Field(default=1.0, ge=0.25)
+    # What was prepared for a download (ZIPs, tables of metrics) goes so long after its last URL ended, which works for
+    # 24 hours. It is made anew when it is asked for again.
+    download_retention_h: float = Field(default=24.0, ge=1)
     # For so long a POST that is repeated with its Idempotency-Key gets the first answer.
     idempotency_retention_h: float = Field(default=24.0, ge=1)
     # Uploads are read in processes of their own: how many at a time, and what each may take.

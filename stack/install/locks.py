@@ -23,10 +23,10 @@ from stack.problems import StackError
 
 FOLDER = ROOT / "requirements"
 DEVELOPMENT, TORCH_CPU, TORCH_CUDA = (FOLDER / f"{name}.lock" for name in ("development", "torch-cpu", "torch-cuda"))
-UV, NATS_SERVER = FOLDER / "uv.lock", FOLDER / "nats-server.lock"
+UV, NATS_SERVER, NPM = (FOLDER / f"{name}.lock" for name in ("uv", "nats-server", "npm"))
 CLIENT, SERVICES, OPS = FOLDER / "client.lock", FOLDER / "services.lock", FOLDER / "ops.lock"
 TRAINER_IMAGE = ROOT / "trainer_image" / "requirements.txt"
-ALL = (DEVELOPMENT, TORCH_CPU, TORCH_CUDA, UV, NATS_SERVER, CLIENT, SERVICES, OPS, TRAINER_IMAGE)
+ALL = (DEVELOPMENT, TORCH_CPU, TORCH_CUDA, UV, NATS_SERVER, NPM, CLIENT, SERVICES, OPS, TRAINER_IMAGE)
 
 UNIVERSAL = ("--universal", "--python-version", "3.11")
 IMAGE = ("--python-version", "3.11", "--python-platform", "x86_64-manylinux_2_28")
@@ -56,6 +56,7 @@ def write_all() -> None:
     write(TORCH_CPU, cpu_build(complete))
     write(UV, compiled("--group", "uv", *UNIVERSAL))
     write(NATS_SERVER, compiled("--group", "nats-server", *NEW_ENOUGH_FOR_NATS_SERVER))
+    write(NPM, compiled("--group", "npm", *UNIVERSAL))
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
         constraints.write(complete)
         constraints.flush()

@@ -1,6 +1,7 @@
-"""The four servers everything else needs, each started from the binary in its Python package; the fake RunPod, and what
-watches them where the machine has it."""
+"""The four servers everything else needs, each started from the binary in its Python package; the fake providers, and
+what watches them where the machine has it."""
 
+from stack.parts.kubernetes import FakeKubernetesPart
 from stack.parts.monitoring import AlertmanagerPart, PrometheusPart
 from stack.parts.nats import NatsPart
 from stack.parts.postgres import PostgresPart
@@ -12,6 +13,7 @@ from stack.parts.valkey import ValkeyPart
 __all__ = [
     "AlertmanagerPart",
     "Command",
+    "FakeKubernetesPart",
     "FakeRunPodPart",
     "NatsPart",
     "Part",

@@ -61,6 +61,9 @@ def faulty_api() -> Iterator[FaultyApi]:
         def do_POST(self) -> None:
             self._answer()
 
+        def do_PATCH(self) -> None:
+            self._answer()
+
         def do_PUT(self) -> None:
             self._answer()
 

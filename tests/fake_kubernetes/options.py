@@ -37,6 +37,8 @@ class Options:
 
     folder: Path
     token: str = "a-token-of-the-fake-cluster"
+    # Where the token stands already; without one it is written into the folder.
+    token_file: Path | None = None
     command: tuple[str, ...] = SLEEPER
     working_directory: Path = field(default_factory=Path.cwd)
     namespace: str = "brightrun-training"

@@ -33,13 +33,14 @@ class FakeKubernetes:
 
     @property
     def token_file(self) -> Path:
-        return self.options.folder / "token"
+        return self.options.token_file or self.options.folder / "token"
 
     @contextlib.asynccontextmanager
     async def behind(self, listener: Listener) -> AsyncIterator[FakeKubernetes]:
         """The one that answers there. Its containers end with it."""
         self.options.folder.mkdir(parents=True, exist_ok=True)
-        self.token_file.write_text(f"{self.options.token}\n")
+        if self.options.token_file is None:
+            self.token_file.write_text(f"{self.options.token}\n")
         listener.app, self.url = self._answer, listener.url
         try:
             yield self

@@ -15,10 +15,11 @@ from chassis.observability.certificates import CertificateCollector
 from chassis.observability.metrics import exposition
 
 SERVICES = ("job_api", "provisioner", "metrics_ingest", "cost_guard", "validator", "notifier")
-# Told by others: Prometheus itself, the kubelet, cert-manager, our backups.
+# Told by others: Prometheus itself, the kubelet, cert-manager, our backups, those of CloudNativePG.
 FOREIGN = {
     "up", "ALERTS", "kubelet_volume_stats_available_bytes", "kubelet_volume_stats_capacity_bytes",
     "certmanager_certificate_expiration_timestamp_seconds", "brightrun_backup_last_success_timestamp_seconds",
+    "barman_cloud_cloudnative_pg_io_last_available_backup_timestamp",
 }
 # Figures of servers, shown once they have answered.
 AFTER_A_LOOK = {
@@ -68,4 +69,5 @@ def asked_in(expr: str) -> set[str]:
     labels = r"\b(by|without|on|ignoring|group_left|group_right) ?\([^)]*\)"
     without = re.sub(rf'"[^"]*"|\{{[^}}]*\}}|\[[^\]]*\]|{labels}', " ", expr)
     words = set(re.findall(r"[a-zA-Z_][a-zA-Z0-9_:]*", without))
-    return {word for word in words if "_" in word or word in FOREIGN} - {"histogram_quantile", "group_left"}
+    functions = {"absent_over_time", "histogram_quantile", "group_left"}
+    return {word for word in words if "_" in word or word in FOREIGN} - functions

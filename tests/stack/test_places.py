@@ -68,7 +68,8 @@ def capabilities_of(pid: int) -> int:
 
 
 @as_root
-@pytest.mark.parametrize("umask", [pytest.param(0o022, marks=pytest.mark.slow), 0o077], ids=oct)
+@pytest.mark.parametrize("umask", [0o022, 0o077], ids=oct)
+@pytest.mark.slow
 def test_in_the_private_home_of_root(folder, umask):
     folder.chmod(0o700)
     assert start_and_stop(Place(folder, umask=umask)) == 1, "one capability of root's is needed, and no other is kept"

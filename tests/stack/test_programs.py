@@ -8,7 +8,7 @@ from stack.layout import Layout
 from stack.nats_security import NatsSecurity
 from stack.passwords import Passwords
 from stack.programs import ALL, BACKUP, Blueprint, Program, usual_programs
-from stack.provider import FAKE_RUNPOD_PROGRAM
+from stack.provider import FAKE_KUBERNETES_PROGRAM, FAKE_RUNPOD_PROGRAM
 
 PORTS = {name: 40_000 + number for number, name in enumerate(ALL)}
 EVERYWHERE = "0.0.0.0"  # noqa: S104  where a person may let the API listen
@@ -57,20 +57,35 @@ def test_services_rent_their_machines_at_the_fake_runpod_where_it_runs(tmp_path:
         assert key.read_text() not in " ".join(program.command.argv)
 
 
+def test_services_take_their_machines_from_the_fake_cluster_where_it_runs(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    blueprint = Blueprint(layout, PORTS | {"fake_kubernetes": 48_000}, Passwords.ensure(layout),
+                          NatsSecurity.ensure(tmp_path / "nats"), selected=(*ALL, FAKE_KUBERNETES_PROGRAM))
+    (program,) = (program for program in blueprint.programs() if program.name == "fake_kubernetes")
+    blueprint.parts()["fake_kubernetes"].prepare()
+    told = blueprint.service_environment("provisioner")
+    assert (told["BRIGHTRUN_PROVIDER"], told["BRIGHTRUN_KUBERNETES_SERVER"]) == ("kubernetes", "http://127.0.0.1:48000")
+    token = Path(told["BRIGHTRUN_KUBERNETES_TOKEN_FILE"])
+    assert token.stat().st_mode & 0o777 == 0o600
+    assert token.read_text() not in " ".join(program.command.argv)
+
+
 def test_services_are_told_of_no_provider_where_it_does_not_run(tmp_path: Path) -> None:
     blueprint, found = programs(tmp_path)
-    assert "fake_runpod" not in found
+    assert {"fake_runpod", "fake_kubernetes"} & set(found) == set()
     assert "BRIGHTRUN_PROVIDER" not in blueprint.service_environment("provisioner")
 
 
-def test_a_stack_with_the_fake_runpod_lies_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("fake", "program"), [
+    ("fake-runpod", FAKE_RUNPOD_PROGRAM), ("fake-kubernetes", FAKE_KUBERNETES_PROGRAM)])
+def test_a_stack_with_a_fake_provider_lies_apart(monkeypatch: pytest.MonkeyPatch, fake: str, program: str) -> None:
     monkeypatch.delenv("BRIGHTRUN_DATA_DIR", raising=False)
     monkeypatch.delenv("BRIGHTRUN_PROVIDER", raising=False)
     usual = Layout.from_environment().data
     assert usual_programs() == ALL
-    monkeypatch.setenv("BRIGHTRUN_PROVIDER", "fake-runpod")
-    assert Layout.from_environment().data == usual.with_name(".data-fake-runpod")
-    assert usual_programs() == (*ALL, FAKE_RUNPOD_PROGRAM)
+    monkeypatch.setenv("BRIGHTRUN_PROVIDER", fake)
+    assert Layout.from_environment().data == usual.with_name(f".data-{fake}")
+    assert usual_programs() == (*ALL, program)
 
 
 def test_a_place_for_backups_brings_the_program_that_makes_them(

@@ -131,6 +131,7 @@ async def test_the_time_limit_holds_without_anybody_outside(bench: Bench) -> Non
     assert "time limit" in failed["message"]
 
 
+@pytest.mark.slow
 async def test_a_model_of_another_family(bench: Bench, tmp_path: Path) -> None:
     folder = tmp_path / "other"
     shutil.copytree(bench.base_model, folder)

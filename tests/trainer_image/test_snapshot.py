@@ -45,6 +45,7 @@ def data(base_model: Path) -> TrainingData:
     return TrainingData(train[:4], train[4:7], ())
 
 
+@pytest.mark.slow
 def test_what_was_measured_is_not_computed_again(
     base_model: Path, data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

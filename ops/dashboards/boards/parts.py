@@ -69,7 +69,7 @@ BOARD = Dashboard("parts", "parts", "Services and the servers that they use.", (
               kind="stat", width=12, warn=14 * 86400.0, bad=3 * 86400.0, runbook="CertificateEnds",
               empty_when_healthy="an installation without TLS of its own watches no address"),
         Panel("Since the last backup", "That succeeded.", "s",
-              (Query("time() - max(brightrun_backup_last_success_timestamp_seconds)", "age"),), kind="stat", width=12,
+              (Query("time() - brightrun:backup_last_success_timestamp_seconds:max", "age"),), kind="stat", width=12,
               warn=26 * 3600.0, bad=50 * 3600.0, runbook="BackupMissing",
               empty_when_healthy="the nightly backup runs on a server, not with `make up`"),
     )),

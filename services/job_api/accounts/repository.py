@@ -164,6 +164,15 @@ async def emails_of(tx: AsyncConnection, subjects: Collection[str]) -> dict[str,
     return {ids[user_id]: email for user_id, email in rows}
 
 
+async def names_of(tx: AsyncConnection, workspace_id: UUID, subjects: Collection[str]) -> dict[str, str]:
+    """By subject, of those who are members now: their name, or their address where they gave none."""
+    ids = {user_id: subject for subject in subjects if (user_id := _uuid(subject)) is not None}
+    if not ids:
+        return {}
+    rows = await tx.execute(_MEMBER.where(memberships.c.workspace_id == workspace_id, users.c.id.in_(ids)))
+    return {ids[row.user_id]: row.display_name or row.email for row in rows}
+
+
 def _uuid(subject: str) -> UUID | None:
     try:
         return UUID(subject)

@@ -53,6 +53,8 @@ Notes = Annotated[str, StringConstraints(max_length=20_000), AfterValidator(_wit
 Tag = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50), AfterValidator(_without_nul),
     Field(json_schema_extra={"pattern": _NOT_BLANK})]
+Label = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), AfterValidator(_without_nul),
+                  Field(json_schema_extra={"pattern": _WITHOUT_NUL})]
 Moment = Annotated[AwareDatetime, BeforeValidator(_rfc3339)]
 Tags = Annotated[list[Tag], Field(max_length=20), AfterValidator(_distinct)]
 PresetName = Literal["conservative", "balanced", "aggressive"]

@@ -51,6 +51,15 @@ class InvalidValues(DomainError):
         self.errors, self.place = errors, place
 
 
+class NotesConflict(DomainError):
+    """The notes were changed after the text that an edit (`yours`) began with; `edited_by` None: nobody knows."""
+
+    def __init__(self, job_id: UUID, revision: int, current: str, yours: str, edited_by: str | None) -> None:
+        super().__init__(f"the notes of job {job_id} are at revision {revision}")
+        self.job_id, self.revision, self.edited_by = job_id, revision, edited_by
+        self.current, self.yours = current, yours
+
+
 class StartInProgress(DomainError):
     """Somebody else is starting the job just now."""
 

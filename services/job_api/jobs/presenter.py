@@ -26,7 +26,8 @@ from services.job_api.jobs.repository.job_rows import job_of
 Row = RowMapping | Mapping[str, Any]
 
 _PLAIN = (
-    "id", "workspace_id", "training_file_id", "training_file_name", "name", "description", "notes", "tags", "preset",
+    "id", "workspace_id", "training_file_id", "training_file_name", "name", "description", "notes", "notes_revision",
+    "tags", "client", "project", "preset",
     "gpu_type", "gpu_pricing_tier", "status", "current_stage", "attempt",
     "progress_percentage", "queued_at", "started_at", "completed_at", "current_epoch", "current_step", "total_steps",
     "latest_loss", "latest_validation_loss", "latest_learning_rate", "latest_perplexity",
@@ -74,10 +75,10 @@ def job(row: Row) -> dict[str, Any]:
 
 
 _COMPACT = (
-    "id", "name", "tags", "training_file_id", "preset", "gpu_type", "gpu_pricing_tier", "status", "current_stage",
-    "progress_percentage", "current_epoch", "current_step", "total_steps", "latest_loss", "error_type", "retry_count",
-    "cost_estimate_micro_usd", "actual_cost_micro_usd", "created_by", "created_at", "started_at", "completed_at",
-    "updated_at",
+    "id", "name", "tags", "client", "project", "training_file_id", "preset", "gpu_type", "gpu_pricing_tier", "status",
+    "current_stage", "progress_percentage", "current_epoch", "current_step", "total_steps", "latest_loss", "error_type",
+    "retry_count", "cost_estimate_micro_usd", "actual_cost_micro_usd", "created_by", "created_at", "started_at",
+    "completed_at", "updated_at",
 )
 
 
@@ -94,11 +95,32 @@ def compact_job(row: Row) -> dict[str, Any]:
     }
 
 
+CSV_COLUMNS = (
+    "id", "name", "status", "preset", "client", "project", "tags", "gpu_type", "gpu_pricing_tier", "created_by",
+    "created_at", "started_at", "completed_at", "duration_seconds", "progress_percentage", "cost_estimate",
+    "cost_estimate_micro_usd", "actual_cost", "actual_cost_micro_usd", "cost_is_final", "latest_loss", "error_type",
+    "retry_count", "training_file_id",
+)
+
+
+def job_cells(row: Row) -> list[Any]:
+    """A line of the list as CSV: the compact view, tags in one cell."""
+    shown = compact_job({**row, "place": None})
+    return [", ".join(shown[name]) if name == "tags" else shown[name] for name in CSV_COLUMNS]
+
+
+def notes(row: Row) -> dict[str, Any]:
+    """A text that a job's notes have had."""
+    return {"object": "training_job.notes"} | {
+        name: row[name] for name in ("job_id", "revision", "notes", "edited_by", "edited_at")}
+
+
 def queued_job(row: Row) -> dict[str, Any]:
     """What the list of a queue shows of a job."""
     return {
         "object": "queued_job", "job_id": row["id"], "name": row["name"], "preset": row["preset"],
         "created_by": row["created_by"], "requested_by": row["start_requested_by"],
+        "requested_by_name": row["requested_by_name"],
         "waiting_since": row["waiting_since"], "promoted_at": row["promoted_at"],
         "cost_estimate": dollars(row["cost_estimate_micro_usd"]),
         "cost_estimate_micro_usd": row["cost_estimate_micro_usd"],

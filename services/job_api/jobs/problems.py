@@ -13,6 +13,7 @@ from services.job_api.jobs.errors import (
     InvalidValues,
     JobNotFound,
     MoveRefused,
+    NotesConflict,
     StartInProgress,
     StartOvertaken,
     TierUnchanged,
@@ -51,6 +52,18 @@ def move_refused(refusal: MoveRefused) -> Conflict:
         code="invalid_transition", title="Not possible in this status", suggested_fix=_way_out(refusal),
         job_id=str(refusal.job_id), status_now=refusal.status.value,
         allowed_actions=[item.value for item in refusal.allowed])
+
+
+def notes_conflict(error: NotesConflict) -> Conflict:
+    """With both texts, so that nobody has to type one again."""
+    who = error.edited_by or "somebody"
+    return Conflict(
+        f"The notes were changed by {who} after you had read them; they are at revision {error.revision} now.",
+        code="notes_conflict", title="The notes were changed",
+        suggested_fix="Put both texts together and send them with the notes_revision that 'notes' names.",
+        job_id=str(error.job_id), notes={
+            "revision": error.revision, "edited_by": error.edited_by, "current": error.current,
+            "yours": error.yours})
 
 
 def start_in_progress(error: StartInProgress) -> Conflict:

@@ -6,6 +6,7 @@ from contracts.job_course import Course
 from contracts.job_progress import done_step, redone_steps
 from contracts.job_projection import JobState
 from contracts.job_status import TERMINAL, JobStatus
+from services.job_api.jobs.domain.interruptions import interruption_count
 from services.job_api.jobs.repository.job_rows import Row
 
 
@@ -20,10 +21,8 @@ def progress(row: Row) -> dict[str, Any]:
 
 
 def interruptions(row: Row) -> dict[str, Any]:
-    status = JobStatus(row["status"])
-    waits_for_the_next = status is JobStatus.RECOVERING and row["interrupted_attempt"] >= row["attempt"]
-    count = row["checkpoint_recovery_count"] + waits_for_the_next
-    return {"count": count, "sentence": sentence(count, status, row["course"].get("safe_step"))}
+    count = interruption_count(row)
+    return {"count": count, "sentence": sentence(count, JobStatus(row["status"]), row["course"].get("safe_step"))}
 
 
 def sentence(count: int, status: JobStatus, safe_step: int | None) -> str:

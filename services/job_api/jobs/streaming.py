@@ -23,10 +23,11 @@ from chassis.problems import Unauthenticated
 from contracts.job_status import TERMINAL, JobStatus
 from services.job_api.edge.responses import to_json
 from services.job_api.jobs import presenter
+from services.job_api.jobs.application.people import Entry, page_of_events
 from services.job_api.jobs.application.places import with_place
 from services.job_api.jobs.domain.queue import QueueLimits
 from services.job_api.jobs.notifier import JobEventNotifier, news_or_timeout
-from services.job_api.jobs.repository import events, jobs, snapshots
+from services.job_api.jobs.repository import jobs, snapshots
 from services.job_api.jobs.repository.events import EventFilter
 from services.job_api.jobs.repository.job_rows import Row
 
@@ -73,7 +74,7 @@ class _Found:
     """What a look into the database brought; `job` is None when it was deleted."""
 
     job: Row | None
-    entries: Sequence[RowMapping] = ()
+    entries: Sequence[Entry] = ()
     snapshots: Sequence[RowMapping] = ()
 
     @property
@@ -126,7 +127,7 @@ class _OpenStream:
             if row is None:
                 return _Found(None)
             job = await with_place(tx, row, self._shared.queue_limits)
-            entries = await events.page(tx, self._job_id, EventFilter(), limit=PAGE, after=self._last_seen)
+            entries = await page_of_events(tx, self._job_id, EventFilter(), limit=PAGE, after=self._last_seen)
             return _Found(job, entries, await snapshots.newest(tx, self._job_id))
 
     def _told(self, found: _Found) -> Iterator[bytes]:

@@ -27,7 +27,10 @@ training_jobs = Table(
     Column("name", Text, nullable=False),
     Column("description", Text, nullable=False, server_default=""),
     Column("notes", Text, nullable=False, server_default=""),
+    count("notes_revision"),
     texts("tags"),
+    Column("client", Text, nullable=False, server_default=""),
+    Column("project", Text, nullable=False, server_default=""),
     # lower-cased name, notes and tags: what `q` searches
     Column("search_text", Text, nullable=False, server_default=""),
     json("configuration", default="{}"),
@@ -115,6 +118,19 @@ training_jobs = Table(
     Index("training_jobs_by_file", "training_file_id"),
     Index("training_jobs_by_retry", "retry_of"),
     Index("training_jobs_failed", "workspace_id", "completed_at", postgresql_where=text("status = 'failed'")),
+)
+
+# Append-only: every text that a job's notes have had, counted from 1. `edited_by` is null for a text that a release
+# without this table has written, whose author nobody knows.
+job_notes = Table(
+    "job_notes", metadata,
+    Column("job_id", UUID(as_uuid=True), ForeignKey("training_jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("workspace_id", UUID(as_uuid=True), nullable=False),
+    Column("notes", Text, nullable=False),
+    Column("edited_by", Text),
+    moment("edited_at", now=True),
+    PrimaryKeyConstraint("job_id", "revision"),
 )
 
 # Append-only. `seq` counts a job's events from 1 without gaps; it is given while the job's row is locked, so a

@@ -38,4 +38,4 @@ def test_failures_are_counted_by_task_from_the_start(told: TestClient) -> None:
     text = told.get("/metrics").text
     assert 'brightrun_backup_failures_total{task="ship"} 1.0' in text
     assert 'brightrun_backup_failures_total{task="base"} 0.0' in text
-    assert "brightrun_backup_last_success_timestamp_seconds" in text
+    assert "brightrun_backup_last_success_timestamp_seconds 0.0" in text, "nobody hears that none was ever made"

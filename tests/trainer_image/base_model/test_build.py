@@ -56,6 +56,7 @@ def test_the_same_recipe_gives_the_same_weights(toy_model_folder: Path, tmp_path
     assert (again / "model.safetensors").read_bytes() == (toy_model_folder / "model.safetensors").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_build_takes_the_place_of_the_one_before(toy_model_folder: Path, tmp_path: Path) -> None:
     folder = tmp_path / "base"
     shutil.copytree(toy_model_folder, folder)

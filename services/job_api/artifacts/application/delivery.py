@@ -19,6 +19,7 @@ URL_LIFETIME = timedelta(hours=24)
 # Deliveries that nobody can hold a valid URL of any more.
 _OUTDATED = URL_LIFETIME + timedelta(hours=1)
 _RECEIPT = ".receipt.json"
+FOLDER = "/deliveries/"
 
 _building: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -42,6 +43,13 @@ async def delivery_of(objects: ObjectStore, clock: Clock, package: Package) -> D
             found = await _build(objects, package)
             await _forget_outdated(objects, package, clock.now())
     return found
+
+
+async def remove(objects: ObjectStore, key: str) -> None:
+    """The receipt first: whoever asks from then on has it built again. Of what was delivered itself nothing goes."""
+    assert FOLDER in key, f"{key} was not prepared for a download"
+    for part in (key + _RECEIPT, key):
+        await objects.delete(BUCKET, part)
 
 
 async def _found(objects: ObjectStore, package: Package) -> Delivery | None:

@@ -54,6 +54,21 @@ async def page(tx: AsyncConnection, job_id: UUID, *, limit: int, after: str | No
     return DownloadPage(rows[:limit], Cursor(_ORDER, last["downloaded_at"].isoformat(), last["id"]).encode())
 
 
+async def outdated_objects(tx: AsyncConnection, before: datetime, limit: int) -> Sequence[str]:
+    """Keys of what was prepared and handed out by URLs all of which ended before then, the oldest first."""
+    columns = artifact_downloads.c
+    last = func.max(columns.expires_at)
+    statement = select(columns.object_key).where(columns.object_key.is_not(None)).group_by(columns.object_key)
+    return (await tx.execute(statement.having(last < before).order_by(last).limit(limit))).scalars().all()
+
+
+async def forget_object(tx: AsyncConnection, key: str, before: datetime) -> None:
+    """It is gone from the storage; who took it, and when, stays."""
+    columns = artifact_downloads.c
+    gone = (columns.object_key == key) & (columns.expires_at < before)
+    await tx.execute(update(artifact_downloads).where(gone).values(object_key=None))
+
+
 def _position(after: str) -> tuple[datetime, UUID]:
     cursor = decode(after, _ORDER)
     try:

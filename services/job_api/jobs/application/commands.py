@@ -30,6 +30,8 @@ class NewJob:
     description: str = ""
     notes: str = ""
     tags: tuple[str, ...] = ()
+    client: str = ""
+    project: str = ""
     gpu_type: GpuType | None = None
     pricing_tier: PricingTier = PricingTier.SPOT
     max_duration_s: int = 24 * 3600

@@ -87,4 +87,5 @@ def _configuration(job: Job, wanted: Continuation, done_epochs: float) -> Config
 def _new_job(job: Job, wanted: Continuation) -> NewJob:
     name = wanted.name or job.name.removesuffix(_SUFFIX)[: _LONGEST_NAME - len(_SUFFIX)] + _SUFFIX
     return NewJob(training_file_id=job.training_file_id, preset=job.configuration.preset, name=name,
-                  description=job.description, notes=job.notes, tags=job.tags)
+                  description=job.description, notes=job.notes, tags=job.tags,
+                  client=job.client, project=job.project)

@@ -18,6 +18,7 @@ from services.job_api.jobs.application.commands import Defaults, Finish, JobCont
 from services.job_api.jobs.application.estimates import estimate_columns, estimate_or_none, estimate_request
 from services.job_api.jobs.application.history import JobLog
 from services.job_api.jobs.application.memory import require_fit
+from services.job_api.jobs.application.notes import keep_first
 from services.job_api.jobs.application.queue import lock_queue
 from services.job_api.jobs.application.reservations import open_intent, reserved
 from services.job_api.jobs.application.start_job import enqueue
@@ -104,8 +105,9 @@ async def _insert(tx: AsyncConnection, row: dict[str, Any]) -> Row:
     created = JobCreated(
         job_id=row["id"], workspace_id=row["workspace_id"], name=row["name"], created_by=row["created_by"],
         training_file_id=row["training_file_id"], preset=row["preset"], configuration=row["configuration"])
-    written = await jobs.add(tx, row | {"event_seq": 1})
+    written = await jobs.add(tx, row | {"event_seq": 1, "notes_revision": 1 if row["notes"] else 0})
     await JobLog(tx, row["id"], 0).publish([created])
+    await keep_first(tx, written)
     return {**written, "training_file_name": file["name"], "continued_by": []}
 
 
@@ -120,6 +122,7 @@ def _row(caller: Caller, wanted: NewJob, configuration: Configuration) -> dict[s
     return {
         "id": uuid7(), "workspace_id": caller.workspace_id, "training_file_id": wanted.training_file_id,
         "name": wanted.name, "description": wanted.description, "notes": wanted.notes, "tags": list(wanted.tags),
+        "client": wanted.client, "project": wanted.project,
         "search_text": search_text(wanted.name, wanted.notes, wanted.tags), "preset": configuration.preset,
         "configuration": configuration.as_json(), "base_model": configuration.base_model,
         "gpu_type": configuration.gpu_type.value, "gpu_pricing_tier": configuration.pricing_tier.value,

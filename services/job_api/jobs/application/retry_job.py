@@ -69,7 +69,8 @@ def _new_job(job: Job, retry: Retry) -> NewJob:
     """The new job as if a user had asked for it."""
     return NewJob(
         training_file_id=job.training_file_id, preset=job.configuration.preset, name=retry.name or _next_name(job),
-        description=job.description, notes=job.notes if retry.notes is None else retry.notes, tags=job.tags)
+        description=job.description, notes=job.notes if retry.notes is None else retry.notes, tags=job.tags,
+        client=job.client, project=job.project)
 
 
 def _configuration(job: Job, retry: Retry) -> Configuration:

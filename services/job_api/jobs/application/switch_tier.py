@@ -10,6 +10,7 @@ from services.job_api.files.repository import references
 from services.job_api.jobs.application.commands import Finish, JobContext, ResultT
 from services.job_api.jobs.application.history import apply_decision
 from services.job_api.jobs.application.locking import locked
+from services.job_api.jobs.application.people import job_with_names
 from services.job_api.jobs.application.reservations import reserved, use_up
 from services.job_api.jobs.application.usable_files import usable_file
 from services.job_api.jobs.application.what_remains import ask_for_the_rest, columns_of_the_rest
@@ -36,4 +37,5 @@ async def move_to_tier(
             estimated_cost_micro_usd=columns["cost_estimate_micro_usd"],
             estimated_duration_s=reply.estimate.duration.expected_s)
         decision = switch_tier(paid, references.reference(file), tier, caller.subject, reason)
-        return await finish(tx, await apply_decision(tx, job, decision, columns | {"run": job.run + 1}))
+        row = await apply_decision(tx, job, decision, columns | {"run": job.run + 1})
+        return await finish(tx, await job_with_names(tx, row))

@@ -47,6 +47,9 @@ class Job:
     done_epochs: float = 0.0
     checkpoints_expired: bool = False
     status_since: datetime | None = None
+    client: str = ""
+    project: str = ""
+    notes_revision: int = 0
 
     @property
     def waits_for_turn(self) -> bool:

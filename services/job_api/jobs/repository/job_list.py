@@ -27,6 +27,8 @@ class JobFilter:
     tiers: Sequence[str] = ()
     creators: Sequence[str] = ()
     tags: Sequence[str] = ()
+    clients: Sequence[str] = ()
+    projects: Sequence[str] = ()
     training_file_id: UUID | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None

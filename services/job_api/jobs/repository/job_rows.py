@@ -33,7 +33,8 @@ def job_of(row: Row) -> Job:
         reserved_micro_usd=row["reserved_micro_usd"], waiting_since=row["waiting_since"],
         start_requested_by=row["start_requested_by"], run=row["run"], continues=row["continues"],
         done_epochs=row["done_epochs"], checkpoints_expired=row["checkpoints_expired"],
-        status_since=row["status_since"],
+        status_since=row["status_since"], client=row["client"], project=row["project"],
+        notes_revision=row["notes_revision"],
     )
 
 

@@ -38,7 +38,7 @@ async def cancel_job(
     async with deps.database.transaction() as tx:
         queue = await queueing.lock_queue(tx, principal.workspace_id, deps.jobs.queue_limits)
         row = await ending.cancel_job(queue, caller(principal), job_id, reason, deps.clock.now())
-        return await record.answer(tx, presenter.job(row))
+        return await record.answer(tx, presenter.job(await with_place(tx, row, queue.limits)))
 
 
 @router.post("/promote", response_model=JobView)

@@ -12,11 +12,18 @@ from services.job_api.dependencies import Dependencies, WithDependencies
 from services.job_api.edge.auth import READERS, Authenticator, Reader
 from services.job_api.edge.responses import JsonResponse, page
 from services.job_api.jobs import presenter
+from services.job_api.jobs.application.people import page_of_events
 from services.job_api.jobs.errors import JobNotFound
 from services.job_api.jobs.exports import export_csv, export_json
-from services.job_api.jobs.repository import events, jobs
+from services.job_api.jobs.repository import jobs, notes
 from services.job_api.jobs.repository.events import EventFilter
-from services.job_api.jobs.schemas.history import EventList, EventListQuery, ExportedEvents
+from services.job_api.jobs.schemas.history import (
+    EventList,
+    EventListQuery,
+    ExportedEvents,
+    NotesHistory,
+    NotesHistoryQuery,
+)
 from services.job_api.jobs.streaming import EventStreamResponse
 from services.job_api.paths import PREFIX
 
@@ -34,11 +41,25 @@ async def list_events(
             raise JobNotFound(job_id)
         if query.format:
             return _export(deps, job_id, criteria, query.format)
-        rows = await events.page(tx, job_id, criteria, limit=query.limit + 1, after=query.after,
-                                 descending=query.order == "desc")
+        rows = await page_of_events(tx, job_id, criteria, limit=query.limit + 1, after=query.after,
+                                    descending=query.order == "desc")
     shown = rows[: query.limit]
     more = shown[-1]["seq"] if len(rows) > query.limit else None
     return JsonResponse(page([presenter.event(row) for row in shown], more))
+
+
+@router.get("/notes/history", response_model=NotesHistory)
+async def list_notes(
+    job_id: UUID, query: Annotated[NotesHistoryQuery, Query()], principal: Reader, deps: WithDependencies
+) -> JsonResponse:
+    """Every text that the job's notes have had, with who wrote it and when; the newest first."""
+    async with deps.database.read() as tx:
+        if await jobs.find(tx, principal.workspace_id, job_id) is None:
+            raise JobNotFound(job_id)
+        rows = await notes.page(tx, principal.workspace_id, job_id, limit=query.limit + 1, before=query.after)
+    shown = rows[: query.limit]
+    more = shown[-1]["revision"] if len(rows) > query.limit else None
+    return JsonResponse(page([presenter.notes(row) for row in shown], more))
 
 
 @router.get("/stream", response_class=StreamingResponse, responses={

@@ -4,8 +4,9 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
+from starlette.responses import Response, StreamingResponse
 
-from services.job_api.dependencies import WithDependencies
+from services.job_api.dependencies import Dependencies, WithDependencies
 from services.job_api.edge.auth import Engineer, Reader, caller
 from services.job_api.edge.direct_route import DirectRoute
 from services.job_api.edge.idempotency import WithRecord
@@ -16,6 +17,7 @@ from services.job_api.jobs.application import delete_job as deletion
 from services.job_api.jobs.application import edit_job as editing
 from services.job_api.jobs.application.places import read_with_places, with_place
 from services.job_api.jobs.errors import JobNotFound
+from services.job_api.jobs.exports import export_jobs
 from services.job_api.jobs.repository import job_list, jobs
 from services.job_api.jobs.routes.translate import job_filter, new_job
 from services.job_api.jobs.schemas.jobs import CreateJob, Deleted, EditJob, JobList, JobListQuery, JobView
@@ -34,9 +36,11 @@ async def create_job(
     return await creation.create_job(deps.jobs, caller(principal), new_job(body), finish, start=body.start)
 
 
-@router.get("", response_model=JobList, responses=INVALID_CURSOR)
-async def list_jobs(query: Annotated[JobListQuery, Query()], principal: Reader, deps: WithDependencies) -> JsonResponse:
-    """The workspace's jobs, a page at a time."""
+@router.get("", response_model=JobList, responses=INVALID_CURSOR | {200: {"content": {"text/csv": {}}}})
+async def list_jobs(query: Annotated[JobListQuery, Query()], principal: Reader, deps: WithDependencies) -> Response:
+    """The workspace's jobs, a page at a time; with `format=csv` everything that matches as one file."""
+    if query.format == "csv":
+        return _as_csv(query, principal.workspace_id, deps)
     compact = query.view == "compact"
     found = await job_list.page(
         deps.database, principal.workspace_id, job_filter(query), sort=query.sort, descending=query.order == "desc",
@@ -56,13 +60,16 @@ async def read_job(job_id: UUID, principal: Reader, deps: WithDependencies) -> J
     return JsonResponse(presenter.job(shown))
 
 
-@router.patch("/{job_id}", response_model=JobView)
+@router.patch("/{job_id}", response_model=JobView, responses={
+    409: {"description": "The notes were changed since `notes_revision`; `notes` has both texts"}})
 async def edit_job(
     job_id: UUID, body: EditJob, principal: Engineer, deps: WithDependencies, record: WithRecord
 ) -> JsonResponse:
-    """Change name, description, notes or tags, whatever the job's status."""
+    """Change name, description, notes, tags, client or project, whatever the job's status."""
+    given = body.model_dump(exclude_none=True)
+    based_on = given.pop("notes_revision", None)
     async with deps.database.transaction() as tx:
-        edited = await editing.edit_job(tx, caller(principal), job_id, body.model_dump(exclude_none=True))
+        edited = await editing.edit_job(tx, caller(principal), job_id, given, notes_based_on=based_on)
         return await record.answer(tx, presenter.job(await with_place(tx, edited, deps.jobs.queue_limits)))
 
 
@@ -74,3 +81,10 @@ async def delete_job(
     async with deps.database.transaction() as tx:
         await deletion.delete_job(tx, caller(principal), job_id)
         return await record.answer(tx, {"object": "training_job", "id": job_id, "deleted": True})
+
+
+def _as_csv(query: JobListQuery, workspace_id: UUID, deps: Dependencies) -> StreamingResponse:
+    headers = {"content-disposition": 'attachment; filename="jobs.csv"', "cache-control": "no-store"}
+    lines = export_jobs(
+        deps.database, workspace_id, job_filter(query), sort=query.sort, descending=query.order == "desc")
+    return StreamingResponse(lines, media_type="text/csv", headers=headers)

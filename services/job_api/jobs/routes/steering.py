@@ -15,6 +15,7 @@ from services.job_api.jobs.application import pause_job as pausing
 from services.job_api.jobs.application import queue as queueing
 from services.job_api.jobs.application import resume_job as resuming
 from services.job_api.jobs.application import switch_tier as switching
+from services.job_api.jobs.application.places import with_place
 from services.job_api.jobs.routes.translate import continuation_of
 from services.job_api.jobs.schemas.jobs import JobView
 from services.job_api.jobs.schemas.steering import ChangeTier, ContinueJob, PauseJob, ResumeJob
@@ -32,7 +33,7 @@ async def pause_job(
     async with deps.database.transaction() as tx:
         queue = await queueing.lock_queue(tx, principal.workspace_id, deps.jobs.queue_limits)
         row = await pausing.pause_job(queue, caller(principal), job_id, body.reason if body else "")
-        return await record.answer(tx, presenter.job(row))
+        return await record.answer(tx, presenter.job(await with_place(tx, row, queue.limits)))
 
 
 @router.post("/resume", response_model=JobView, responses=_REFUSED)

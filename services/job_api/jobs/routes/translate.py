@@ -12,7 +12,8 @@ from services.job_api.jobs.schemas.steering import ContinueJob
 def new_job(body: CreateJob) -> NewJob:
     return NewJob(
         training_file_id=body.training_file_id, preset=body.preset, overrides=body.hyperparameters, name=body.name,
-        description=body.description, notes=body.notes, tags=tuple(body.tags), gpu_type=body.gpu_type,
+        description=body.description, notes=body.notes, tags=tuple(body.tags), client=body.client,
+        project=body.project, gpu_type=body.gpu_type,
         pricing_tier=body.gpu_pricing_tier, max_duration_s=body.max_duration_s)
 
 
@@ -31,6 +32,7 @@ def continuation_of(body: ContinueJob) -> Continuation:
 def job_filter(query: JobListQuery) -> JobFilter:
     return JobFilter(
         statuses=query.status, presets=query.preset, tiers=query.tier, creators=query.creator, tags=query.tag,
+        clients=[name for name in query.client if name], projects=[name for name in query.project if name],
         training_file_id=query.training_file_id, created_after=query.created_after,
         created_before=query.created_before, min_cost=_micro(query.min_cost), max_cost=_micro(query.max_cost),
         text=query.q)

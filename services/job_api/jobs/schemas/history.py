@@ -56,6 +56,27 @@ class ExportedEvents(RootModel[list[EventView]]):
     """All entries, as `format=json` has them."""
 
 
+class NotesHistoryQuery(Request):
+    limit: int = Field(default=20, ge=1, le=50)
+    after: int | None = Field(default=None, ge=0, le=2**31 - 1, description="next_cursor of the page before.")
+
+
+class NotesView(View):
+    object: Literal["training_job.notes"]
+    job_id: UUID
+    revision: int
+    notes: str = Field(description="Markdown as it was written")
+    edited_by: str | None = Field(description="A user's id or a token's subject; null: written before this was kept")
+    edited_at: datetime
+
+
+class NotesHistory(View):
+    object: Literal["list"]
+    data: list[NotesView]
+    has_more: bool
+    next_cursor: str | None
+
+
 class MetricsQuery(Request):
     metrics: Annotated[list[MetricName], CommaSeparated] = Field(
         default_factory=lambda: ["loss", "validation_loss"], min_length=1, max_length=16)

@@ -18,6 +18,7 @@ from services.job_api.edge.fields import (
     CommaSeparated,
     Description,
     GivenName,
+    Label,
     Moment,
     Name,
     Notes,
@@ -47,6 +48,8 @@ class CreateJob(Body):
     description: Description = ""
     notes: Notes = ""
     tags: Tags = Field(default_factory=list)
+    client: Label = Field(default="", description="For whom the model is trained.")
+    project: Label = ""
     gpu_type: GpuType | None = Field(default=None, description="The installation's own default when absent.")
     gpu_pricing_tier: PricingTier = PricingTier.SPOT
     max_duration_s: int = Field(default=24 * 3600, ge=60, le=24 * 3600)
@@ -58,8 +61,14 @@ class EditJob(Body):
 
     name: GivenName | None = None
     description: Description | None = None
-    notes: Notes | None = None
+    notes: Notes | None = Field(default=None, description="Markdown; every text is kept (`.../notes/history`).")
+    notes_revision: int | None = Field(
+        default=None, ge=0, le=2**31 - 1,
+        description="The revision that `notes` is an edit of; a 409 with both texts when there is a newer one. Without "
+                    "it `notes` replaces any.")
     tags: Tags | None = None
+    client: Label | None = None
+    project: Label | None = None
 
 
 class JobListQuery(Request):
@@ -68,6 +77,8 @@ class JobListQuery(Request):
     tier: Annotated[list[PricingTier], CommaSeparated] = Field(default_factory=list)
     creator: Annotated[list[PlainText], CommaSeparated] = Field(default_factory=list)
     tag: Annotated[list[Tag], CommaSeparated] = Field(default_factory=list, description="All of them.")
+    client: list[Label] = Field(default_factory=list, description="Any of them, as a whole; a comma is part of a name.")
+    project: list[Label] = Field(default_factory=list, description="Any of them, as a whole.")
     training_file_id: UUID | None = None
     created_after: Moment | None = None
     created_before: Moment | None = None
@@ -81,6 +92,8 @@ class JobListQuery(Request):
     limit: int = Field(default=20, ge=1, le=100)
     after: Annotated[PlainText, Field(max_length=2_000)] | None = Field(
         default=None, description="next_cursor of the page before.")
+    format: Literal["csv"] | None = Field(
+        default=None, description="Everything that matches as one file, in the order of `sort`, instead of a page.")
 
 
 class StatusReasonView(View):
@@ -156,7 +169,10 @@ class JobView(View):
     name: str
     description: str
     notes: str
+    notes_revision: int = Field(description="Counts the texts that the notes have had; 0 before the first")
     tags: list[str]
+    client: str
+    project: str
     preset: str
     configuration: ConfigurationView
     differences_from_preset: list[ConfigurationDifference]
@@ -224,6 +240,8 @@ class CompactJobView(View):
     id: UUID
     name: str
     tags: list[str]
+    client: str
+    project: str
     training_file_id: UUID
     preset: str
     gpu_type: GpuType

@@ -28,6 +28,7 @@ class QueuedJobView(QueueView):
     preset: str
     created_by: str
     requested_by: str | None
+    requested_by_name: str | None = Field(description="Of the member who started it; null: nobody who is one now")
     waiting_since: datetime
     promoted_at: datetime | None
     cost_estimate: float | None = Field(description="US dollars, reserved while it waits")

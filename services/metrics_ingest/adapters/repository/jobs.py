@@ -29,8 +29,9 @@ _RENEW = """
 UPDATE jobs SET version = version + 1, last_point_at = now(), points = points + added
 FROM unnest($1::int[], $2::bigint[]) AS renewed (no, added) WHERE job_no = renewed.no"""
 _VERSION = "SELECT version FROM jobs WHERE job_no = $1 AND deleted_at IS NULL"
+# Names the job as well: named_job.py.
 _VIEW = """
-SELECT job_no, version,
+SELECT job_no, version, set_config('brightrun.job_no', job_no::text, false),
     (SELECT json_object_agg(attempt, resumed_from_step)::text FROM attempts a WHERE a.job_no = j.job_no) AS attempts,
     (SELECT json_object_agg(name, metric)::text FROM job_metrics m JOIN metric_names USING (metric)
         WHERE m.job_no = j.job_no) AS metrics
@@ -81,7 +82,7 @@ async def version_of(connection: Any, job_no: int) -> int | None:
 
 
 async def find_job(connection: Any, job_id: UUID, workspace_id: UUID) -> JobView | None:
-    """None when there is no such job in this workspace, or it was deleted."""
+    """None when there is no such job in this workspace, or it was deleted. The connection has it named."""
     row = await connection.fetchrow(_VIEW, job_id, workspace_id)
     if row is None:
         return None

@@ -25,7 +25,10 @@ WITH aged AS (
 UPDATE log_attempts a SET first_line = least(g.last_line + 1, a.last_line + 1), bytes = a.bytes - g.bytes
 FROM (SELECT attempt, max(last_line) AS last_line, sum(bytes) AS bytes FROM gone GROUP BY attempt) AS g
 WHERE a.job_no = $1 AND a.attempt = g.attempt"""
-_JOB = "SELECT job_no FROM jobs WHERE job_id = $1 AND workspace_id = $2 AND deleted_at IS NULL"
+# Names the job as well: named_job.py.
+_JOB = """
+SELECT job_no, set_config('brightrun.job_no', job_no::text, false) FROM jobs
+WHERE job_id = $1 AND workspace_id = $2 AND deleted_at IS NULL"""
 # An attempt of which nothing is left is as one that printed nothing.
 _ATTEMPTS = """
 SELECT attempt, first_line, last_line FROM log_attempts
@@ -62,7 +65,7 @@ async def trim(connection: Any, job_no: int, excess: int) -> None:
 
 
 async def job_number(connection: Any, job_id: UUID, workspace_id: UUID) -> int | None:
-    """None when there is no such job in this workspace, or it was deleted."""
+    """None when there is no such job in this workspace, or it was deleted. The connection has it named."""
     number: int | None = await connection.fetchval(_JOB, job_id, workspace_id)
     return number
 

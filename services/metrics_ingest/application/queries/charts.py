@@ -8,6 +8,7 @@ from chassis.database.engine import Database
 from contracts.rpc.metrics import AttemptBoundary, RangeQuery, RangeReply, Series
 from services.metrics_ingest.adapters.repository.connections import reading
 from services.metrics_ingest.adapters.repository.jobs import find_job
+from services.metrics_ingest.adapters.repository.named_job import name_job
 from services.metrics_ingest.adapters.repository.segments import read_curve
 from services.metrics_ingest.application.workers.rewarming import Rewarmer
 from services.metrics_ingest.domain.attempts import effective
@@ -68,6 +69,7 @@ class Charts:
         self._rewarmer.wake(wanted.job)
         job, bounds = wanted.job, wanted.bounds
         async with self._readers, reading(self._database) as connection:
+            await name_job(connection, job.job_no)
             series = []
             for name in wanted.names:
                 metric, raw = job.metrics.get(name), None

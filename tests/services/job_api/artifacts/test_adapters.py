@@ -58,6 +58,7 @@ async def test_the_bin_has_the_same_tensors(deliveries):
     assert same(torch.load(io.BytesIO(archive.read("adapter_model.bin")), weights_only=True), deliveries.tensors)
 
 
+@pytest.mark.slow
 async def test_a_delivery_without_bin_says_how_to_make_one(api, deliveries, tmp_path):
     files = {name: content for name, content in deliveries.files.items() if name != "adapter_model.bin"}
     job = await deliveries.completed(files)

@@ -1,5 +1,7 @@
 """The job list: filters, every sort order page by page, cursors that survive tampering."""
 
+import csv
+import io
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from uuid import UUID
@@ -147,3 +149,54 @@ async def test_the_signs_of_patterns_are_searched_as_they_are(api):
     for text in ("%", "_", "/", "100%", "k_8", "a/b"):
         rows, _ = await walk(api, q=text)
         assert [row["name"] for row in rows] == ["100% rank_8 a/b"], text
+
+
+async def test_client_and_project_are_set_changed_and_filtered_by(api):
+    acme = await api.new_job(name="a", client=" Acme, Inc. ", project="Pilot")
+    other = await api.new_job(name="b", client="Acme", project="Pilot")
+    await api.new_job(name="c")
+    assert (acme["client"], acme["project"]) == ("Acme, Inc.", "Pilot")
+
+    async def names(**params):
+        return [row["name"] for row in (await walk(api, sort="name", order="asc", **params))[0]]
+
+    assert await names(client="Acme, Inc.") == ["a"]
+    assert await names(client=["Acme", "Acme, Inc."], project="Pilot") == ["a", "b"]
+    assert await names(project="Pilot", view="compact") == ["a", "b"]
+    assert await names(client="", project="") == ["a", "b", "c"]
+    edited = await api.client.patch(f"/jobs/{other['id']}", json={"project": "", "client": "Acme, Inc."})
+    assert (edited.json()["project"], edited.json()["client"]) == ("", "Acme, Inc.")
+    assert await names(client="Acme, Inc.") == ["a", "b"]
+    too_long = await api.client.patch(f"/jobs/{other['id']}", json={"client": "x" * 201})
+    assert (too_long.status_code, too_long.json()["errors"][0]["field"]) == (422, "client")
+
+
+async def csv_of(api, **params):
+    answer = await api.client.get("/jobs", params={"format": "csv", **params})
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert "jobs.csv" in answer.headers["content-disposition"]
+    return list(csv.DictReader(io.StringIO(answer.text)))
+
+
+async def test_the_csv_has_all_pages_of_the_list_with_its_filters(api, monkeypatch):
+    monkeypatch.setattr("services.job_api.jobs.exports.PAGE", 7)
+    await fill(api, 40)
+    for params in ({"sort": "cost"}, {"sort": "name", "order": "asc"}, {"status": "training", "tier": "spot"},
+                   {"tag": "rare"}, {"q": "job 3"}):
+        shown, _ = await walk(api, limit=100, **params)
+        lines = await csv_of(api, **params)
+        assert [line["id"] for line in lines] == [job["id"] for job in shown]
+    [first] = [line for line in lines if line["id"] == shown[0]["id"]]
+    assert first["tags"] == ", ".join(shown[0]["tags"])
+    assert first["actual_cost_micro_usd"] == str(shown[0]["actual_cost_micro_usd"])
+    assert await csv_of(api, status="paused") == []
+
+
+async def test_nothing_that_somebody_wrote_is_a_formula_in_the_csv(api):
+    for text in ("=1+1", "+1", "-1", "@SUM(A1)", "\tx"):
+        await api.new_job(name=f"{text} name".strip() or "x", client=text, tags=[text] if text.strip() else [])
+    for line in await csv_of(api):
+        for cell in ("name", "client", "tags"):
+            assert not line[cell].startswith(("=", "+", "-", "@", "\t", "\r")), line[cell]
+    assert {line["client"] for line in await csv_of(api)} == {"'=1+1", "'+1", "'-1", "'@SUM(A1)", "x"}

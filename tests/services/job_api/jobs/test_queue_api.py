@@ -94,3 +94,11 @@ async def test_whoever_watches_a_waiting_job_sees_its_place_change(api):
             while (await stream.until("job"))[2]["queue"] is not None:
                 pass
     await eventually(lambda: api.published("JOBS", f"job.start_requested.{third['id']}", 1))
+
+
+async def test_the_queue_says_which_member_started_what(api):
+    await waiting_jobs(api, 1)
+    [waiting] = (await api.client.get("/queue")).json()["data"]
+    members = (await api.client.get("/members")).json()["data"]
+    assert waiting["requested_by_name"] in [member["display_name"] or member["email"] for member in members]
+    assert waiting["requested_by"] == waiting["created_by"], "what programs read stays an id"

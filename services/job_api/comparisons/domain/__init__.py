@@ -1,0 +1,1 @@
+"""Rules of a comparison, without I/O."""
