@@ -26,7 +26,7 @@ endif
 INSTALL = python=$$(sh stack/install/find_python.sh "$(PYTHON)") && \
 	"$$python" -m stack.install --environment "$(VENV)" --torch "$(TORCH)"
 .DEFAULT_GOAL := help
-.PHONY: help setup base-model demo up down status logs reset test test-slow test-images k8s-check fuzz coverage chaos lint schemas bench images audit backup restore restore-drill lock clean
+.PHONY: help setup base-model demo up down status logs reset test test-slow test-images k8s-check screenshots browser fuzz coverage chaos lint schemas bench images audit backup restore restore-drill lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -75,11 +75,15 @@ restore: ## bring a backup back into an empty place (FROM=, BACKUP=id, UNTIL=tim
 restore-drill: setup ## destroy an installation of its own while a job trains, bring it back, compare
 	@"$(BIN)/python" -m ops.drill
 
-test: setup ## all tests but the slow ones; TESTS=path for some; COVERAGE=1 measures the services and refuses under 90 %
+# A browser for the tests of the web page, where it can be installed; else it is said.
+browser:
+	@"$(BIN)/python" -m tests.browser.chromium
+
+test: setup browser ## all tests but the slow ones; TESTS=path for some; COVERAGE=1 measures the services and refuses under 90 %
 	$(PYTEST) -m "not slow and not fuzz and not images" $(TESTS) $(if $(COVERAGE),--cov --cov-report=)
 	@$(if $(COVERAGE),"$(BIN)/python" -m coverage report --skip-covered --skip-empty | tail -40; exit $${PIPESTATUS[0]})
 
-test-slow: setup ## the tests that take many seconds each
+test-slow: setup browser ## the tests that take many seconds each
 	$(PYTEST) -m "slow and not fuzz and not images" $(TESTS)
 
 test-images: setup ## build the images with podman and train in one (apt-get install podman ... mmdebstrap)
@@ -88,6 +92,10 @@ test-images: setup ## build the images with podman and train in one (apt-get ins
 k8s-check: setup ## render k8s/, validate it strictly, hold it to policies and to the project's own rules
 	@"$(BIN)/python" -m tests.k8s.tools
 	"$(BIN)/python" -m pytest -q -m "not images" tests/k8s
+
+screenshots: setup ## every page of the running stack, light and dark, wide and narrow (TO=folder)
+	@"$(BIN)/python" -m tests.browser.chromium
+	"$(BIN)/python" -m tests.browser.screenshots "$(or $(TO),$(CURDIR)/dist/screenshots)"
 
 fuzz: setup ## tests that try inputs until they find something
 	$(PYTEST) -m fuzz $(TESTS) || { [ $$? -eq 5 ] && echo "No test is marked fuzz."; }

@@ -17,7 +17,11 @@ class PresetName(StrEnum):
     AGGRESSIVE = "aggressive"
 
 
-Preset = Annotated[PresetName, typer.Option(help="How much is learnt, and at what risk.")]
+Preset = Annotated[
+    PresetName | None,
+    typer.Option(help="How much is learnt, and at what risk: the template's, or balanced, when absent."),
+]
+TemplateOption = Annotated[str, typer.Option("--template", help="Its name or id; what you say yourself wins.")]
 Gpu = Annotated[GpuType | None, typer.Option(help="The machine; the server's default when absent.")]
 Tier = Annotated[PricingTier | None, typer.Option(help="How its capacity is bought.")]
 Overrides = Annotated[

@@ -21,6 +21,7 @@ from brightrun.commands import (
     queue,
     retries,
     steering,
+    templates,
     training,
     validation,
 )
@@ -49,6 +50,7 @@ app.add_typer(files.app, name="files")
 app.add_typer(keys.app, name="keys")
 jobs.app.registered_commands += steering.app.registered_commands + notes.app.registered_commands
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(templates.app, name="templates")
 app.add_typer(errors.app, name="errors")
 app.add_typer(members.app, name="members")
 app.add_typer(models.app, name="models")

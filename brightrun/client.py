@@ -9,18 +9,19 @@ from typing import Any, Self
 from brightrun.credentials import Credentials, find_credentials
 from brightrun.http import Http
 from brightrun.models import ApiKey, Download, Job, Page, QueuePage, TrainingFile
+from brightrun.results import ROOT as ROOT
+from brightrun.results import Results
 
-ROOT = "/api/training"
 # The server may let an upload wait a minute for its turn, and read it for four.
 _UPLOAD_TIMEOUT_S = 360
 
 
-class Client:
+class Client(Results):
     """`with Client() as client:` finds URL and key by itself; see brightrun.credentials."""
 
-    def __init__(self, credentials: Credentials | None = None) -> None:
-        self.credentials = credentials or find_credentials()
-        self.http = Http(self.credentials)
+    def __init__(self, credentials: Credentials | None = None, http: Http | None = None) -> None:
+        self.credentials = http.credentials if http else credentials or find_credentials()
+        self.http = http or Http(self.credentials)
 
     def __enter__(self) -> Self:
         return self
@@ -78,11 +79,38 @@ class Client:
         """Every text that the notes have had, the newest first."""
         return self._page(f"/jobs/{job_id}/notes/history", limit=limit, after=after)
 
+    def templates(self, limit: int = 50, **filters: Any) -> Page:
+        """Those of the product, shared in the workspace, and the caller's own, with how jobs from them went."""
+        return self._page("/templates", limit=limit, **filters)
+
+    def template(self, template_id: str) -> dict[str, Any]:
+        return dict(self.http.json("GET", f"{ROOT}/templates/{template_id}"))
+
+    def create_template(self, name: str, **values: Any) -> dict[str, Any]:
+        """`values`: as for `create_job`, and `visibility`: private or shared."""
+        return dict(self.http.json("POST", f"{ROOT}/templates", json=_given({"name": name, **values})))
+
+    def save_as_template(self, job_id: str, **values: Any) -> dict[str, Any]:
+        """What a job was told, under a name. `values`: name, description, visibility, with_file, notes, tags."""
+        return dict(self.http.json("POST", f"{ROOT}/jobs/{job_id}/template", json=_given(values)))
+
+    def edit_template(self, template_id: str, **changes: Any) -> dict[str, Any]:
+        return dict(self.http.json("PATCH", f"{ROOT}/templates/{template_id}", json=changes))
+
+    def delete_template(self, template_id: str) -> dict[str, Any]:
+        """Jobs that were made from it stay."""
+        return dict(self.http.json("DELETE", f"{ROOT}/templates/{template_id}"))
+
     def start(self, job_id: str) -> Job:
         return self._act(job_id, "start")
 
     def cancel(self, job_id: str, reason: str = "") -> Job:
         return self._act(job_id, "cancel", json={"reason": reason} if reason else None)
+
+    def bulk(self, action: str, job_ids: list[str], reason: str = "") -> dict[str, Any]:
+        """Cancel or delete up to 100 jobs; what cannot be done says why in `data`."""
+        body = _given({"action": action, "job_ids": job_ids, "reason": reason})
+        return dict(self.http.json("POST", f"{ROOT}/bulk/jobs", json=body))
 
     def promote(self, job_id: str) -> Job:
         """In front of all that wait (owners and admins)."""

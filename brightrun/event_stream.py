@@ -54,15 +54,27 @@ def _once(client: Client, job_id: str, last_id: str) -> Iterator[tuple[str, str,
 
 def parse(lines: Iterator[str]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """(id, event, data) of every complete message; comments and retry hints are skipped."""
-    fields: dict[str, str] = {}
+    parser = Parser()
     for line in lines:
+        if message := parser.feed(line):
+            yield message
+
+
+class Parser:
+    """Of one stream, a line at a time."""
+
+    def __init__(self) -> None:
+        self._fields: dict[str, str] = {}
+
+    def feed(self, line: str) -> tuple[str, str, dict[str, Any]] | None:
+        """The message that this line completes."""
         if not line:
-            if "data" in fields:
-                yield fields.get("id", ""), fields.get("event", "message"), json.loads(fields["data"])
-            fields = {}
-            continue
+            fields, self._fields = self._fields, {}
+            if "data" not in fields:
+                return None
+            return fields.get("id", ""), fields.get("event", "message"), json.loads(fields["data"])
         name, _, value = line.partition(":")
+        value, before = value.removeprefix(" "), self._fields.get(name)
         if name:
-            fields[name] = (
-                fields[name] + "\n" + value[1:] if name == "data" and name in fields else value.removeprefix(" ")
-            )
+            self._fields[name] = f"{before}\n{value}" if name == "data" and before is not None else value
+        return None

@@ -20,15 +20,22 @@ _LONGEST_WAIT_S = 60.0
 
 
 class Http:
-    """`timeout_s` bounds each wait for the server, not a whole transfer."""
+    """`timeout_s` bounds each wait for the server, not a whole transfer. `pool`: connections that callers with
+    different keys share; it is its owner's to close. `headers` go with every request. A server that asks for a longer
+    pause than `longest_wait_s` is not tried again."""
 
-    def __init__(self, credentials: Credentials, *, timeout_s: float = 30.0, tries: int = _TRIES) -> None:
-        self.credentials, self._tries = credentials, tries
-        headers = {"Authorization": f"Bearer {credentials.api_key}", "User-Agent": "brightrun"}
-        self._client = httpx.Client(base_url=credentials.url, headers=headers, timeout=timeout_s)
+    def __init__(
+        self, credentials: Credentials, *, timeout_s: float = 30.0, tries: int = _TRIES,
+        pool: httpx.Client | None = None, headers: dict[str, str] | None = None,
+        longest_wait_s: float = _LONGEST_WAIT_S,
+    ) -> None:
+        self.credentials, self._tries, self._pool, self._longest_wait_s = credentials, tries, pool, longest_wait_s
+        self._headers = authorized(credentials) | (headers or {})
+        self._client = pool or httpx.Client(timeout=timeout_s)
 
     def close(self) -> None:
-        self._client.close()
+        if self._pool is None:
+            self._client.close()
 
     def json(self, method: str, path: str, **arguments: Any) -> Any:
         """The decoded answer. Raises ApiError or Unreachable."""
@@ -36,15 +43,15 @@ class Http:
 
     def send(self, method: str, path: str, *, rewind: Any = None, **arguments: Any) -> httpx.Response:
         """Send, and again after a passing failure. `rewind` is called before each try (an open file's seek)."""
-        headers = {"Idempotency-Key": str(uuid4())} if method == "POST" else {}
-        arguments["headers"] = headers | arguments.get("headers", {})
+        once = {"Idempotency-Key": str(uuid4())} if method == "POST" else {}
+        arguments["headers"] = self._with_headers(arguments, once)
         failure: Exception | None = None
         for number in range(1, self._tries + 1):
             wanted_s = 0.0
             if rewind is not None:
                 rewind()
             try:
-                response = self._client.request(method, path, **arguments)
+                response = self._client.request(method, self._url(path), **arguments)
             except httpx.TransportError as error:
                 failure = self._unreachable(error)
             else:
@@ -52,7 +59,7 @@ class Http:
                     return response
                 failure = ApiError(problem_of(response))
                 wanted_s = _retry_after_s(response)
-                if not _may_retry(response) or wanted_s > _LONGEST_WAIT_S:
+                if not _may_retry(response) or wanted_s > self._longest_wait_s:
                     break
             if number < self._tries:
                 time.sleep(max(_pause_s(number), wanted_s))
@@ -61,7 +68,14 @@ class Http:
 
     def stream(self, method: str, path: str, **arguments: Any) -> Any:
         """An open response, as a context manager of httpx."""
-        return self._client.stream(method, path, **arguments)
+        arguments["headers"] = self._with_headers(arguments)
+        return self._client.stream(method, self._url(path), **arguments)
+
+    def _url(self, path: str) -> str:
+        return f"{self.credentials.url.rstrip('/')}{path}"
+
+    def _with_headers(self, arguments: dict[str, Any], more: dict[str, str] | None = None) -> dict[str, str]:
+        return self._headers | (more or {}) | arguments.get("headers", {})
 
     def _unreachable(self, error: Exception) -> Unreachable:
         reason = str(error) or type(error).__name__
@@ -69,6 +83,11 @@ class Http:
             f"The API at {self.credentials.url} does not answer ({reason}).",
             "Is it running? `make status` says so; `make up` starts it. `brightrun doctor` finds out more.",
         )
+
+
+def authorized(credentials: Credentials) -> dict[str, str]:
+    """The headers that say who asks."""
+    return {"Authorization": f"Bearer {credentials.api_key}", "User-Agent": "brightrun"}
 
 
 def problem_of(response: httpx.Response) -> Problem:

@@ -1,4 +1,4 @@
-"""What every service tells Prometheus of itself and of the servers that it uses."""
+"""What every service tells Prometheus of the servers that it uses."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
@@ -8,8 +8,6 @@ from prometheus_client import CollectorRegistry
 
 from chassis.database.engine import Database
 from chassis.database.figures import PoolCollector, PostgresCollector
-from chassis.observability.health import Health, HealthCollector
-from chassis.observability.metrics import DiskCollector
 from chassis.settings import ServiceSettings
 from chassis.valkey import ValkeyCollector
 
@@ -24,14 +22,14 @@ Measure = Callable[[], Awaitable[None]]
 
 
 def register(
-    registry: CollectorRegistry, settings: ServiceSettings, health: Health, database: Database, redis: "Redis | None",
+    registry: CollectorRegistry, settings: ServiceSettings, database: Database, redis: "Redis | None",
 ) -> Measure:
-    """Pools, disk and health are read at each scrape; the servers' figures by what this returns."""
+    """Pools are read at each scrape; the servers' figures by what this returns."""
     postgres = PostgresCollector(database)
     measures = {"postgres": postgres.measure}
     limit = settings.database_pool_size + settings.database_pool_overflow
     pools = PoolCollector(database, limit)
-    for collector in (DiskCollector(settings.data_dir), HealthCollector(health), pools, postgres):
+    for collector in (pools, postgres):
         registry.register(collector)
     if redis is not None:
         valkey = ValkeyCollector(redis)

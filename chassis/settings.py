@@ -29,18 +29,56 @@ def with_password_from(url: str, path: Path) -> str:
     return f"{url}{'&' if '?' in url else '?'}{FROM_FILE}={quote(str(path))}"
 
 
-class ServiceSettings(BaseSettings):
-    """Built once in a service's `app.py` and handed down; never a global.
-
-    Services subclass it: `class Settings(ServiceSettings): service_name: str = "notifier"`.
-    Values that carry a password (`database_url`, `redis_url`) are kept out of `repr`.
-    """
+class WebSettings(BaseSettings):
+    """What every process with a port is told. Built once in its `app.py` and handed down; never a global."""
 
     # A setting that is refused is not quoted: the error would show every key and password beside it.
     model_config = SettingsConfigDict(env_prefix="BRIGHTRUN_", env_ignore_empty=True, extra="ignore", frozen=True,
                                       hide_input_in_errors=True)
 
     service_name: str
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=8000, ge=0, le=65535)
+    # A listening socket that replicas share, handed down as this file descriptor. -1: one of its own (host and port).
+    http_fd: int = Field(default=-1, ge=-1)
+    # PEM files: both ports are served over TLS. Empty: in plain text, as behind a proxy that ends TLS.
+    http_tls_cert: str = ""
+    http_tls_key: str = ""
+    data_dir: Path = Path(".data")
+    log_level: str = "INFO"
+    otlp_endpoint: str = ""  # empty: spans are made (trace ids exist everywhere) but not exported
+    startup_wait_s: float = Field(default=10.0, ge=0)  # the lifespan waits this long before serving unready
+    # The operators' port: metrics and health in detail. 0: none (a service without a REST API has them on http_port).
+    operations_port: int = Field(default=0, ge=0, le=65535)
+    operations_host: str = ""  # empty: http_host
+    # After SIGTERM it serves on for so long, closing connections: set it where a balancer must learn of the end.
+    drain_s: float = Field(default=0.0, ge=0)
+    shutdown_grace_s: int = Field(default=20, ge=1)  # k8s terminationGracePeriodSeconds must exceed drain_s + this
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource, dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        folder = os.environ.get(SECRETS_DIR)
+        files = (SecretsSettingsSource(settings_cls, secrets_dir=folder),) if folder else ()
+        return init_settings, env_settings, *files
+
+    @model_validator(mode="after")
+    def _certificate_has_its_key(self) -> Self:
+        if bool(self.http_tls_cert) != bool(self.http_tls_key):
+            raise ValueError("BRIGHTRUN_HTTP_TLS_CERT and BRIGHTRUN_HTTP_TLS_KEY go together: set both, or neither")
+        return self
+
+
+class ServiceSettings(WebSettings):
+    """Beside them the servers that a service uses.
+
+    Services subclass it: `class Settings(ServiceSettings): service_name: str = "notifier"`.
+    Values that carry a password (`database_url`, `redis_url`) are kept out of `repr`.
+    """
+
     # postgresql+asyncpg://role:password@host:port/database, and ?sslmode=verify-full&sslrootcert=PATH for TLS;
     # password_from=PATH names a file with the address anew, read at each connection
     database_url: str = Field(default="", repr=False)
@@ -63,28 +101,11 @@ class ServiceSettings(BaseSettings):
     s3_secret_key: SecretStr = SecretStr("")
     s3_region: str = "us-east-1"
     s3_tls_ca: str = ""  # PEM file, believed beside the authorities of this machine
-    http_host: str = "127.0.0.1"
-    http_port: int = Field(default=8000, ge=0, le=65535)
-    # A listening socket that replicas share, handed down as this file descriptor. -1: one of its own (host and port).
-    http_fd: int = Field(default=-1, ge=-1)
-    # PEM files: both ports are served over TLS. Empty: in plain text, as behind a proxy that ends TLS.
-    http_tls_cert: str = ""
-    http_tls_key: str = ""
     # Refuses to start with an address that is not verified TLS: database, NATS, Redis and S3.
     tls_required: bool = False
-    data_dir: Path = Path(".data")
-    log_level: str = "INFO"
-    otlp_endpoint: str = ""  # empty: spans are made (trace ids exist everywhere) but not exported
     # How often figures that a query must count (jobs by status, spend) are read for /metrics.
     figures_interval_s: float = Field(default=15.0, gt=0)
     workers: int = Field(default=1, ge=1)
-    startup_wait_s: float = Field(default=10.0, ge=0)  # the lifespan waits this long before serving unready
-    # The operators' port: metrics and health in detail. 0: none (a service without a REST API has them on http_port).
-    operations_port: int = Field(default=0, ge=0, le=65535)
-    operations_host: str = ""  # empty: http_host
-    # After SIGTERM it serves on for so long, closing connections: set it where a balancer must learn of the end.
-    drain_s: float = Field(default=0.0, ge=0)
-    shutdown_grace_s: int = Field(default=20, ge=1)  # k8s terminationGracePeriodSeconds must exceed drain_s + this
     # Connections of one process, for transactions and again for reads: pool_size kept open, pool_overflow more under
     # load; at most pool_size for the hottest reads (Database.rows); one or two for LISTEN beside them.
     database_pool_size: int = Field(default=10, ge=1)
@@ -114,20 +135,8 @@ class ServiceSettings(BaseSettings):
                              "what an outbox repeats must still be known")
         return self
 
-    @classmethod
-    def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource, dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        folder = os.environ.get(SECRETS_DIR)
-        files = (SecretsSettingsSource(settings_cls, secrets_dir=folder),) if folder else ()
-        return init_settings, env_settings, *files
-
     @model_validator(mode="after")
     def _plain_text_is_refused(self) -> Self:
-        if bool(self.http_tls_cert) != bool(self.http_tls_key):
-            raise ValueError("BRIGHTRUN_HTTP_TLS_CERT and BRIGHTRUN_HTTP_TLS_KEY go together: set both, or neither")
         if self.tls_required and (refused := list(self._plain_text())):
             raise ValueError(f"BRIGHTRUN_TLS_REQUIRED is set, but {'; '.join(refused)}")
         return self

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contracts.buckets import BUCKETS
 from stack.children import Child, bootstrap, migrate
 from stack.crash_loops import CrashLoops
+from stack.dashboard import DASHBOARD
 from stack.health import Health, part_health, service_health
 from stack.layout import ROOT, Layout
 from stack.logs import last_words
@@ -45,6 +46,7 @@ class BringUp:
         self._finish(jobs, MIGRATED_S)
         self._remember_schemas(jobs)
         services = [name for service in SERVICES for name in self.blueprint.replicas_of(service)]
+        services += [DASHBOARD] * (DASHBOARD in self.blueprint.selected)
         self.start(*services, *[BACKUP] * (BACKUP in self.blueprint.selected))
         jobs = self._first_credentials()
         self._wait_for_services(services)

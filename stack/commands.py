@@ -9,15 +9,16 @@ import sys
 import time
 from pathlib import Path
 
-from stack import monitoring
+from stack import dashboard, monitoring
 from stack.bringup import BringUp
+from stack.dashboard import DASHBOARD, DASHBOARD_OPERATIONS
 from stack.health import wait_until_ready
 from stack.layout import Layout
 from stack.nats_permissions import SERVICES, TOPOLOGY
 from stack.nats_security import NatsSecurity
 from stack.orphans import end_orphans
 from stack.parts import PartError
-from stack.parts.process import LOOPBACK
+from stack.parts.process import LOOPBACK, free_port
 from stack.passwords import Passwords
 from stack.ports import REST_PORT, wanted_port
 from stack.problems import StackError
@@ -134,7 +135,10 @@ def reset(layout: Layout, *, confirmed: bool) -> None:
 
 def announce(state: StackState, stop_with: str = "make down") -> None:
     if state.program(REST_SERVICE):
-        print(f"\nBright Run is up at {state.url}   (API documentation: {state.url}{DOCS_PATH})")
+        page = dashboard.address(state)
+        print(f"\nBright Run is up at {page or state.url}   (API documentation: {state.url}{DOCS_PATH})")
+        if not page:
+            print("  web page  not there: `make setup` says why")
         print(f"  API key   {_short(state.credentials)}   (the brightrun command finds it by itself)")
     else:
         print(f"\nUp: {', '.join(program.name for program in state.programs)}")
@@ -156,6 +160,9 @@ def _blueprint(layout: Layout, port: int | None, only: tuple[str, ...]) -> Bluep
         raise StackError(f"Replicas cannot share a port on {host}.", "Give BRIGHTRUN_HOST an IPv4 address.")
     layout.make_folders()
     ports = choose_ports(layout, _port_names(only, replicas), wanted_port=port or wanted_port(), host=host)
+    if DASHBOARD in only:
+        before, others = ports.get(DASHBOARD), {number for name, number in ports.items() if name != DASHBOARD}
+        ports[DASHBOARD] = dashboard.choose_port(before, host, others) or free_port(host)
     security = NatsSecurity.ensure(layout.data / "nats")
     return Blueprint(layout, ports, Passwords.ensure(layout), security, host, only, replicas)
 
@@ -164,6 +171,7 @@ def _port_names(only: tuple[str, ...], replicas: int) -> list[str]:
     """The REST port is looked at only when it will be used: a test stack may run beside another one."""
     sometimes = (*FAKE_PROGRAMS.values(), BACKUP, REST_SERVICE, *monitoring.PROGRAMS)
     names = [*SERVERS, TOPOLOGY, *(name for name in sometimes if name in only)]
+    names += [DASHBOARD_OPERATIONS] * (DASHBOARD in only)
     for service in SERVICES:
         inner = replica_names(service, replicas)
         names += map(operations_of, inner) if service == REST_SERVICE else inner

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.evidence import in_words
-from stack import commands
+from stack import commands, dashboard
 from stack.durations import Durations
 from stack.install.bytecode import compile_in_background
 from stack.interruption import order_interruption, recovery
@@ -20,6 +20,7 @@ from stack.parts.process import package_folder
 from stack.problems import StackError
 from stack.progress import Progress, span
 from stack.provider import FAKE_RUNPOD, wanted_fake
+from stack.state import StackState
 from stack.steps import DEMO, DOWNLOAD, INTERRUPTED, START, TRAIN, VERIFY
 
 SAMPLE = Path(__file__).parents[1] / "examples" / "sample.json"
@@ -46,7 +47,7 @@ def demo(layout: Layout, *, done: int = 0, began: float | None = None) -> int:
     with progress.step(VERIFY):
         said = _verify(layout, archive)
     print(said)
-    _summary(layout, state.url, job_id, archive, progress.elapsed_s, survived)
+    _summary(layout, state, job_id, archive, progress.elapsed_s, survived)
     return 0
 
 
@@ -77,7 +78,8 @@ def _verify(layout: Layout, archive: Path) -> str:
     return done.stdout.strip()
 
 
-def _summary(layout: Layout, url: str, job_id: str, archive: Path, seconds: float, survived: str) -> None:
+def _summary(layout: Layout, state: StackState, job_id: str, archive: Path, seconds: float, survived: str) -> None:
+    url, page = state.url, dashboard.address(state)
     job = _answer(layout, "jobs", "show", job_id)
     print(f"\n== Done in {span(seconds)}")
     if survived:
@@ -92,7 +94,7 @@ def _summary(layout: Layout, url: str, job_id: str, archive: Path, seconds: floa
             f"{in_words(verdict['verdict'], verdict['missing_conversations'])}"
         )
     print(f"Adapter   {archive}")
-    print(f"Job       {url}/api/training/jobs/{job_id}")
+    print(f"Job       {page}/jobs/{job_id}" if page else f"Job       {url}/api/training/jobs/{job_id}")
     print(f"API       {url}{commands.DOCS_PATH}")
     print(f"Key       {layout.credentials_file}")
     print(f"Logs      {layout.logs}")

@@ -22,6 +22,8 @@ class Passwords:
     webhook: str
     # Of the roles that see one workspace at a time; releases before had none.
     tenants: dict[str, str] = field(default_factory=dict)
+    # Seals the web page's cookies; releases before had no page.
+    session: str = ""
 
     @classmethod
     def ensure(cls, layout: Layout) -> Passwords:
@@ -49,14 +51,14 @@ class Passwords:
                 "Put a good copy back, or start anew with `make reset`.",
             ) from error
         databases, tenants = _with_missing(stored.databases), _with_missing(stored.tenants)
-        if (databases, tenants) == (stored.databases, stored.tenants):
-            return stored
-        return cls._save(layout, replace(stored, databases=databases, tenants=tenants))
+        complete = replace(stored, databases=databases, tenants=tenants, session=stored.session or _password())
+        return stored if complete == stored else cls._save(layout, complete)
 
     @classmethod
     def _generate(cls) -> Passwords:
         access_key = f"brightrun{secrets.token_hex(8)}"
-        return cls(_password(), _with_missing({}), _password(), access_key, _password(), _password(), _with_missing({}))
+        return cls(_password(), _with_missing({}), _password(), access_key, _password(), _password(),
+                   _with_missing({}), _password())
 
     @classmethod
     def _save(cls, layout: Layout, passwords: Passwords) -> Passwords:

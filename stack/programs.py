@@ -11,7 +11,8 @@ from pathlib import Path
 from chassis.database.row_security import TENANT_SUFFIX
 from chassis.settings import with_password_from
 from contracts.buckets import BUCKETS as BUCKETS
-from stack import monitoring
+from stack import dashboard, monitoring
+from stack.dashboard import DASHBOARD, DASHBOARD_OPERATIONS
 from stack.layout import ROOT, Layout
 from stack.nats_permissions import SERVICES, TOPOLOGY
 from stack.nats_security import NatsSecurity
@@ -38,7 +39,7 @@ SERVERS = ("postgres", "nats", "valkey", "s3")
 ALL = (*SERVERS, TOPOLOGY, *SERVICES)
 # Ships what changes to where BRIGHTRUN_BACKUP_TO says (ops/backup).
 BACKUP = "backup"
-KNOWN = (*ALL, *FAKE_PROGRAMS.values(), BACKUP, *monitoring.PROGRAMS)
+KNOWN = (*ALL, DASHBOARD, *FAKE_PROGRAMS.values(), BACKUP, *monitoring.PROGRAMS)
 USES_VALKEY = ("job_api", "metrics_ingest")
 USES_OBJECTS = ("job_api", "provisioner")
 SERVICE_STOP_S = 12
@@ -50,7 +51,8 @@ DRAIN_S = 2.0
 
 def usual_programs() -> tuple[str, ...]:
     """What is started where nothing else is said."""
-    wanted = {program: fake == wanted_fake() for fake, program in FAKE_PROGRAMS.items()} | {
+    wanted = {DASHBOARD: dashboard.is_installed()} | {
+        program: fake == wanted_fake() for fake, program in FAKE_PROGRAMS.items()} | {
         BACKUP: bool(os.environ.get("BRIGHTRUN_BACKUP_TO"))}
     return (*ALL, *(name for name, is_wanted in wanted.items() if is_wanted), *monitoring.wanted_programs())
 
@@ -126,7 +128,8 @@ class Blueprint:
         ]
         services = [self._service(service, name) for service in SERVICES for name in self.replicas_of(service)]
         backup = [self._backup()] if BACKUP in self.selected else []
-        return servers + [self._topology()] * (TOPOLOGY in self.selected) + services + backup
+        page = [self._dashboard()] if DASHBOARD in self.selected else []
+        return servers + [self._topology()] * (TOPOLOGY in self.selected) + services + page + backup
 
     def _topology(self) -> Program:
         """It tells metrics of streams. A stack that a release before started has no port for it."""
@@ -144,6 +147,14 @@ class Blueprint:
         command = Command([sys.executable, "-m", "ops.backup", "watch"], environment)
         health = f"{reachable_url(LOOPBACK, port)}/health/ready"
         return Program(BACKUP, "services", command, port=port, health=health)
+
+    def _dashboard(self) -> Program:
+        """It knows the API's address and the key of its cookies, nothing else."""
+        api_url = reachable_url(self.host, self.ports[REST_SERVICE])
+        environment = PYTHON | dashboard.environment(api_url, self.host, self.ports, self.passwords.session)
+        command = Command([sys.executable, "-m", f"services.{DASHBOARD}"], environment)
+        health = f"{reachable_url(LOOPBACK, self.ports[DASHBOARD_OPERATIONS])}/health/ready"
+        return Program(DASHBOARD, "services", command, host=self.host, port=self.ports[DASHBOARD], health=health)
 
     def replicas_of(self, service: str) -> tuple[str, ...]:
         """The names of its programs; none where it was not selected."""

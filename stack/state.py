@@ -81,12 +81,17 @@ def choose_ports(
     layout: Layout, names: list[str], *, wanted_port: int | None = None, host: str = LOOPBACK
 ) -> dict[str, int]:
     """A port for every program: the remembered ones where they are free. Raises StackError for the REST port."""
-    document = _read(layout.state_file)
-    remembered: dict[str, int] = document.get("ports", {})
+    remembered = remembered_ports(layout)
     ports = inner_ports([name for name in names if name != REST_SERVICE], remembered)
     if REST_SERVICE in names:
         ports[REST_SERVICE] = rest_port(wanted_port, remembered.get(REST_SERVICE), host)
     return {**remembered, **ports}
+
+
+def remembered_ports(layout: Layout) -> dict[str, int]:
+    """Of the start before; none where there was none."""
+    found: dict[str, int] = _read(layout.state_file).get("ports", {})
+    return found
 
 
 def reachable_url(host: str, port: int) -> str:

@@ -5,6 +5,7 @@ from stack.progress import Step
 ENVIRONMENT = Step("environment", "Make the Python environment", 6)
 PACKAGES = Step("packages", "Install the locked packages (230 MB to download the first time)", 20)
 TORCH = Step("torch", "Install PyTorch (180 MB the first time) and compile what a start needs", 10)
+WEB_PAGE = Step("web-page", "Fetch what the web page gives to browsers (npm)", 5)
 INSTALLATION = (ENVIRONMENT, PACKAGES, TORCH)
 
 START = Step("start", "Start the system", 20)

@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from brightrun.choices import Gpu, Overrides, Preset, PresetName, Tier, overrides
+from brightrun.choices import Gpu, Overrides, Preset, TemplateOption, Tier, overrides
+from brightrun.commands.templates import template_id
 from brightrun.output import out
 from brightrun.session import Json, plainly, session
 from brightrun.words import duration, money
@@ -13,7 +14,8 @@ from brightrun.words import duration, money
 @plainly
 def estimate(
     file_id: Annotated[str, typer.Argument(metavar="FILE_ID", help="See `brightrun files list`.")],
-    preset: Preset = PresetName.BALANCED,
+    preset: Preset = None,
+    template: TemplateOption = "",
     gpu: Gpu = None,
     tier: Tier = None,
     values: Overrides = None,
@@ -21,7 +23,9 @@ def estimate(
 ) -> None:
     """Cost and duration of a run, before it starts."""
     with session() as client:
-        found = client.estimate(file_id, preset=preset, gpu_type=gpu, gpu_pricing_tier=tier, **overrides(values))
+        found = client.estimate(
+            file_id, template_id=template_id(client, template), preset=preset, gpu_type=gpu, gpu_pricing_tier=tier,
+            **overrides(values))
     if not out.result(found):
         show_estimate(found)
 

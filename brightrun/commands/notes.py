@@ -1,4 +1,4 @@
-"""`brightrun jobs edit` and `jobs notes`: what a job is called, for whom it is, and what is noted about it."""
+"""`brightrun jobs edit`, `jobs notes` and `jobs delete`: what is known of a job beside its run."""
 
 import sys
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from brightrun.errors import BrightrunError
+from brightrun.exit_codes import Exit
 from brightrun.output import out
 from brightrun.session import Json, plainly, session
 
@@ -34,6 +35,21 @@ def edit(
         job = client.edit_job(job_id, **changes)
     if not out.result(job):
         out.say(f"Changed: {', '.join(changes)}.")
+
+
+@app.command("delete")
+@plainly
+def delete(
+    job_ids: Annotated[list[str], typer.Argument(metavar="JOB_ID...", help="Up to 100.")], as_json: Json = False
+) -> None:
+    """Delete jobs that were never started; the exit code is not 0 when one could not be deleted."""
+    with session() as client:
+        found = client.bulk("delete", job_ids)
+    if not out.result(found):
+        for outcome in found["data"]:
+            out.say(f"{outcome['job_id']}  {'deleted' if outcome['done'] else outcome['problem']['detail']}")
+    if found["refused"]:
+        raise typer.Exit(Exit.CONFLICT)
 
 
 @app.command("notes")

@@ -5,10 +5,11 @@ from typing import Annotated, Any
 
 import typer
 
-from brightrun.choices import Gpu, Overrides, Preset, PresetName, Tier, overrides
+from brightrun.choices import Gpu, Overrides, Preset, TemplateOption, Tier, overrides
 from brightrun.client import Client
 from brightrun.commands.estimates import show_estimate
 from brightrun.commands.files import _readable
+from brightrun.commands.templates import template_id
 from brightrun.commands.validation import TrainingFilePath
 from brightrun.exit_codes import Exit
 from brightrun.models import Job, TrainingFile
@@ -21,7 +22,8 @@ from brightrun.watching import exit_for, show_end, watch
 @plainly
 def train(
     path: TrainingFilePath,
-    preset: Preset = PresetName.BALANCED,
+    preset: Preset = None,
+    template: TemplateOption = "",
     watch_it: Annotated[bool, typer.Option("--watch", help="Follow the job until it ends.")] = False,
     name: Annotated[str, typer.Option(help="The job's name; the file's name when absent.")] = "",
     tag: Annotated[list[str] | None, typer.Option(help="A label; may be given several times.")] = None,
@@ -35,9 +37,10 @@ def train(
 ) -> None:
     """Upload a training file, show what a run costs, and start it."""
     _readable(path)
-    choice = {"preset": preset, "gpu_type": gpu, "gpu_pricing_tier": tier}
     changes = overrides(values)
     with session() as client:
+        choice = {"template_id": template_id(client, template), "preset": preset, "gpu_type": gpu,
+                  "gpu_pricing_tier": tier}
         file = _upload(client, path)
         if not as_json:
             show_estimate(client.estimate(file.id, **choice, **changes))

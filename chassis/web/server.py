@@ -10,7 +10,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from chassis.observability import logs
-from chassis.settings import ServiceSettings
+from chassis.settings import WebSettings
 
 
 class DrainingServer(uvicorn.Server):
@@ -55,7 +55,7 @@ class DrainingServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(app: ASGIApp, settings: ServiceSettings, *, operations: ASGIApp | None = None) -> None:
+def serve(app: ASGIApp, settings: WebSettings, *, operations: ASGIApp | None = None) -> None:
     """Runs until SIGTERM or SIGINT; requests in progress get `shutdown_grace_s` seconds to finish.
 
     `operations` is the app of the operators' port, where the main port is not theirs.
@@ -91,7 +91,7 @@ async def _serve_both(main: uvicorn.Server, operations: uvicorn.Server) -> None:
         await beside
 
 
-def _config(app: ASGIApp, settings: ServiceSettings, host: str, port: int, **more: Any) -> uvicorn.Config:
+def _config(app: ASGIApp, settings: WebSettings, host: str, port: int, **more: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         host=host,

@@ -13,6 +13,7 @@ from chassis.database.row_security import TENANT_SUFFIX
 from chassis.messaging.nats_signing import SigningKeys, signing_keys_text
 from contracts.buckets import BUCKETS
 from ops.secrets.material import Material
+from stack.dashboard import DASHBOARD
 from stack.nats_permissions import SERVICES, TOPOLOGY
 from stack.nats_security import SYSTEM_USER
 from stack.parts.nats import configuration, quoted
@@ -50,6 +51,7 @@ def folders(material: Material, addresses: Addresses) -> list[Folder]:
     passwords = material.passwords
     return [
         *services,
+        Folder(DASHBOARD, BRIGHTRUN, {"brightrun_session_key": passwords.session}),
         Folder(TOPOLOGY, BRIGHTRUN, {CREDS: material.broker.creds_file(TOPOLOGY).read_text()}),
         Folder(MIGRATIONS, BRIGHTRUN, urls),
         Folder(BUCKET_JOB, BRIGHTRUN, _objects(material)),

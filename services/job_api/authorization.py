@@ -54,17 +54,19 @@ GROUPS: tuple[Group, ...] = (
         "GET /jobs", "GET /jobs/{job_id}", "GET /queue", "GET /presets", "GET /cost-estimate", "GET /budget",
         "GET /rates", "GET /jobs/{job_id}/events", "GET /jobs/{job_id}/stream", "GET /jobs/{job_id}/metrics",
         "GET /jobs/{job_id}/evaluation", "GET /jobs/{job_id}/pods", "GET /jobs/{job_id}/attempts",
-        "GET /jobs/{job_id}/notes/history", "GET /jobs/{job_id}/logs", "GET /jobs/{job_id}/artifacts",
+        "GET /jobs/{job_id}/notes/history", "GET /templates", "GET /templates/{template_id}",
+        "GET /jobs/{job_id}/logs", "GET /jobs/{job_id}/artifacts",
         "GET /jobs/{job_id}/downloads",
         "GET /errors/stats", "GET /jobs/{job_id}/error", "GET /jobs/{job_id}/error-log", "GET /files",
         "GET /files/{file_id}", "GET /files/{file_id}/preview", "POST /files/validate", "GET /comparisons")),
     Group("Whoever takes results", frozenset({_E, _A}), (
         "GET /jobs/{job_id}/download/adapters", "GET /jobs/{job_id}/download/metrics")),
     Group("Engineers", frozenset({_E}), (
-        "POST /jobs", "PATCH /jobs/{job_id}", "DELETE /jobs/{job_id}", "POST /jobs/{job_id}/start",
+        "POST /jobs", "POST /bulk/jobs", "PATCH /jobs/{job_id}", "DELETE /jobs/{job_id}", "POST /jobs/{job_id}/start",
         "POST /jobs/{job_id}/cancel", "POST /jobs/{job_id}/retry", "POST /jobs/{job_id}/pause",
         "POST /jobs/{job_id}/resume", "POST /jobs/{job_id}/tier", "POST /jobs/{job_id}/continue", "POST /files",
-        "DELETE /files/{file_id}", "POST /files/{file_id}/accept-warnings")),
+        "DELETE /files/{file_id}", "POST /templates", "PATCH /templates/{template_id}",
+        "DELETE /templates/{template_id}", "POST /jobs/{job_id}/template", "POST /files/{file_id}/accept-warnings")),
     Group("Owners", frozenset({_O}), ("PUT /budget", "POST /jobs/{job_id}/promote", "GET /audit")),
     Group("Admins", frozenset(), (
         "GET /api-keys", "POST /api-keys", "DELETE /api-keys/{key_id}", "POST /api-keys/{key_id}/rotate",

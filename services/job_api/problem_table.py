@@ -22,6 +22,8 @@ from services.job_api.operations import errors as operations
 from services.job_api.operations import problems as of_operations
 from services.job_api.signin import errors as signin
 from services.job_api.signin import problems as of_signin
+from services.job_api.templates import errors as templates
+from services.job_api.templates import problems as of_templates
 from services.job_api.webhook import errors as webhook
 from services.job_api.webhook import problems as of_webhook
 
@@ -73,6 +75,10 @@ PROBLEMS: Mapping[type[DomainError], Callable[[Any], ProblemError]] = {
     signin.NotASession: of_signin.not_a_session,
     accounts.MemberNotFound: of_accounts.member_not_found,
     accounts.LastAdmin: of_accounts.last_admin,
+    templates.TemplateNotFound: of_templates.template_not_found,
+    templates.UnknownTemplate: of_templates.unknown_template,
+    templates.TemplateBuiltIn: of_templates.template_built_in,
+    templates.TemplateNotYours: of_templates.template_not_yours,
     webhook.WebhookDisabled: of_webhook.webhook_disabled,
     webhook.SignatureRefused: of_webhook.signature_refused,
     webhook.NotJson: of_webhook.not_json,

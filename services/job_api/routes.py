@@ -10,11 +10,12 @@ from services.job_api.costs.routes import router as costs
 from services.job_api.diagnosis.routes import router as diagnosis
 from services.job_api.edge.bodies import LARGEST_WEBHOOK
 from services.job_api.files.routes import router as files
-from services.job_api.jobs.routes import actions, history, insight, jobs, queue, steering
+from services.job_api.jobs.routes import actions, bulk, history, insight, jobs, queue, steering
 from services.job_api.operations.routes import dead_letters, status
 from services.job_api.paths import PREFIX
 from services.job_api.signin.routes import TOKEN
 from services.job_api.signin.routes import router as signin
+from services.job_api.templates.routes import router as templates
 from services.job_api.webhook.routes import deliveries, secrets
 
 # Uploads are counted while they are written to disk (files.receive); all other bodies are small.
@@ -27,11 +28,13 @@ SIGNED = frozenset({f"{PREFIX}/webhook", TOKEN})
 _ROUTERS: tuple[APIRouter, ...] = (
     jobs.router,
     costs,
+    bulk.router,
     actions.router,
     steering.router,
     queue.router,
     history.router,
     insight.router,
+    templates,
     comparisons,
     accounts,
     signin,

@@ -13,13 +13,15 @@ from services.job_api.edge.idempotency import idempotency_table
 from services.job_api.files.tables import training_files
 from services.job_api.jobs.tables import job_events, job_notes, job_snapshots, start_intents, training_jobs
 from services.job_api.signin.tables import identities, sessions, sign_in_grants, sign_ins
+from services.job_api.templates.tables import configuration_templates
 from services.job_api.webhook.tables import webhook_secrets
 
 add_messaging_tables(metadata)
 idempotency_keys = idempotency_table(metadata)
 
 __all__ = [
-    "api_keys", "artifact_downloads", "artifact_files", "audit_entries", "idempotency_keys", "identities", "job_events",
-    "job_notes", "job_snapshots", "memberships", "metadata", "model_artifacts", "sessions", "sign_in_grants",
-    "sign_ins", "start_intents", "training_files", "training_jobs", "users", "webhook_secrets", "workspaces",
+    "api_keys", "artifact_downloads", "artifact_files", "audit_entries", "configuration_templates",
+    "idempotency_keys", "identities", "job_events", "job_notes", "job_snapshots", "memberships", "metadata",
+    "model_artifacts", "sessions", "sign_in_grants", "sign_ins", "start_intents", "training_files", "training_jobs",
+    "users", "webhook_secrets", "workspaces",
 ]

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import time
 
+from stack.dashboard import DASHBOARD
 from stack.images.build import Build
 from stack.images.engine import LOCKED, Engine
 from stack.layout import ROOT
 from stack.nats_permissions import SERVICES
 from stack.problems import StackError
+
+_MAKES_THE_PAGE = """from services.dashboard.app import create_app
+from services.dashboard.settings import Settings
+create_app(Settings())
+"""
 
 
 def services(tag: str, base: str = "", target: str = "services") -> Build:
@@ -22,13 +28,15 @@ def try_services(engine: Engine, tag: str) -> list[str]:
 
     Raises StackError with what does not.
     """
-    program = f"import importlib, os\nfor name in {SERVICES}:\n    importlib.import_module(f'services.{{name}}.app')\n"
+    programs = (*SERVICES, DASHBOARD)
+    program = f"import importlib, os\nfor name in {programs}:\n    importlib.import_module(f'services.{{name}}.app')\n"
     loaded = engine.python(tag, program + "assert os.getuid() != 0, 'runs as root'\nprint('uid', os.getuid())")
+    engine.python(tag, _MAKES_THE_PAGE)  # what browsers are given is in the image
     answer = engine.output(*LOCKED, tag, "brightrun", "--help")
     if answer.returncode != 0:
         raise StackError(f"{tag}: the command line ended with {answer.returncode}:\n{answer.stderr[-2000:]}")
     size = int(engine.output("inspect", "--format", "{{.Size}}", tag).stdout)
-    return [f"{len(SERVICES)} services load ({loaded}), {size / 1e6:.0f} MB", "the command line answers",
+    return [f"{len(programs)} services load ({loaded}), {size / 1e6:.0f} MB", "the command line answers",
             f"a service serves on a read-only disk and stops in {stop_time(engine, tag):.1f} s"]
 
 

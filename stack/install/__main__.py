@@ -13,13 +13,13 @@ import time
 from pathlib import Path
 
 from stack.durations import Durations
-from stack.install import preflight
+from stack.install import preflight, web_page
 from stack.install.bytecode import compile_in_background
 from stack.install.environment import Environment
 from stack.layout import ROOT, Layout
 from stack.problems import StackError
 from stack.progress import Progress
-from stack.steps import DEMO, ENVIRONMENT, INSTALLATION, PACKAGES, TORCH
+from stack.steps import DEMO, ENVIRONMENT, INSTALLATION, PACKAGES, TORCH, WEB_PAGE
 
 STARTS_THE_STACK = ("demo", "up")
 
@@ -46,10 +46,19 @@ def _install(options: argparse.Namespace, layout: Layout) -> int:
     preflight.check_all(layout, environment.folder)
     if options.then in STARTS_THE_STACK:
         preflight.raise_all(filter(None, [preflight.port(layout)]))
-    if environment.complete():
+    packages, page = not environment.complete(), not web_page.complete()
+    steps = (*(INSTALLATION if packages else ()), *((WEB_PAGE,) if page else ()))
+    if not steps:
         return 0
-    steps = (*INSTALLATION, *(DEMO if options.then == "demo" else ()))
-    progress = Progress(steps, Durations.of_this_machine())
+    progress = Progress((*steps, *(DEMO if options.then == "demo" else ())), Durations.of_this_machine())
+    if packages:
+        _install_packages(environment, progress, options.then)
+    if page:
+        _fetch_web_page(environment, progress)
+    return progress.done
+
+
+def _install_packages(environment: Environment, progress: Progress, then: str | None) -> None:
     with progress.step(ENVIRONMENT):
         environment.make()
     with progress.step(PACKAGES):
@@ -57,11 +66,19 @@ def _install(options: argparse.Namespace, layout: Layout) -> int:
     with progress.step(TORCH):
         compiling = compile_in_background(environment.python, "services")
         environment.install_torch()
-        if options.then == "demo":  # goes on while the system starts, which has to go first
+        if then == "demo":  # goes on while the system starts, which has to go first
             compile_in_background(environment.python, "trainer", niceness=5)
         compiling.wait()
     environment.finish()
-    return progress.done
+
+
+def _fetch_web_page(environment: Environment, progress: Progress) -> None:
+    """Its absence stops nothing else."""
+    with progress.step(WEB_PAGE):
+        try:
+            web_page.fetch(environment)
+        except StackError as error:
+            print(f"   {error}\n   -> {error.fix}", file=sys.stderr, flush=True)
 
 
 def _go_on(options: argparse.Namespace, done: int, began: float) -> None:

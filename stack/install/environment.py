@@ -66,6 +66,10 @@ class Environment:
         except StackError:
             self._uv_from_pytorchs_index()
 
+    def install_npm(self) -> None:
+        """Node with its npm, where the system has none."""
+        self._uv("install", "--no-deps", "--require-hashes", *self._locks("npm", flag="--requirement"))
+
     def finish(self) -> None:
         self.mark.write_text(json.dumps(self._wanted()))
 

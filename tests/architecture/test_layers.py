@@ -34,6 +34,16 @@ def test_a_service_that_imports_another_is_caught(tmp_path: Path) -> None:
     assert "services.job_api.shortcut" in result.stdout
 
 
+@pytest.mark.parametrize(
+    "shortcut", ["import services.job_api", "import chassis.database.engine", "import stack.ports"])
+def test_a_web_page_that_knows_more_than_the_client_is_caught(tmp_path: Path, shortcut: str) -> None:
+    make_skeleton(tmp_path)
+    (tmp_path / "services" / "dashboard" / "shortcut.py").write_text(f"{shortcut}\nimport brightrun.client\n")
+    result = lint_imports(tmp_path)
+    assert result.returncode != 0
+    assert "services.dashboard.shortcut" in result.stdout
+
+
 def python_files() -> list[Path]:
     return [path for package in PACKAGES for path in (ROOT / package).rglob("*.py") if "migrations" not in path.parts]
 

@@ -48,3 +48,17 @@ def test_the_list_is_printed_as_csv_with_its_filters(as_user, faulty_api) -> Non
     assert shown.splitlines() == ["id,name", "j-1,Elena"]
     asked = faulty_api.seen[0][1]
     assert all(part in asked for part in ("format=csv", "client=Acme%2C+Inc.", "project=Pilot", "tag=t"))
+
+
+def test_several_jobs_are_deleted_and_what_could_not_be_says_why(as_user, faulty_api) -> None:
+    why = {"code": "invalid_transition", "detail": "It was started.", "suggested_fix": ""}
+    refused = {"job_id": "j-2", "done": False, "problem": why}
+    done = {"job_id": "j-1", "done": True, "problem": None}
+    faulty_api.answers = [body({"done": 1, "refused": 1, "data": [done, refused]})]
+    result = run("jobs", "delete", "j-1", "j-2")
+    assert result.exit_code == Exit.CONFLICT
+    assert "j-1  deleted" in result.stdout
+    assert "j-2  It was started." in result.stdout
+    assert json.loads(faulty_api.seen[0][3]) == {"action": "delete", "job_ids": ["j-1", "j-2"]}
+    faulty_api.answers = [body({"done": 1, "refused": 0, "data": [done]})]
+    assert run("jobs", "delete", "j-1").exit_code == Exit.OK

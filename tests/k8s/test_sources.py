@@ -16,7 +16,8 @@ def sources() -> list[Path]:
 
 
 def unread(text: str) -> set[str]:
-    of_services = names_read([each for service in SERVICES for each in settings_of(service)])
+    of_services = names_read([each for service in (*SERVICES, "dashboard")
+                              for each in settings_of(service)])
     return set(_VARIABLE.findall(text)) - of_services - names_of_one_shot_jobs()
 
 

@@ -31,6 +31,7 @@ _OF_JOBS = {
     "services.job_api.bootstrap": {"BRIGHTRUN_SECRETS_DIR"},
 }
 _SETTINGS = {name: (f"services.{name}.settings", "Settings") for name in SERVICES} | {
+    "dashboard": ("services.dashboard.settings", "Settings"),
     "backup": ("ops.backup.settings", "BackupSettings"), "buckets": ("chassis.settings", "ServiceSettings")}
 _REACHES_OUT = {"proxy", "job-api", "provisioner", "notifier", "alertmanager", "backup", "buckets"}
 _SECRET_NAME = re.compile(r"PASSWORD|SECRET|TOKEN|KEY|SEED|CREDS")

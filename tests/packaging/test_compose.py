@@ -52,7 +52,7 @@ def test_every_file_among_a_services_secrets_is_one_that_it_reads(name: str, mad
 def test_the_proxy_leads_to_services_of_its_own_network() -> None:
     services = document()["services"]
     behind = rules.proxied(ROOT / "ops" / "proxy" / "Caddyfile")
-    assert behind == {"job-api", "nats", "s3", "grafana"}
+    assert behind == {"dashboard", "job-api", "nats", "s3", "grafana"}
     assert {name for name, service in services.items() if "edge" in service["networks"]} == behind | {"proxy"}
 
 
@@ -60,6 +60,7 @@ def test_only_public_ports_are_behind_the_proxy() -> None:
     """9000 tells operators everything; the proxy knows 8000 alone."""
     caddyfile = (ROOT / "ops" / "proxy" / "Caddyfile").read_text()
     assert "job-api:8000" in caddyfile
+    assert "dashboard:8000" in caddyfile
     assert "9000" not in caddyfile.replace("(port 9000)", "")
 
 

@@ -6,13 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from stack import monitoring
+from stack import dashboard, monitoring
 from stack.layout import Layout
 from stack.parts import AlertmanagerPart, PrometheusPart
 from stack.programs import ALL, usual_programs
 from stack.scrape_targets import write_targets
 from stack.state import ProgramState, StackState
 from tests.ops.programs import program, run
+
+
+@pytest.fixture(autouse=True)
+def _without_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is among the programs where npm has fetched its files."""
+    monkeypatch.setattr(dashboard, "is_installed", lambda: False)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from stack import dashboard
 from stack.layout import Layout
 from stack.nats_security import NatsSecurity
 from stack.passwords import Passwords
@@ -12,6 +13,12 @@ from stack.provider import FAKE_KUBERNETES_PROGRAM, FAKE_RUNPOD_PROGRAM
 
 PORTS = {name: 40_000 + number for number, name in enumerate(ALL)}
 EVERYWHERE = "0.0.0.0"  # noqa: S104  where a person may let the API listen
+
+
+@pytest.fixture(autouse=True)
+def _without_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is among the programs where npm has fetched its files."""
+    monkeypatch.setattr(dashboard, "is_installed", lambda: False)
 
 
 def programs(folder: Path, **ports: int) -> tuple[Blueprint, dict[str, Program]]:

@@ -7,15 +7,17 @@ from fastapi import APIRouter, Query, Request, Response
 from contracts.hyperparameters import HyperparameterOverrides
 from contracts.money import micro_usd
 from contracts.rpc import costs
+from services.job_api.callers import Caller
 from services.job_api.costs import presenter, schemas
 from services.job_api.costs.service import estimate_cost as estimate
-from services.job_api.dependencies import WithDependencies
-from services.job_api.edge.auth import Admin, BudgetHolder, Reader
+from services.job_api.dependencies import Dependencies, WithDependencies
+from services.job_api.edge.auth import Admin, BudgetHolder, Reader, caller
 from services.job_api.edge.direct_route import DirectRoute
 from services.job_api.edge.responses import NOT_MODIFIED, FixedDocument, JsonResponse, page
-from services.job_api.jobs.application.commands import NewJob
+from services.job_api.jobs.application.commands import NewJob, new_job
 from services.job_api.jobs.presenter import memory
 from services.job_api.paths import PREFIX
+from services.job_api.templates.application.queries import job_from_template
 
 router = APIRouter(prefix=PREFIX, tags=["costs"], route_class=DirectRoute)
 
@@ -34,7 +36,8 @@ async def estimate_cost(
     query: Annotated[schemas.EstimateQuery, Query()], principal: Reader, deps: WithDependencies
 ) -> JsonResponse:
     """Cost and duration of a configuration with an 80 % interval, for each tier, beside budget and memory."""
-    found = await estimate(deps.jobs, principal.workspace_id, _wanted(query))
+    wanted = await _wanted(query, caller(principal), deps)
+    found = await estimate(deps.jobs, principal.workspace_id, wanted)
     return JsonResponse(presenter.estimate(query.training_file_id, found.configuration, found.cost) | {
         "memory": memory(found.memory)})
 
@@ -71,7 +74,13 @@ async def set_rate(body: schemas.SetRate, principal: Admin, deps: WithDependenci
     return JsonResponse(presenter.rate(await deps.rpc.request(costs.SET_RATE, command)))
 
 
-def _wanted(query: schemas.EstimateQuery) -> NewJob:
+async def _wanted(query: schemas.EstimateQuery, who: Caller, deps: Dependencies) -> NewJob:
     overrides = query.model_dump(include=set(HyperparameterOverrides.model_fields))
-    return NewJob(training_file_id=query.training_file_id, preset=query.preset, gpu_type=query.gpu_type,
-                  overrides=HyperparameterOverrides(**overrides), pricing_tier=query.gpu_pricing_tier)
+    named = {name: getattr(query, name) for name in query.model_fields_set & {"preset", "gpu_type"}}
+    if "gpu_pricing_tier" in query.model_fields_set:
+        named["pricing_tier"] = query.gpu_pricing_tier
+    named |= {"training_file_id": query.training_file_id, "overrides": HyperparameterOverrides(**overrides)}
+    if query.template_id is None:
+        return new_job(named)
+    async with deps.database.read() as tx:
+        return await job_from_template(tx, who, query.template_id, named)

@@ -17,6 +17,7 @@ class EstimateQuery(HyperparameterOverrides):
     """The file, the preset and single hyperparameters that differ from it."""
 
     training_file_id: UUID
+    template_id: UUID | None = Field(default=None, description="What is not given comes from this template.")
     preset: PresetName = "balanced"
     gpu_type: GpuType | None = None
     gpu_pricing_tier: PricingTier = PricingTier.SPOT

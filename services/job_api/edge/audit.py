@@ -3,11 +3,12 @@
 Every POST, PUT, PATCH and DELETE of the API leaves exactly one entry with the status that its caller got, and so does
 every attempt that is denied (401, 403), and every sign-in. A route writes it in the transaction of its effect, together
 with its answer (`IdempotencyRecord.store`); this layer adds what was not written there, before the answer goes out.
+What acts on several things at once leaves one entry more for each of them.
 Left out: answers that are repeated for an Idempotency-Key, which have no effect, addresses that no route has, and 429.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
 from typing import Any
 
 import structlog
@@ -38,7 +39,7 @@ CALLER_WENT_AWAY = 499
 TARGETS = {
     "webhook/secret": "webhook_secret", "webhook": "webhook_delivery", "jobs": "training_job",
     "files": "training_file", "api-keys": "api_key", "dead-letters": "dead_letter", "budget": "budget", "rates": "rate",
-    "auth": "session", "members": "member",
+    "auth": "session", "members": "member", "templates": "template", "bulk/jobs": "training_job",
 }
 log = structlog.get_logger(__name__)
 
@@ -56,6 +57,7 @@ class AuditTrail:
         self._scope = scope
         self._actor: Actor | None = None
         self._target = ""
+        self._each: tuple[str, ...] = ()
         self._settled: tuple[int, str] | None = None
         self.is_wanted = scope["method"] in _CHANGING
         self.written: int | None = None
@@ -64,6 +66,10 @@ class AuditTrail:
         """Whom a request speaks for that shows no credentials: a signed webhook, a sign-in. It leaves an entry whatever
         its method is."""
         self._actor, self._target, self.is_wanted = actor, str(target), True
+
+    def concerns(self, targets: Iterable[object]) -> None:
+        """On what it acts beside the one thing that its path could name: an entry for each."""
+        self._each = tuple(str(target) for target in targets)
 
     def settle(self, status: int, code: str = "") -> None:
         """What has come of it, where the answer's status does not say so: a browser that is sent on its way."""
@@ -74,6 +80,8 @@ class AuditTrail:
         entry = self.entry(status, answer)
         if entry is not None:
             await repository.add(tx, entry)
+            for target in self._each:
+                await repository.add(tx, replace(entry, target_id=readable(target)))
             self.written = status
 
     def lacks(self, status: int) -> bool:

@@ -32,7 +32,7 @@ _PLAIN = (
     "progress_percentage", "queued_at", "started_at", "completed_at", "current_epoch", "current_step", "total_steps",
     "latest_loss", "latest_validation_loss", "latest_learning_rate", "latest_perplexity",
     "last_checkpoint_step", "error_type", "error_message", "retry_count", "checkpoint_recovery_count", "provider",
-    "runpod_job_id", "runpod_instance_id", "validation", "retry_of", "continues",
+    "runpod_job_id", "runpod_instance_id", "validation", "template_id", "retry_of", "continues",
     "continues_from_step", "continued_by", "adjustments", "retry_suggestion", "created_by",
     "created_at", "updated_at",
 )
@@ -75,10 +75,10 @@ def job(row: Row) -> dict[str, Any]:
 
 
 _COMPACT = (
-    "id", "name", "tags", "client", "project", "training_file_id", "preset", "gpu_type", "gpu_pricing_tier", "status",
-    "current_stage", "progress_percentage", "current_epoch", "current_step", "total_steps", "latest_loss", "error_type",
-    "retry_count", "cost_estimate_micro_usd", "actual_cost_micro_usd", "created_by", "created_at", "started_at",
-    "completed_at", "updated_at",
+    "id", "name", "tags", "client", "project", "template_id", "training_file_id", "preset", "gpu_type",
+    "gpu_pricing_tier", "status", "current_stage", "progress_percentage", "current_epoch", "current_step",
+    "total_steps", "latest_loss", "error_type", "retry_count", "cost_estimate_micro_usd", "actual_cost_micro_usd",
+    "created_by", "created_at", "started_at", "completed_at", "updated_at",
 )
 
 
@@ -99,7 +99,7 @@ CSV_COLUMNS = (
     "id", "name", "status", "preset", "client", "project", "tags", "gpu_type", "gpu_pricing_tier", "created_by",
     "created_at", "started_at", "completed_at", "duration_seconds", "progress_percentage", "cost_estimate",
     "cost_estimate_micro_usd", "actual_cost", "actual_cost_micro_usd", "cost_is_final", "latest_loss", "error_type",
-    "retry_count", "training_file_id",
+    "retry_count", "training_file_id", "template_id",
 )
 
 

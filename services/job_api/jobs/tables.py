@@ -39,6 +39,8 @@ training_jobs = Table(
     Column("gpu_type", Text, nullable=False),
     Column("gpu_pricing_tier", Text, nullable=False),
     Column("max_duration_s", Integer, nullable=False, server_default=text("86400")),
+    # the template it was made from, which may be gone or come with the product
+    Column("template_id", UUID(as_uuid=True)),
     # what events have made of it (contracts.job_projection)
     Column("status", Text, nullable=False, server_default="pending"),
     moment("status_since", now=True),  # kept by a trigger
@@ -115,6 +117,8 @@ training_jobs = Table(
     Index("training_jobs_by_continued", "continues", postgresql_where=text("continues IS NOT NULL")),
     Index("training_jobs_in_queue", "workspace_id", postgresql_where=text("waiting_since IS NOT NULL")),
     Index("training_jobs_by_tag", "tags", postgresql_using="gin"),
+    Index("training_jobs_by_template", "workspace_id", "template_id",
+          postgresql_where=text("template_id IS NOT NULL")),
     Index("training_jobs_by_file", "training_file_id"),
     Index("training_jobs_by_retry", "retry_of"),
     Index("training_jobs_failed", "workspace_id", "completed_at", postgresql_where=text("status = 'failed'")),

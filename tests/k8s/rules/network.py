@@ -88,8 +88,8 @@ def wrong_flows(documents: list[Document]) -> list[str]:
         if pod(workload)["containers"][0]["name"] != "service":
             continue
         name = workload["metadata"]["name"]
-        service = labels(workload)["app.kubernetes.io/component"] == "service"
-        wanted = used_by_code(name.replace("-", "_")) if service else used_by_job(workload)
+        ours = labels(workload)["app.kubernetes.io/component"] in ("service", "page")
+        wanted = used_by_code(name.replace("-", "_")) if ours else used_by_job(workload)
         may = {each for each, port in SERVERS.items() if reaches(documents, Peer(labels(workload)), server(each), port)}
         found += [f"{name} does not reach {each}" for each in sorted(wanted - may)]
         found += [f"{name} reaches {each} and does not use it" for each in sorted(may - wanted)]

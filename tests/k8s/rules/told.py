@@ -19,7 +19,7 @@ from chassis.settings import SECRETS_DIR, ServiceSettings
 from ops.secrets.consumers import Addresses, folders
 from ops.secrets.kubernetes import secret_name
 from ops.secrets.material import Material
-from tests.k8s.rendered import Document, containers, environment, label, labels, pod, services, workloads
+from tests.k8s.rendered import Document, component, containers, environment, label, labels, pod, services, workloads
 
 MOUNTED_AT = "/run/secrets/brightrun"
 # What an installation brings along and puts beside what is made (overlays/production/secrets).
@@ -65,6 +65,8 @@ def unread_variables(documents: list[Document]) -> list[str]:
     for workload in workloads(documents):
         service = next((name for name, each in of_services.items() if each is workload), "")
         read = names_read(settings_of(service)) if service else names_of_one_shot_jobs()
+        if component(workload) == "page":  # the settings that all share name servers that it does not use
+            read |= names_read(settings_of(workload["metadata"]["name"]))
         found += [f"{label(workload)}: nobody reads {name}" for container in containers(workload)
                   for name in environment(container, documents)
                   if name.startswith("BRIGHTRUN_") and name not in read]

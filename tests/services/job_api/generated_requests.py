@@ -15,12 +15,13 @@ def example(schema: dict[str, Any], document: dict[str, Any]) -> Any:
     """The smallest valid value of a request body."""
     if "$ref" in schema:
         return example(document["components"]["schemas"][schema["$ref"].rpartition("/")[2]], document)
-    if "anyOf" in schema:
+    if "anyOf" in schema and "properties" not in schema:
         return example(schema["anyOf"][0], document)
     if "enum" in schema:
         return schema["enum"][0]
     if schema.get("type") == "object":
-        return {name: example(schema["properties"][name], document) for name in schema.get("required", [])}
+        required = schema.get("required", []) + (schema["anyOf"][0]["required"] if "anyOf" in schema else [])
+        return {name: example(schema["properties"][name], document) for name in required}
     plain = {"string": schema.get("examples", ["x"])[0], "integer": 1, "number": 1, "boolean": False}
     if schema.get("format") == "uuid":
         return str(uuid4())

@@ -38,6 +38,8 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
 def _possible(values: dict[str, Any], file_id: str) -> None:
     if values.get("training_file_id"):
         values["training_file_id"] = file_id
+    if values.get("template_id"):  # the product's own have no training file
+        values.update(template_id=IDS["template_id"], training_file_id=file_id)
     if values.get("expires_at"):
         values["expires_at"] = "2999-01-01T00:00:00Z"
 

@@ -16,6 +16,7 @@ import pytest_asyncio
 from chassis.messaging.bus import Bus
 from chassis.settings import ServiceSettings
 from contracts.rpc import metrics
+from services.job_api.templates.domain.built_in import BUILT_IN
 from tests.services.job_api.cost_guard import answering
 
 ROOT = Path(__file__).parents[3]
@@ -34,7 +35,7 @@ async def things_that_exist(api: Any) -> dict[str, Any]:
     key = await api.client.post("/api-keys", json={"name": "short", "roles": ["analyst"]})
     member = await api.client.put("/members", json={"email": "ada@example.com", "roles": ["analyst"]})
     return {"file_id": upload.json()["id"], "job_id": job["id"], "key_id": key.json()["id"], "sequence": 1,
-            "user_id": member.json()["id"]}
+            "template_id": str(BUILT_IN[0].id), "user_id": member.json()["id"]}
 
 
 @pytest_asyncio.fixture
@@ -66,6 +67,7 @@ async def schemathesis(api: Any, folder: Path, *options: str) -> tuple[int, str]
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 async def test_requests_of_every_kind(whole, tmp_path) -> None:
     status, report = await schemathesis(whole, tmp_path, *SHORT)
     assert status == 0, report

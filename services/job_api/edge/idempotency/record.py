@@ -1,6 +1,6 @@
 """What a route stores in the transaction of its effect: its answer for repetitions, its entry of the audit log."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -27,6 +27,11 @@ class IdempotencyRecord:
         """For the audit log: who speaks in a request that shows no credentials, and about what."""
         if self.trail is not None:
             self.trail.acts_as(actor, target)
+
+    def concerns(self, targets: Iterable[object]) -> None:
+        """For the audit log: on what a request acts that names several things; each has an entry of its own."""
+        if self.trail is not None:
+            self.trail.concerns(targets)
 
     def settle(self, status: int, code: str = "") -> None:
         """For the audit log: what has come of a request whose answer is a redirect either way."""

@@ -1,8 +1,8 @@
 """What users ask for, as plain values, and what the commands on jobs work with."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,6 +12,7 @@ from chassis.database.engine import Database
 from contracts.gpus import GpuType, PricingTier
 from contracts.hyperparameters import HyperparameterOverrides
 from services.job_api.jobs.domain.queue import QueueLimits
+from services.job_api.jobs.errors import InvalidValues
 from services.job_api.jobs.repository.job_rows import Row
 from services.job_api.machines import Machines
 from services.job_api.ports import RpcClient
@@ -35,6 +36,14 @@ class NewJob:
     gpu_type: GpuType | None = None
     pricing_tier: PricingTier = PricingTier.SPOT
     max_duration_s: int = 24 * 3600
+    template_id: UUID | None = None
+
+
+def new_job(values: Mapping[str, Any]) -> NewJob:
+    """`values`: fields of NewJob. Raises InvalidValues without a training file."""
+    if values.get("training_file_id") is None:
+        raise InvalidValues([{"type": "missing", "loc": ("training_file_id",), "msg": "Field required"}])
+    return NewJob(**values)
 
 
 @dataclass(frozen=True)

@@ -126,5 +126,6 @@ def _row(caller: Caller, wanted: NewJob, configuration: Configuration) -> dict[s
         "search_text": search_text(wanted.name, wanted.notes, wanted.tags), "preset": configuration.preset,
         "configuration": configuration.as_json(), "base_model": configuration.base_model,
         "gpu_type": configuration.gpu_type.value, "gpu_pricing_tier": configuration.pricing_tier.value,
-        "max_duration_s": configuration.max_duration_s, "created_by": caller.subject,
+        "max_duration_s": configuration.max_duration_s, "template_id": wanted.template_id,
+        "created_by": caller.subject,
     }

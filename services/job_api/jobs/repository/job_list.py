@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from chassis.database.engine import Database
+from services.job_api.jobs.domain.search import contains_pattern
 from services.job_api.jobs.repository.job_list_statements import COMPACT, FULL, Shape, statement
 from services.job_api.keyset import Cursor, InvalidCursor, decode
 
@@ -30,6 +31,7 @@ class JobFilter:
     clients: Sequence[str] = ()
     projects: Sequence[str] = ()
     training_file_id: UUID | None = None
+    template_id: UUID | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
     min_cost: int | None = None
@@ -60,18 +62,13 @@ async def page(
 
 def _values(criteria: JobFilter) -> dict[str, Any]:
     """The criteria that were given, as the driver takes them."""
-    convert: dict[str, Callable[[Any], Any]] = {"text": _contains}
+    convert: dict[str, Callable[[Any], Any]] = {"text": contains_pattern}
     given = {name: value for name, value in vars(criteria).items() if value is not None and value not in ((), [], "")}
     return {name: convert.get(name, _plain)(value) for name, value in given.items()}
 
 
 def _plain(value: Any) -> Any:
     return [str(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def _contains(text: str) -> str:
-    """A LIKE pattern; `/` escapes."""
-    return "%" + text.lower().replace("/", "//").replace("%", "/%").replace("_", "/_") + "%"
 
 
 def _position(sort: str, cursor: Cursor) -> dict[str, Any]:

@@ -19,7 +19,7 @@ _COLUMNS: dict[str, tuple[ColumnElement[Any], ...]] = {
     FULL: VIEW_COLUMNS,
     COMPACT: (
         _jobs.id, _jobs.workspace_id, _jobs.waiting_since, _jobs.machines_ahead, _jobs.name, _jobs.tags,
-        _jobs.client, _jobs.project, _jobs.training_file_id, _jobs.preset, _jobs.gpu_type,
+        _jobs.client, _jobs.project, _jobs.template_id, _jobs.training_file_id, _jobs.preset, _jobs.gpu_type,
         _jobs.gpu_pricing_tier, _jobs.status, _jobs.current_stage, _jobs.progress_percentage, _jobs.current_epoch,
         _jobs.current_step, _jobs.total_steps, _jobs.latest_loss, _jobs.eta_s, _jobs.error_type, _jobs.retry_count,
         _jobs.cost_estimate_micro_usd, _jobs.actual_cost_micro_usd, _jobs.cost_final, _jobs.duration_s,
@@ -44,6 +44,7 @@ _CRITERIA: dict[str, ColumnElement[bool]] = {
     "clients": _any_of(_jobs.client, "clients"),
     "projects": _any_of(_jobs.project, "projects"),
     "training_file_id": _jobs.training_file_id == bindparam("training_file_id"),
+    "template_id": _jobs.template_id == bindparam("template_id"),
     "created_after": _jobs.created_at >= bindparam("created_after"),
     "created_before": _jobs.created_at < bindparam("created_before"),
     "min_cost": _jobs.actual_cost_micro_usd >= bindparam("min_cost"),

@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from starlette.responses import Response, StreamingResponse
 
+from services.job_api.callers import Caller
 from services.job_api.dependencies import Dependencies, WithDependencies
 from services.job_api.edge.auth import Engineer, Reader, caller
 from services.job_api.edge.direct_route import DirectRoute
@@ -15,13 +16,15 @@ from services.job_api.jobs import presenter
 from services.job_api.jobs.application import create_job as creation
 from services.job_api.jobs.application import delete_job as deletion
 from services.job_api.jobs.application import edit_job as editing
+from services.job_api.jobs.application.commands import NewJob, new_job
 from services.job_api.jobs.application.places import read_with_places, with_place
 from services.job_api.jobs.errors import JobNotFound
 from services.job_api.jobs.exports import export_jobs
 from services.job_api.jobs.repository import job_list, jobs
-from services.job_api.jobs.routes.translate import job_filter, new_job
+from services.job_api.jobs.routes.translate import job_filter, job_values
 from services.job_api.jobs.schemas.jobs import CreateJob, Deleted, EditJob, JobList, JobListQuery, JobView
 from services.job_api.paths import PREFIX
+from services.job_api.templates.application.queries import job_from_template
 
 router = APIRouter(prefix=f"{PREFIX}/jobs", tags=["jobs"], route_class=DirectRoute)
 
@@ -31,9 +34,10 @@ router = APIRouter(prefix=f"{PREFIX}/jobs", tags=["jobs"], route_class=DirectRou
 async def create_job(
     body: CreateJob, principal: Engineer, deps: WithDependencies, record: WithRecord
 ) -> JsonResponse:
-    """Create a job from a training file and a preset; with `start` it is queued at once."""
+    """Create a job from a training file and a preset, or from a template; with `start` it is queued at once."""
     finish = record.answering(presenter.job, 201, presenter.location)
-    return await creation.create_job(deps.jobs, caller(principal), new_job(body), finish, start=body.start)
+    wanted = await _wanted(body, caller(principal), deps)
+    return await creation.create_job(deps.jobs, caller(principal), wanted, finish, start=body.start)
 
 
 @router.get("", response_model=JobList, responses=INVALID_CURSOR | {200: {"content": {"text/csv": {}}}})
@@ -81,6 +85,13 @@ async def delete_job(
     async with deps.database.transaction() as tx:
         await deletion.delete_job(tx, caller(principal), job_id)
         return await record.answer(tx, {"object": "training_job", "id": job_id, "deleted": True})
+
+
+async def _wanted(body: CreateJob, who: Caller, deps: Dependencies) -> NewJob:
+    if body.template_id is None:
+        return new_job(job_values(body))
+    async with deps.database.read() as tx:
+        return await job_from_template(tx, who, body.template_id, job_values(body))
 
 
 def _as_csv(query: JobListQuery, workspace_id: UUID, deps: Dependencies) -> StreamingResponse:

@@ -1,20 +1,28 @@
 """Request bodies and queries as the use cases and the repository take them."""
 
+from typing import Any
+
 from contracts.money import micro_usd
-from services.job_api.jobs.application.commands import NewJob, Retry
+from services.job_api.jobs.application.commands import Retry
 from services.job_api.jobs.application.continue_job import Continuation
 from services.job_api.jobs.repository.job_list import JobFilter
 from services.job_api.jobs.schemas.jobs import CreateJob, JobListQuery
 from services.job_api.jobs.schemas.retries import RetryJob
 from services.job_api.jobs.schemas.steering import ContinueJob
 
+# Where a body calls a field of a new job otherwise.
+_NEW_JOB = {"hyperparameters": "overrides", "gpu_pricing_tier": "pricing_tier"}
+_NOT_THE_JOBS = {"template_id", "start"}
 
-def new_job(body: CreateJob) -> NewJob:
-    return NewJob(
-        training_file_id=body.training_file_id, preset=body.preset, overrides=body.hyperparameters, name=body.name,
-        description=body.description, notes=body.notes, tags=tuple(body.tags), client=body.client,
-        project=body.project, gpu_type=body.gpu_type,
-        pricing_tier=body.gpu_pricing_tier, max_duration_s=body.max_duration_s)
+
+def job_values(body: CreateJob) -> dict[str, Any]:
+    """The fields of NewJob that a body names; what it does not name has NewJob's own defaults, or a template's."""
+    named = {_NEW_JOB.get(name, name): getattr(body, name) for name in body.model_fields_set - _NOT_THE_JOBS}
+    if "tags" in named:
+        named["tags"] = tuple(named["tags"])
+    if named.get("training_file_id") is None:
+        named.pop("training_file_id", None)
+    return named
 
 
 def retry_of(body: RetryJob) -> Retry:
@@ -33,7 +41,7 @@ def job_filter(query: JobListQuery) -> JobFilter:
     return JobFilter(
         statuses=query.status, presets=query.preset, tiers=query.tier, creators=query.creator, tags=query.tag,
         clients=[name for name in query.client if name], projects=[name for name in query.project if name],
-        training_file_id=query.training_file_id, created_after=query.created_after,
+        training_file_id=query.training_file_id, template_id=query.template_id, created_after=query.created_after,
         created_before=query.created_before, min_cost=_micro(query.min_cost), max_cost=_micro(query.max_cost),
         text=query.q)
 

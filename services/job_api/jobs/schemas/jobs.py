@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from contracts.error_catalogue import ErrorCode
 from contracts.error_taxonomy import FailureClass, TrainingErrorType
@@ -40,7 +40,13 @@ class GivenHyperparameters(HyperparameterOverrides, JsonTypes):
 
 
 class CreateJob(Body):
-    training_file_id: UUID
+    """With `template_id` what is not given comes from the template, the training file included."""
+
+    model_config = ConfigDict(json_schema_extra={
+        "anyOf": [{"required": ["training_file_id"]}, {"required": ["template_id"]}]})
+
+    template_id: UUID | None = None
+    training_file_id: UUID | None = None
     preset: PresetName = "balanced"
     hyperparameters: GivenHyperparameters = Field(
         default_factory=GivenHyperparameters, description="Single values that replace those of the preset.")
@@ -80,6 +86,7 @@ class JobListQuery(Request):
     client: list[Label] = Field(default_factory=list, description="Any of them, as a whole; a comma is part of a name.")
     project: list[Label] = Field(default_factory=list, description="Any of them, as a whole.")
     training_file_id: UUID | None = None
+    template_id: UUID | None = Field(default=None, description="Made from this template.")
     created_after: Moment | None = None
     created_before: Moment | None = None
     min_cost: Money | None = Field(default=None, description="US dollars")
@@ -218,6 +225,7 @@ class JobView(View):
     runpod_job_id: str | None = Field(description="Name of the newest attempt's machine, whatever the provider")
     runpod_instance_id: str | None = Field(description="The provider's id of that machine")
     validation: dict[str, Any] | None = Field(description=VALIDATION)
+    template_id: UUID | None = Field(description="The template it was made from, which may be deleted since")
     retry_of: UUID | None
     continues: UUID | None = Field(description="The job whose checkpoint this one goes on from")
     continues_from_step: int | None = Field(description="Counted in that job's steps")
@@ -242,6 +250,7 @@ class CompactJobView(View):
     tags: list[str]
     client: str
     project: str
+    template_id: UUID | None
     training_file_id: UUID
     preset: str
     gpu_type: GpuType

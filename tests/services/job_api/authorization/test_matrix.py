@@ -51,7 +51,9 @@ async def owned(api) -> dict[str, str]:
     """One of everything that has an id, by the parameter's name."""
     job = await api.running_job()
     keys = (await api.client.get("/api-keys")).json()["data"]
-    return {"job_id": job["id"], "key_id": keys[0]["id"], "sequence": "1", "file_id": job["training_file_id"]}
+    template = (await api.client.post("/templates", json={"name": "ours", "visibility": "shared"})).json()
+    return {"template_id": template["id"], "job_id": job["id"], "key_id": keys[0]["id"], "sequence": "1",
+            "file_id": job["training_file_id"]}
 
 
 def seen(answer: httpx.Response, kind: CallerKind, secrets: set[str], *, has_id: bool) -> Expected:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from uuid import UUID, uuid4
 
+import pytest
 from sqlalchemy import update
 
 from services.job_api.edge.auth import Role
@@ -50,6 +51,7 @@ async def test_an_edit_of_an_old_text_is_refused_with_both(api) -> None:
     assert (await edit(api.client, job["id"], "mine and yours", 1)).json()["notes_revision"] == 2
 
 
+@pytest.mark.slow
 async def test_the_same_text_again_is_no_edit(api) -> None:
     job = await api.new_job(notes="same")
     assert (await edit(api.client, job["id"], "same", 0)).json()["notes_revision"] == 1
@@ -68,6 +70,7 @@ async def test_of_edits_at_the_same_time_one_wins_and_none_is_lost(api) -> None:
             assert answer.json()["notes"]["current"] == winner
 
 
+@pytest.mark.slow
 async def test_edits_without_a_revision_are_all_in_the_history(api) -> None:
     job = await api.new_job()
     texts = {f"text {number}" for number in range(5)}
@@ -77,6 +80,7 @@ async def test_edits_without_a_revision_are_all_in_the_history(api) -> None:
     assert [row["revision"] for row in found] == [5, 4, 3, 2, 1]
 
 
+@pytest.mark.slow
 async def test_the_history_has_pages(api) -> None:
     job = await api.new_job(notes="1")
     for number in range(2, 8):
@@ -93,6 +97,7 @@ async def test_the_history_has_pages(api) -> None:
         assert (await api.client.get(f"/jobs/{job['id']}/notes/history", params=wrong)).status_code == 422
 
 
+@pytest.mark.slow
 async def test_a_text_that_an_older_release_wrote_is_kept_too(api) -> None:
     job = await api.new_job(notes="first")
     async with api.database.transaction() as tx:

@@ -1,0 +1,228 @@
+// A job's curves: read once, then only what came behind the last step. Settings stand in the address (#).
+import { columnsOf, merged, smoothed } from "./curves.js";
+
+const FOLLOW_POINTS = 2000, MERGE_EVERY_MS = 400;
+const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+class Chart {
+  constructor(section) {
+    this.section = section;
+    this.metrics = section.dataset.metrics.split(",");
+    this.labels = section.dataset.labels.split("|");
+    this.plotted = null;
+    this.data = null;
+    this.zoom = null;
+    this.tools = Object.fromEntries([...section.querySelectorAll("[data-tool]")].map((tool) => [tool.dataset.tool, tool]));
+    this.restore();
+    section.addEventListener("input", () => { this.remember(); this.draw(); });
+    this.tools.reset.addEventListener("click", () => { this.zoom = null; this.tools.follow.checked = true; this.load(); });
+    this.tools.png.addEventListener("click", () => this.save());
+    this.tools.table.addEventListener("click", () => this.showTable());
+    document.addEventListener("theme", () => { this.forget(); this.draw(); });
+    new ResizeObserver(() => this.resize()).observe(section);
+  }
+
+  get axis() { return this.tools.axis.value; }
+  get follows() { return this.tools.follow.checked; }
+
+  async fetch(query) {
+    const metrics = this.axis === "epoch" ? [...this.metrics, "epoch"] : this.metrics;
+    const address = new URLSearchParams({ metrics: metrics.join(","), max_points: FOLLOW_POINTS, ...query });
+    const answer = await fetch(`${this.section.dataset.source}?${address}`, { headers: { accept: "application/json" } });
+    if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).detail ?? `status ${answer.status}`);
+    return answer.json();
+  }
+
+  async load() {
+    try {
+      const range = this.zoom ? { from_step: Math.max(0, Math.floor(this.zoom.min)), to_step: Math.ceil(this.zoom.max) } : {};
+      this.data = await this.fetch(range);
+      this.draw();
+    } catch (error) { this.say(`The curve cannot be shown just now: ${error.message}`); }
+  }
+
+  // Only what is new; while the user looks at a part, it is kept and not shown.
+  async more() {
+    if (this.busy) { this.again = true; return; }
+    this.busy = true;
+    try {
+      if (!this.data || this.axis === "epoch") await this.load();
+      else if (!this.zoom) {
+        this.data = merged(this.data, await this.fetch({ from_step: this.data.x.at(-1) ?? 0 }));
+        this.draw();
+      }
+    } catch (error) { this.say(`The curve is not up to date: ${error.message}`); }
+    setTimeout(() => { this.busy = false; if (this.again) { this.again = false; this.more(); } }, MERGE_EVERY_MS);
+  }
+
+  draw() {
+    if (!this.data) return;
+    if (typeof uPlot === "undefined") { this.say("Charts cannot be drawn in this browser; the table shows the values."); return; }
+    if (this.axis === "epoch" && !this.data.columns.epoch) { this.load(); return; }
+    if (!this.data.x.length) { this.say("Nothing was measured yet."); return; }
+    const columns = columnsOf(this.data, this.axis, this.tools["log-x"].checked);
+    const amount = Number(this.tools.smoothing?.value ?? 0);
+    const series = this.metrics.map((name) => this.data.columns[name] ?? []);
+    const rows = [columns.x, ...series.map((values) => columns.pick(smoothed(values, amount)))];
+    if (amount) rows.push(...series.map((values) => columns.pick(values)));
+    const shape = JSON.stringify([this.axis, this.tools["log-x"].checked, this.tools["log-y"].checked, amount > 0]);
+    if (this.plotted && this.shape === shape) this.plotted.setData(rows, !this.zoom || this.follows);
+    else { this.forget(); this.plotted = new uPlot(this.options(amount > 0), rows, this.section.querySelector("[data-plot]")); }
+    this.shape = shape;
+    this.describe();
+  }
+
+  options(withRaw) {
+    const color = (number) => style(`--curve-${number + 1}`);
+    const curve = (label, number, more) => ({ label, stroke: color(number), width: 1.75, spanGaps: true, points: { show: this.data.x.length < 60 }, ...more });
+    const axis = { stroke: style("--axis"), grid: { stroke: style("--grid"), width: 1 }, ticks: { stroke: style("--grid") } };
+    const raw = withRaw ? this.labels.map((label, number) => curve(`${label} (raw)`, number, { width: 1, alpha: 0.25, points: { show: false } })) : [];
+    const words = { step: "Step", epoch: "Epoch", time: "Time" }[this.axis];
+    return {
+      width: this.width(), height: 260,
+      cursor: { drag: { x: true, y: false, uni: 10 } },
+      scales: { x: { time: this.axis === "time", distr: this.tools["log-x"].checked && this.axis !== "time" ? 3 : 1 }, y: { distr: this.tools["log-y"].checked ? 3 : 1 } },
+      axes: [{ ...axis }, { ...axis, size: 64 }],
+      series: [{ label: words }, ...this.labels.map((label, number) => curve(label, number)), ...raw],
+      hooks: { drawClear: [(plot) => this.marks(plot)], setSelect: [(plot) => this.selected(plot)], ready: [(plot) => this.wheel(plot)] },
+    };
+  }
+
+  // Where a later attempt took over.
+  marks(plot) {
+    if (this.axis !== "step") return;
+    const { ctx, bbox } = plot;
+    ctx.save();
+    ctx.strokeStyle = ctx.fillStyle = style("--axis");
+    ctx.setLineDash([4, 4]);
+    for (const mark of this.data.boundaries) {
+      const x = Math.round(plot.valToPos(mark.step, "x", true));
+      if (x < bbox.left || x > bbox.left + bbox.width) continue;
+      ctx.beginPath(); ctx.moveTo(x, bbox.top); ctx.lineTo(x, bbox.top + bbox.height); ctx.stroke();
+      ctx.fillText(`attempt ${mark.attempt}`, x + 4, bbox.top + 12);
+    }
+    ctx.restore();
+  }
+
+  selected(plot) {
+    if (plot.select.width < 5) return;
+    this.look(plot.posToVal(plot.select.left, "x"), plot.posToVal(plot.select.left + plot.select.width, "x"));
+  }
+
+  // The wheel zooms where the pointer is; with shift, and with the arrow keys, the part moves.
+  wheel(plot) {
+    plot.over.tabIndex = 0;
+    plot.over.setAttribute("role", "group");
+    plot.over.setAttribute("aria-label", "Chart: plus and minus zoom, arrow keys move");
+    const move = (by, factor, centre = 0.5) => {
+      const { min, max } = plot.scales.x, width = (max - min) * factor, left = min + (max - min - width) * centre + by * (max - min);
+      this.look(left, left + width);
+    };
+    plot.over.addEventListener("wheel", (event) => {
+      if (!event.ctrlKey && !event.shiftKey) return;
+      event.preventDefault();
+      if (event.shiftKey) move(Math.sign(event.deltaY || event.deltaX) * 0.1, 1);
+      else move(0, event.deltaY > 0 ? 1.25 : 0.8, event.offsetX / plot.over.clientWidth);
+    }, { passive: false });
+    const keys = { ArrowLeft: [-0.1, 1], ArrowRight: [0.1, 1], "+": [0, 0.8], "-": [0, 1.25] };
+    plot.over.addEventListener("keydown", (event) => { if (keys[event.key]) { event.preventDefault(); move(...keys[event.key]); } });
+    plot.over.addEventListener("dblclick", () => this.tools.reset.click());
+  }
+
+  // A part of the range: drawn at once from what is there, then asked for with all its points.
+  look(min, max) {
+    this.tools.follow.checked = false;
+    this.plotted.setScale("x", { min, max });
+    if (this.axis !== "step") return;
+    this.zoom = { min, max };
+    clearTimeout(this.asking);
+    this.asking = setTimeout(() => this.load().then(() => this.plotted?.setScale("x", { min, max })), 250);
+  }
+
+  describe() {
+    const points = Object.entries(this.data.points).filter(([name]) => this.metrics.includes(name));
+    const parts = points.map(([name, count]) => {
+      const values = this.data.columns[name].filter((value) => value !== null);
+      const last = values.length ? ` Last value ${Number(values.at(-1).toPrecision(5))}.` : "";
+      const flagged = count.flagged.length ? ` Not a number at ${count.flagged.length} steps.` : "";
+      const part = count.shown < count.total ? " (least and greatest kept)" : "";
+      return `${this.labels[this.metrics.indexOf(name)]}: showing ${count.shown.toLocaleString()} of ${count.total.toLocaleString()} points${part}.${last}${flagged}`;
+    });
+    this.say(parts.join(" "));
+    this.section.dataset.points = this.data.x.length;
+    if (!this.section.querySelector("[data-table]").hidden) this.fillTable();
+  }
+
+  say(text) {
+    const note = this.section.querySelector("[data-note]");
+    if (note.textContent !== text) note.textContent = text;
+  }
+
+  showTable() {
+    const table = this.section.querySelector("[data-table]");
+    table.hidden = !table.hidden;
+    this.tools.table.setAttribute("aria-expanded", String(!table.hidden));
+    if (!table.hidden) this.fillTable();
+  }
+
+  fillTable() {
+    const table = document.createElement("table");
+    table.className = "table table-sm";
+    const row = (cells, kind) => {
+      const line = table.insertRow();
+      for (const cell of cells) { const field = document.createElement(kind); field.textContent = cell ?? "–"; line.append(field); }
+    };
+    row(["Step", ...this.labels], "th");
+    const last = Math.max(0, this.data.x.length - 500);
+    for (let place = this.data.x.length - 1; place >= last; place--) row([this.data.x[place], ...this.metrics.map((name) => this.data.columns[name]?.[place])], "td");
+    this.section.querySelector("[data-table]").replaceChildren(table);
+  }
+
+  save() {
+    if (!this.plotted) return;
+    this.plotted.ctx.canvas.toBlob((blob) => {
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(blob);
+      link.download = `${this.section.dataset.chart}.png`;
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+    });
+  }
+
+  width() { return Math.max(280, this.section.clientWidth - 16); }
+  resize() { if (this.plotted && this.section.clientWidth) this.plotted.setSize({ width: this.width(), height: 260 }); }
+  forget() { this.plotted?.destroy(); this.plotted = null; }
+
+  restore() {
+    const kept = new URLSearchParams(location.hash.slice(1)), name = this.section.dataset.chart;
+    for (const [tool, field] of Object.entries(this.tools)) {
+      const value = kept.get(`${name}.${tool}`);
+      if (value === null) continue;
+      if (field.type === "checkbox") field.checked = value === "1"; else field.value = value;
+    }
+  }
+
+  remember() {
+    const kept = new URLSearchParams(location.hash.slice(1)), name = this.section.dataset.chart;
+    for (const [tool, field] of Object.entries(this.tools)) {
+      if (!("value" in field) || field.type === "button" || field.tagName === "A" || field.tagName === "BUTTON") continue;
+      kept.set(`${name}.${tool}`, field.type === "checkbox" ? (field.checked ? "1" : "0") : field.value);
+    }
+    history.replaceState(null, "", `#${kept}`);
+  }
+}
+
+const charts = [...document.querySelectorAll("[data-chart]")].map((section) => new Chart(section));
+const visible = (chart) => chart.section.offsetParent !== null;
+const loadVisible = () => charts.filter((chart) => visible(chart) && !chart.data).forEach((chart) => chart.load());
+loadVisible();
+document.querySelector(".more-charts")?.addEventListener("toggle", loadVisible);
+
+const attached = new WeakSet();
+document.addEventListener("htmx:sseOpen", (event) => {
+  const { source } = event.detail;
+  const catchUp = () => charts.filter((chart) => visible(chart) && chart.data).forEach((chart) => chart.more());
+  if (!attached.has(source)) source.addEventListener("moved", catchUp);
+  attached.add(source);
+  catchUp();
+});

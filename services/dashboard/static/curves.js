@@ -1,0 +1,46 @@
+// Arithmetic of curves, without a page.
+
+// TensorBoard's smoothing: an exponential mean without the pull of its beginning. Gaps stay gaps.
+export function smoothed(values, amount) {
+  if (!amount) return values;
+  let mean = 0, count = 0;
+  return values.map((value) => {
+    if (value === null || value === undefined) return null;
+    mean = mean * amount + (1 - amount) * value;
+    count += 1;
+    return mean / (1 - amount ** count);
+  });
+}
+
+// `later` begins at the last step of `data`, or before: what both have is `later`'s.
+export function merged(data, later) {
+  if (!later.x.length) return data;
+  const first = data.x.findIndex((step) => step >= later.x[0]);
+  const kept = first < 0 ? data.x.length : first;
+  const join = (before, after) => [...before.slice(0, kept), ...after];
+  const names = new Set([...Object.keys(data.columns), ...Object.keys(later.columns)]);
+  const gaps = (length) => new Array(length).fill(null);
+  const columns = {}, points = {};
+  for (const name of names) {
+    columns[name] = join(data.columns[name] ?? gaps(data.x.length), later.columns[name] ?? gaps(later.x.length));
+    const count = (of) => of?.filter((value) => value !== null).length ?? 0;
+    const before = data.points[name] ?? { shown: 0, total: 0, flagged: [] };
+    const after = later.points[name] ?? { shown: 0, total: 0, flagged: [] };
+    // A value that was no number is a gap in its column, and a point nevertheless.
+    const lost = count(data.columns[name]?.slice(kept)) + before.flagged.filter((step) => step >= later.x[0]).length;
+    points[name] = {
+      shown: before.shown - lost + after.shown, total: before.total - lost + after.total,
+      flagged: [...new Set([...before.flagged, ...after.flagged])],
+    };
+  }
+  return { x: join(data.x, later.x), attempts: join(data.attempts, later.attempts), times: join(data.times, later.times),
+    columns, points, boundaries: later.boundaries };
+}
+
+// The x column of an axis, and the same rows of any other column: uPlot wants x to grow.
+export function columnsOf(data, axis, logarithmic) {
+  const source = axis === "time" ? data.times : axis === "epoch" ? data.columns.epoch ?? data.x : data.x;
+  const rows = source.map((value, row) => [value, row]).filter(([value]) => value !== null && (!logarithmic || axis === "time" || value > 0));
+  rows.sort(([a], [b]) => a - b);
+  return { x: rows.map(([value]) => value), pick: (column) => rows.map(([, row]) => column[row] ?? null) };
+}

@@ -1,0 +1,131 @@
+"""One request of a browser: who it is, the API with that person's key, and the page that answers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import Depends, Request
+from starlette.datastructures import FormData
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from brightrun.client import Client
+from brightrun.errors import ApiError
+from chassis.clock import Clock
+from services.dashboard.api import Api, Outcome
+from services.dashboard.navigation import menu
+from services.dashboard.rendering import Templates
+from services.dashboard.session import Session, Sessions
+from services.dashboard.settings import Settings
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What all requests share; `app.state.parts`."""
+
+    settings: Settings
+    api: Api
+    sessions: Sessions
+    templates: Templates
+    clock: Clock
+
+    def secure(self, request: Request) -> bool:
+        return (self.settings.public_url or str(request.url)).startswith("https:")
+
+    def address(self, request: Request, path: str) -> str:
+        """A page of ours, as people reach it."""
+        return (self.settings.public_url or str(request.base_url)).rstrip("/") + path
+
+
+class SignInNeeded(Exception):
+    """Nobody is signed in, or not any more. `reason`: said on the page of the sign-in."""
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class FormRefused(Exception):
+    """A form without the token of this session."""
+
+
+@dataclass
+class Visit:
+    request: Request
+    parts: Parts
+    session: Session
+    me: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def client(self) -> Client:
+        return self.parts.api.client(self.session.credential)
+
+    def together(self, **calls: Callable[[], Any]) -> dict[str, Outcome]:
+        return self.parts.api.together(**calls)
+
+    def page(self, template: str, /, *, status: int = 200, **context: Any) -> Response:
+        return HTMLResponse(self.text(template, **context), status)
+
+    def text(self, template: str, /, **context: Any) -> str:
+        """A page or a part of one."""
+        return self.parts.templates.render(template, **(self._shared() | context))
+
+    def go(self, path: str, **query: str) -> Response:
+        """After a form: another page, by GET."""
+        return RedirectResponse(f"{path}?{urlencode(query)}" if query else path, 303)
+
+    def _shared(self) -> dict[str, Any]:
+        return {
+            "me": self.me, "menu": menu(self.me) if self.me else [], "path": self.request.url.path,
+            "form_token": lambda: self.parts.sessions.form_token(self.session),
+            "notice": NOTICES.get(self.request.query_params.get("notice", ""), ""), "problem": None,
+        }
+
+
+# What a page says after a form was sent; the address names it, so that nobody can put words in our mouth.
+NOTICES = {
+    "started": "The job was started.", "cancelled": "The job was cancelled.", "paused": "The job is being paused.",
+    "resumed": "The job goes on.", "promoted": "The job is next in line.", "deleted": "The job was deleted.",
+    "tier": "The job moves to the other tier.", "saved": "Saved.",
+    "continued": "A new job goes on from the checkpoint.", "retried": "The retry was started.",
+    "signed-out": "You are signed out.",
+}
+
+
+def visit(request: Request) -> Visit:
+    """Anybody, signed in or not."""
+    parts: Parts = request.app.state.parts
+    return Visit(request, parts, parts.sessions.read(request))
+
+
+def signed_in(visit: Annotated[Visit, Depends(visit)]) -> Visit:
+    """Somebody whose key the API takes. Raises SignInNeeded, BrightrunError."""
+    if not visit.session.signed_in:
+        raise SignInNeeded
+    try:
+        visit.me = visit.client.me()
+    except ApiError as error:
+        if error.status == 401:
+            raise SignInNeeded("Your key or session is not valid any more. Sign in again.") from error
+        raise
+    return visit
+
+
+async def sent_form(request: Request, visit: Annotated[Visit, Depends(visit)]) -> FormData:
+    """The fields of a form of ours. Raises FormRefused."""
+    form = await request.form()
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise FormRefused
+    if not visit.parts.sessions.accepts(visit.session, form.get("form_token", "")):
+        raise FormRefused
+    return form
+
+
+def text_of(form: FormData, name: str) -> str:
+    value = form.get(name, "")
+    return value.strip() if isinstance(value, str) else ""
+
+
+AnyVisit = Annotated[Visit, Depends(visit)]
+SignedIn = Annotated[Visit, Depends(signed_in)]
+Form = Annotated[FormData, Depends(sent_form)]

@@ -1,0 +1,1 @@
+"""Configurations that are kept under a name and used again."""

@@ -1,0 +1,14 @@
+"""Every page, for what must hold of each: axe, both themes, 380 px, photographs."""
+
+# Name -> address; {job} is a job that has run.
+PAGES = {
+    "sign-in": "/sign-in",
+    "jobs": "/jobs",
+    "jobs-empty": "/jobs?q=nothing-is-called-like-this",
+    "queue": "/queue",
+    "job": "/jobs/{job}",
+    "not-found": "/nothing-here",
+}
+THEMES = ("light", "dark")
+NARROW = {"width": 380, "height": 800}
+WIDE = {"width": 1280, "height": 900}

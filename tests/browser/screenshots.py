@@ -1,0 +1,73 @@
+"""python -m tests.browser.screenshots FOLDER: every page of the running stack, light and dark, wide and narrow.
+
+`make up` and a job before it; the newest job is photographed.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from brightrun.client import Client
+from stack import dashboard
+from stack.layout import Layout
+from stack.state import read_state
+from tests.browser import chromium
+from tests.browser.pages import NARROW, PAGES, THEMES, WIDE
+
+SIZES = {"wide": WIDE, "narrow": NARROW}
+
+
+def photograph(browser: Browser, url: str, key: str, job: str, folder: Path) -> int:
+    """How many pictures were written."""
+    count = 0
+    for theme in THEMES:
+        context = browser.new_context(locale="en-US", color_scheme=theme, reduced_motion="reduce", viewport=WIDE)
+        page = context.new_page()
+        _sign_in(page, url, key)
+        for name, path in PAGES.items():
+            page.set_viewport_size(WIDE)
+            page.goto(url + path.format(job=job))
+            page.wait_for_timeout(700)  # curves are drawn after the page is there
+            for size, viewport in SIZES.items():
+                page.set_viewport_size(viewport)
+                page.wait_for_timeout(200)
+                page.screenshot(path=folder / f"{name}-{theme}-{size}.png", full_page=True)
+                count += 1
+        context.close()
+    return count
+
+
+def _sign_in(page: Page, url: str, key: str) -> None:
+    page.goto(f"{url}/sign-in")
+    page.get_by_label("API key").fill(key)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/jobs")
+
+
+def main(folder: Path) -> int:
+    state, path = read_state(Layout.from_environment()), chromium.program()
+    if state is None or not dashboard.address(state):
+        print("The web page does not run. Start it with `make up`.", file=sys.stderr)
+        return 1
+    if path is None:
+        print(chromium.MISSING, file=sys.stderr)
+        return 1
+    with Client() as client:
+        key, jobs = client.credentials.api_key, client.jobs(limit=1).data
+    if not jobs:
+        print("There is no job to look at: `make demo` makes one.", file=sys.stderr)
+        return 1
+    folder.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        count = photograph(browser, dashboard.address(state), key, jobs[0]["id"], folder)
+        browser.close()
+    print(f"{count} pictures in {folder}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

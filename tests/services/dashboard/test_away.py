@@ -1,0 +1,16 @@
+"""Services behind the API that do not answer."""
+
+from tests.services.dashboard.conftest import Browser, serving
+from tests.services.job_api.conftest import alone, told  # noqa: F401  fixtures
+
+
+async def test_cards_of_services_that_are_away_say_so(alone) -> None:  # noqa: F811
+    async with alone.others():
+        job = await alone.new_job(name="Still here")
+    async with serving(api_url=alone.url) as url:
+        browser = await Browser(url).sign_in(alone.credentials["api_key"])
+        answer = await browser.get(f"/jobs/{job['id']}")
+    assert answer.status_code == 200
+    assert "Still here" in answer.text
+    assert "The evaluation cannot be shown just now" in answer.text
+    assert "The measurements cannot be shown just now" in answer.text

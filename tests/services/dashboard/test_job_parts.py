@@ -1,0 +1,52 @@
+"""Curves, log, output and downloads of a job, each asked for by itself."""
+
+from contracts import events
+
+
+async def test_a_curve_is_aligned_and_gaps_are_gaps(api, browser) -> None:
+    job = await api.new_job()
+    answer = await browser.get(f"/jobs/{job['id']}/series?metrics=loss,validation_loss,unknown")
+    found = answer.json()
+    assert found["x"] == [1, 2]
+    assert found["columns"] == {"loss": [2.0, None], "validation_loss": [2.0, None]}
+    assert found["points"]["loss"] == {"shown": 2, "total": 2, "flagged": [2]}
+    assert (await browser.get(f"/jobs/{job['id']}/series?max_points=1")).status_code == 422
+
+
+async def test_the_log_is_filtered_searched_and_exported(api, browser) -> None:
+    job = await api.new_job(name="Logged")
+    path = f"/jobs/{job['id']}"
+    part = (await browser.get(f"{path}/events?type=job.created", headers={"hx-request": "true"})).text
+    assert "created with the preset" in part
+    assert "<html" not in part
+    assert "No event is like that" in (await browser.get(f"{path}/events?q=xyzzy")).text
+    csv = await browser.get(f"{path}/events.csv")
+    assert csv.headers["content-disposition"].endswith('events.csv"')
+    assert "job.created" in csv.text
+    assert (await browser.get(f"{path}/events.json")).json()[0]["type"] == "job.created"
+
+
+async def test_fifty_entries_are_a_page(api, browser) -> None:
+    job = await api.running_job()
+    for number in range(60):
+        await api.tell(events.TrainingWarning(**api.about(job), code="x", message=f"warning {number}"))
+    await api.until(job["id"], lambda found: found["last_event_seq"] >= 60)
+    page = (await browser.get(f"/jobs/{job['id']}/events?level=warning")).text
+    assert page.count('class="entry warning"') == 50
+    following = page.split('hx-get="')[1].split('"')[0].replace("&amp;", "&")
+    assert "level=warning" in following
+    assert (await browser.get(following)).text.count('class="entry warning"') == 10
+
+
+async def test_output_that_is_not_there_is_said(api, browser) -> None:
+    job = await api.new_job()
+    assert "No lines" in (await browser.get(f"/jobs/{job['id']}/log?level=error&search=x")).text
+
+
+async def test_a_download_before_the_end_is_refused_in_words(api, browser) -> None:
+    job = await api.new_job()
+    answer = await browser.get(f"/jobs/{job['id']}/download/adapters")
+    assert answer.status_code == 409
+    assert "Not possible now" in answer.text
+    archive = await browser.get(f"/jobs/{job['id']}/error-log")
+    assert archive.content[:2] == b"PK"
