@@ -7,13 +7,13 @@ make the buckets (a cloud's S3 with narrow keys).
 import argparse
 
 from chassis.objects.buckets import BucketRefused, ensure_buckets
-from chassis.settings import ServiceSettings
+from chassis.settings import StorageSettings
 from chassis.waiting import run_job, until_there
 from contracts.buckets import BUCKETS
 
 
 async def _make(wait_s: float) -> None:
-    settings = ServiceSettings(service_name="buckets")
+    settings = StorageSettings(service_name="buckets")
     if not settings.s3_endpoint:
         raise SystemExit("BRIGHTRUN_S3_ENDPOINT is empty: name the S3 endpoint (https://...).")
     try:

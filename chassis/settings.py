@@ -1,12 +1,12 @@
 """What every service is told from outside, read from `BRIGHTRUN_*` variables by its composition root."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, TypeAdapter, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
 
 # A folder with one file for each secret setting, named like its variable in small letters: what containers are given
@@ -143,13 +143,34 @@ class ServiceSettings(WebSettings):
 
     def _plain_text(self) -> Iterator[str]:
         """What is wrong with the addresses, without what they hold: some carry passwords."""
-        for name, url in (("DATABASE_URL", self.database_url), ("DATABASE_TENANT_URL", self.database_tenant_url)):
-            if url and "sslmode=verify-full" not in url.partition("?")[2].split("&"):
-                yield f"BRIGHTRUN_{name} lacks sslmode=verify-full"
+        yield from unverified_databases({"DATABASE_URL": self.database_url,
+                                         "DATABASE_TENANT_URL": self.database_tenant_url})
         if not self.nats_url.startswith("tls://"):
             yield "BRIGHTRUN_NATS_URL does not begin with tls://"
         if self.redis_url and (not self.redis_url.startswith("rediss://") or "ssl_cert_reqs" in self.redis_url):
             yield "BRIGHTRUN_REDIS_URL does not begin with rediss://, or does without verification (ssl_cert_reqs)"
+        yield from self._plain_storage()
+
+    def _plain_storage(self) -> Iterator[str]:
         for name, url in (("S3_ENDPOINT", self.s3_endpoint), ("S3_PUBLIC_ENDPOINT", self.s3_public_endpoint)):
             if url and not url.startswith("https://"):
                 yield f"BRIGHTRUN_{name} does not begin with https://"
+
+
+class StorageSettings(ServiceSettings):
+    """Of a job that speaks with the object storage and nobody else."""
+
+    def _plain_text(self) -> Iterator[str]:
+        return self._plain_storage()
+
+
+def unverified_databases(urls: Mapping[str, str]) -> Iterator[str]:
+    """`urls` by their variable's name after BRIGHTRUN_."""
+    for name, url in urls.items():
+        if url and "sslmode=verify-full" not in url.partition("?")[2].split("&"):
+            yield f"BRIGHTRUN_{name} lacks sslmode=verify-full"
+
+
+def tls_is_required() -> bool:
+    """For jobs that have no settings of their own."""
+    return TypeAdapter(bool).validate_python(os.environ.get("BRIGHTRUN_TLS_REQUIRED") or False)

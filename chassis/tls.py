@@ -39,6 +39,15 @@ def client_context(authority: str = "", certificate: str = "", key: str = "") ->
     return context
 
 
+def also_believing(authority: str) -> ssl.SSLContext:
+    """This machine's authorities, and this one (a PEM file; empty: none). Raises TlsFileUnusable."""
+    context = client_context()
+    if authority:
+        client_context(authority)
+        context.load_verify_locations(authority)
+    return context
+
+
 def reason(error: BaseException) -> str:
     """Why a TLS connection was refused, in words; empty for an error that is about something else."""
     for link in _chain(error):

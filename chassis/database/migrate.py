@@ -18,10 +18,11 @@ from sqlalchemy.pool import NullPool
 
 from chassis.database import locks, row_security
 from chassis.database.address import split
-from chassis.settings import secret
+from chassis.settings import secret, tls_is_required, unverified_databases
 from chassis.waiting import NotThereYet, run_job, until_there
 
-DEFAULT_URL_VARIABLE = "BRIGHTRUN_DATABASE_URL"
+_PREFIX = "BRIGHTRUN_"
+DEFAULT_URL_VARIABLE = f"{_PREFIX}DATABASE_URL"
 _ALEMBIC = asyncio.Lock()
 # A server that starts, restarts or has no connection left; a role or a database that the installation is about to make.
 _NOT_YET = ("08", "53300", "57P", "28", "3D000")
@@ -92,6 +93,8 @@ def database_url(service_package: str, *, only_one: bool) -> str:
     candidates = [own_variable, *([DEFAULT_URL_VARIABLE] if only_one else [])]
     for variable in candidates:
         if url := secret(variable):
+            if tls_is_required() and (refused := list(unverified_databases({variable.removeprefix(_PREFIX): url}))):
+                raise SystemExit(f"BRIGHTRUN_TLS_REQUIRED is set, but {refused[0]}.")
             return url
     raise SystemExit(f"{service_package}: set {' or '.join(candidates)} to the database URL (postgresql+asyncpg://...).")
 

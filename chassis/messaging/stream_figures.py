@@ -2,7 +2,8 @@
 do not see accounts of operator mode; the keeper of the topology asks JetStream and tells.
 
 Read: BRIGHTRUN_HTTP_HOST and BRIGHTRUN_HTTP_PORT (where /metrics is served; no port: nowhere),
-BRIGHTRUN_WATCH_CERTIFICATES (`host:port`, comma-separated: the end of the certificate shown there is told, too).
+BRIGHTRUN_WATCH_CERTIFICATES (`host:port`, `postgresql://host:port`, `nats://host:port`, comma-separated: the end of the
+certificate shown there is told, too).
 """
 
 import asyncio

@@ -1,10 +1,10 @@
 """The one place that creates and changes streams and consumers: `python -m chassis.topology [--watch]`.
 
-Reads BRIGHTRUN_NATS_URL, BRIGHTRUN_NATS_CREDS_FILE, BRIGHTRUN_NATS_TLS_CA, _CERT, _KEY and BRIGHTRUN_STREAM_REPLICAS
-(1, 3 or 5: on how many servers each stream is kept; streams that exist are changed in place, messages and durables
-stay). With --watch it stays and applies again within about a second when a stream or consumer is missing (the store of
-NATS was lost) or was changed by hand. Exit status: 0 done (or nothing to do), 75 the broker was not there or not ready
-within `--wait` seconds, 1 it holds what cannot be changed.
+Reads BRIGHTRUN_NATS_URL, BRIGHTRUN_NATS_CREDS_FILE, BRIGHTRUN_NATS_TLS_CA, _CERT, _KEY, BRIGHTRUN_TLS_REQUIRED (true:
+nothing but tls://) and BRIGHTRUN_STREAM_REPLICAS (1, 3 or 5: on how many servers each stream is kept; those that exist
+are changed in place, messages and durables stay). With --watch it stays and applies again within about a second when a
+stream or consumer is missing (the store of NATS was lost) or was changed by hand. Exit status: 0 done (or nothing to
+do), 75 the broker was not there or not ready within `--wait` seconds, 1 it holds what cannot be changed.
 """
 
 import argparse
@@ -26,6 +26,7 @@ from chassis.messaging.replicas import replicated, stream_replicas
 from chassis.messaging.stream_figures import tell_figures
 from chassis.messaging.stream_settings import streams_of_installation
 from chassis.messaging.tls import nats_tls
+from chassis.settings import tls_is_required
 from chassis.waiting import NotThereYet, run_job, until_there
 from contracts.streams import CONSUMERS, MOVES, RETIRED, STREAMS, ConsumerSpec, StreamSpec
 
@@ -136,6 +137,8 @@ async def _try_to_apply(connection: NatsConnection, streams: Sequence[StreamSpec
 
 async def _run(keep_watching: bool, wait_s: float, streams: Sequence[StreamSpec]) -> None:
     url = os.environ.get("BRIGHTRUN_NATS_URL", "nats://127.0.0.1:4222")
+    if tls_is_required() and not url.startswith("tls://"):
+        raise TopologyError("BRIGHTRUN_TLS_REQUIRED is set, but BRIGHTRUN_NATS_URL does not begin with tls://")
     tls = nats_tls(url, *(os.environ.get(f"BRIGHTRUN_NATS_TLS_{name}", "") for name in ("CA", "CERT", "KEY")))
     connection = NatsConnection(
         url, name="topology", inbox_prefix="_INBOX_topology", tls=tls,

@@ -9,6 +9,7 @@ import obstore
 from obstore.store import S3Store
 
 from chassis.settings import ServiceSettings
+from chassis.tls import also_believing
 from chassis.waiting import NotThereYet
 
 # us-east-1 is where a bucket lies that names no region, and the one region that S3 refuses to be told.
@@ -21,7 +22,7 @@ class BucketRefused(Exception):
 
 async def ensure_buckets(settings: ServiceSettings, buckets: Sequence[str]) -> list[str]:
     """Those that were made now. Raises NotThereYet while the storage does not answer, BucketRefused when it refuses."""
-    async with httpx.AsyncClient(timeout=10) as http:
+    async with httpx.AsyncClient(timeout=10, verify=also_believing(settings.s3_tls_ca)) as http:
         return [bucket for bucket in buckets if await _ensure(http, settings, bucket)]
 
 

@@ -1,7 +1,6 @@
 """S3 objects through `obstore`: streams in bounded memory, SHA-256 on the way, presigned URLs."""
 
 import hashlib
-import ssl
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from obstore.store import S3Store
 from chassis.objects.metrics import prepare, timed
 from chassis.problems import NotFound, PayloadTooLarge, ServiceUnavailable
 from chassis.settings import ServiceSettings
-from chassis.tls import client_context
+from chassis.tls import also_believing
 from chassis.tls import reason as tls_reason
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ class ObjectStore:
         self._settings = settings
         prepare()
         self._stores: dict[tuple[str, str], S3Store] = {}
-        self._trust = _trust(settings.s3_tls_ca)
+        self._trust = also_believing(settings.s3_tls_ca)
 
     async def put_bytes(self, bucket: str, key: str, data: bytes, *, content_type: str = "") -> StoredObject:
         with _translated(bucket, key), timed("put"):
@@ -222,15 +221,6 @@ async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[byte
     yield first
     async for part in rest:
         yield part
-
-
-def _trust(authority: str) -> ssl.SSLContext:
-    """This machine's authorities, and this one. Raises TlsFileUnusable."""
-    context = client_context()
-    if authority:
-        client_context(authority)
-        context.load_verify_locations(authority)
-    return context
 
 
 def _attributes(content_type: str) -> Any:

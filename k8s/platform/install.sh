@@ -29,8 +29,10 @@ chart barman-cloud cnpg/plugin-barman-cloud 0.7.0 cnpg-system
 chart external-secrets external-secrets/external-secrets 2.9.0 external-secrets
 chart keda kedacore/keda 2.20.2 keda
 
-# 3. The namespace and its secrets, then the broker, whose servers mount one of them.
+# 3. The namespace, its secrets and its certificates, then the broker, whose servers mount one of each.
 kubectl apply -f ../base/namespace.yaml
+kubectl apply --namespace brightrun -k ../overlays/production/certificates
 kubectl apply --namespace brightrun -k ../overlays/production/secrets
 kubectl --namespace brightrun wait --for=condition=Ready --timeout=5m externalsecret/brightrun-nats
+kubectl --namespace brightrun wait --for=condition=Ready --timeout=5m certificate/nats-server
 chart nats nats/nats 2.14.2 brightrun --values nats.yaml

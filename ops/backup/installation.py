@@ -39,8 +39,11 @@ def installation_of(settings: BackupSettings) -> Installation:
 
 def buckets_of(settings: BackupSettings) -> dict[str, Any]:
     endpoint = settings.s3_endpoint
-    options: dict[str, Any] = {"client_options": {
-        "allow_http": endpoint.startswith("http://"), "connect_timeout": "5s", "timeout": "1h"}}
+    client: dict[str, Any] = {
+        "allow_http": endpoint.startswith("http://"), "connect_timeout": "5s", "timeout": "1h"}
+    if settings.s3_tls_ca:
+        client["root_certificate"] = Path(settings.s3_tls_ca).read_text()
+    options: dict[str, Any] = {"client_options": client}
     return {name: S3Store(
         name, endpoint=endpoint, region=settings.s3_region, access_key_id=settings.s3_access_key,
         secret_access_key=settings.s3_secret_key.get_secret_value(), virtual_hosted_style_request=False, **options)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import ssl
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,8 +20,11 @@ from urllib.parse import unquote, urlsplit
 
 import asyncpg
 
+from chassis.database.address import split
+from chassis.tls import reason as tls_reason
 from ops.backup import wal
 from ops.backup.errors import BackupError
+from ops.backup.tunnel import TlsTunnel
 
 SLOT = "brightrun_backup"
 _PATIENCE_S = 60.0
@@ -27,21 +32,34 @@ _PATIENCE_S = 60.0
 
 @dataclass(frozen=True)
 class Postgres:
-    """A cluster, and a role that may replicate it."""
+    """A cluster, and a role that may replicate it. `tls`: whom it must be; None: plain text."""
 
     host: str
     port: int
     user: str
     password: str = field(repr=False)
+    tls: ssl.SSLContext | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def of(cls, url: str) -> Postgres:
-        """Raises BackupError unless it is a URL with host and role."""
+        """Raises BackupError unless it is a URL with host and role, and for TLS that believes anybody."""
         parts = urlsplit(url)
         if not (parts.hostname and parts.username):
             raise BackupError("BRIGHTRUN_BACKUP_DATABASE_URL is no address of a server.",
                               "postgresql://postgres:PASSWORD@HOST:5432/postgres")
-        return cls(parts.hostname, parts.port or 5432, unquote(parts.username), unquote(parts.password or ""))
+        try:
+            tls = split(url)[1].get("ssl") or None
+        except ValueError as error:
+            raise BackupError(f"BRIGHTRUN_BACKUP_DATABASE_URL: {error}", "Correct the address.") from error
+        return cls(parts.hostname, parts.port or 5432, unquote(parts.username), unquote(parts.password or ""), tls)
+
+    @cached_property
+    def _way(self) -> tuple[str, int]:
+        """What its programs are told as host and port."""
+        if self.tls is None:
+            return self.host, self.port
+        tunnel = TlsTunnel(self.host, self.port, self.tls)
+        return tunnel.folder, tunnel.port
 
     def query(self, sql: str, *arguments: Any, database: str = "postgres") -> list[Any]:
         """Rows of one statement. Raises BackupError when the server does not answer or refuses."""
@@ -50,9 +68,11 @@ class Postgres:
     async def _query(self, sql: str, arguments: tuple[Any, ...], database: str) -> list[Any]:
         try:
             connection = await asyncpg.connect(host=self.host, port=self.port, user=self.user, password=self.password,
-                                               database=database, timeout=10, command_timeout=30)
+                                               database=database, timeout=10, command_timeout=30,
+                                               ssl=self.tls or False)
         except (OSError, TimeoutError, asyncpg.PostgresError) as error:
-            raise BackupError(f"PostgreSQL at {self.host}:{self.port} cannot be used: {error or 'no answer'}",
+            why = tls_reason(error) or error or "no answer"
+            raise BackupError(f"PostgreSQL at {self.host}:{self.port} cannot be used: {why}",
                               "Is it running (`make status`)?") from error
         try:
             return list(await connection.fetch(sql, *arguments))
@@ -71,7 +91,8 @@ class Postgres:
         return self._start("pg_receivewal", f"--directory={folder}", "--no-loop", "--status-interval=2", *options)
 
     def _start(self, name: str, *options: str, stdout: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
-        argv = [str(program(name)), "--no-password", f"--host={self.host}", f"--port={self.port}",
+        host, port = self._way
+        argv = [str(program(name)), "--no-password", f"--host={host}", f"--port={port}",
                 f"--username={self.user}", *options]
         said = tempfile.TemporaryFile()  # noqa: SIM115  read when it has ended
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=stdout, stderr=said,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from chassis.settings import ServiceSettings
+from chassis.settings import ServiceSettings, unverified_databases
 
 PREFIX = "BRIGHTRUN_BACKUP_"
 
@@ -34,9 +35,17 @@ class BackupSettings(ServiceSettings):
     # `watch`: how often changes are shipped (this much may be lost), and how often a base backup is made.
     backup_every_s: float = Field(default=10.0, gt=0)
     backup_base_every_h: float = Field(default=24.0, gt=0)
-    # Servers that are not those of `make up`: the superuser's URL, and folders of secrets, separated by colons.
+    # Servers that are not those of `make up`: the superuser's URL (?sslmode=verify-full&sslrootcert=PATH for TLS), and
+    # folders of secrets, separated by colons.
     backup_database_url: str = Field(default="", repr=False)
     backup_files: str = ""
+
+    def _plain_text(self) -> Iterator[str]:
+        """It speaks with the cluster and with two storages."""
+        yield from unverified_databases({"BACKUP_DATABASE_URL": self.backup_database_url})
+        yield from self._plain_storage()
+        if self.backup_s3_endpoint and not self.backup_s3_endpoint.startswith("https://"):
+            yield "BRIGHTRUN_BACKUP_S3_ENDPOINT does not begin with https://"
 
     @property
     def recipients(self) -> tuple[str, ...]:

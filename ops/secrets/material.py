@@ -6,6 +6,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from ops.secrets.authority import Authority
 from stack.layout import Layout
 from stack.nats_security import NatsSecurity
 from stack.passwords import Passwords
@@ -21,22 +22,24 @@ class Material:
     passwords: Passwords
     broker: NatsSecurity
     grafana: str
+    authority: Authority
 
     @classmethod
-    def ensure(cls, folder: Path) -> Material:
-        """Makes what is missing; what is there stays. Raises StackError when it cannot be read."""
+    def ensure(cls, folder: Path, *, renew_certificates: bool = False) -> Material:
+        """Makes what is missing; what is there stays. Raises StackError and ValueError when it cannot be read."""
         private_folder(folder)
         master = folder / MASTER
         private_folder(master)
         return cls(Passwords.ensure(Layout(master)), NatsSecurity.ensure(master / "nats"),
-                   _once(master / "grafana-password"))
+                   _once(master / "grafana-password"),
+                   Authority.ensure(master / "tls", renewing=renew_certificates))
 
     @classmethod
     def load(cls, folder: Path) -> Material:
         """What is there, and nothing written anew."""
         master = folder / MASTER
         return cls(Passwords.ensure(Layout(master)), NatsSecurity.load(master / "nats"),
-                   _once(master / "grafana-password"))
+                   _once(master / "grafana-password"), Authority.ensure(master / "tls", renewing=False))
 
 
 def _once(path: Path) -> str:

@@ -13,9 +13,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from chassis.messaging.nats_jwt import InvalidToken
 from chassis.messaging.tls import nats_tls
-from chassis.tls import TlsFileUnusable
 from ops.secrets.consumers import Addresses, folders
 from ops.secrets.material import MASTER, Material
 from ops.secrets.writing import write_folder
@@ -35,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
         if not (options.folder / MASTER / "nats" / "keys").is_dir():
             raise StackError(f"{options.folder / MASTER} holds no keys.", "Name the folder that ops.secrets has made.")
         print(_databases(options) if options.key == DATABASES else _broker(options))
-    except (StackError, TlsFileUnusable, InvalidToken, OSError) as error:
+    except (StackError, OSError, ValueError) as error:
         print(f"{error}\n-> {getattr(error, 'fix', '') or 'put it right, then run the command again'}", file=sys.stderr)
         return 1
     return 0
@@ -59,7 +57,8 @@ def _databases(options: argparse.Namespace) -> str:
 
 
 def _write_folders(options: argparse.Namespace) -> None:
-    for folder in folders(Material.load(options.folder), Addresses(options.postgres, options.valkey)):
+    addresses = Addresses(options.postgres, options.valkey, options.namespace, options.authority)
+    for folder in folders(Material.load(options.folder), addresses):
         write_folder(options.folder, folder)
 
 
@@ -75,6 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--now", action="store_true", help="pods: cut off those that the key before let in")
     parser.add_argument("--postgres", default=usual.postgres, metavar="HOST:PORT", help="as the services reach it")
     parser.add_argument("--valkey", default=usual.valkey, metavar="HOST:PORT", help="as the services reach it")
+    parser.add_argument("--namespace", default=usual.namespace, help="of the Secrets, and in the servers' names")
+    parser.add_argument("--authority", default=usual.authority, metavar="PATH",
+                        help="file in the containers that holds whom clients believe, where others make certificates")
     return parser
 
 

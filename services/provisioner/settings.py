@@ -191,5 +191,5 @@ class Settings(RunPodSettings, KubernetesSettings):
 
     def _plain_text(self) -> Iterator[str]:
         yield from super()._plain_text()
-        if self.pod_nats_url and not self.pod_nats_url.startswith("tls://"):
-            yield "BRIGHTRUN_POD_NATS_URL does not begin with tls://"
+        if self.pod_nats_url and not self.pod_nats_url.startswith(("tls://", "wss://")):
+            yield "BRIGHTRUN_POD_NATS_URL begins neither with tls:// nor with wss://"

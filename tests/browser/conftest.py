@@ -43,7 +43,8 @@ class Window:
         page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))
 
     def _heard(self, kind: str, text: str) -> None:
-        if kind == "error" and "Failed to load resource" not in text:
+        # A refused answer has its own page; htmx writes down each stream that ends, as one does when a page is left.
+        if kind == "error" and "Failed to load resource" not in text and text != "[object Event]":
             self.complaints.append(text)
 
 

@@ -1,12 +1,13 @@
 """python -m tests.browser.screenshots FOLDER: every page of the running stack, light and dark, wide and narrow.
 
-`make up` and a job before it; the newest job is photographed.
+`make up` and a job before it; the newest job that completed is photographed.
 """
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -40,6 +41,11 @@ def photograph(browser: Browser, url: str, key: str, job: str, folder: Path) -> 
     return count
 
 
+def best(jobs: list[dict[str, Any]]) -> str:
+    """The newest one that has completed, else the newest: its page shows most."""
+    return str(next((job for job in jobs if job["status"] == "completed"), jobs[0])["id"])
+
+
 def _sign_in(page: Page, url: str, key: str) -> None:
     page.goto(f"{url}/sign-in")
     page.get_by_label("API key").fill(key)
@@ -56,14 +62,14 @@ def main(folder: Path) -> int:
         print(chromium.MISSING, file=sys.stderr)
         return 1
     with Client() as client:
-        key, jobs = client.credentials.api_key, client.jobs(limit=1).data
+        key, jobs = client.credentials.api_key, client.jobs(limit=10).data
     if not jobs:
         print("There is no job to look at: `make demo` makes one.", file=sys.stderr)
         return 1
     folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        count = photograph(browser, dashboard.address(state), key, jobs[0]["id"], folder)
+        count = photograph(browser, dashboard.address(state), key, best(jobs), folder)
         browser.close()
     print(f"{count} pictures in {folder}")
     return 0

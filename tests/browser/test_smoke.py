@@ -28,12 +28,13 @@ async def test_from_the_sign_in_to_a_job_that_moves(api, signed_in, window) -> N
         "rows => [...new Set(rows.map(row => row.id))]"))
     await expect(page.locator("[data-chart=loss] [data-note]")).to_contain_text("showing 2 of 2 points")
     await page.get_by_role("button", name="Cancel").click()
-    await page.get_by_label("Reason").fill("seen enough")
+    await page.get_by_role("dialog").get_by_label("Reason").fill("seen enough")
     await page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
     await expect(page.get_by_role("heading", level=1)).to_contain_text("Cancelled")
     assert await page.title() == "Browser job · Bright Run"
 
 
+@pytest.mark.slow
 async def test_every_page_in_both_themes_and_narrow(api, dashboard, signed_in) -> None:
     job = await api.running_job(name="A name that is long enough to be wrapped at the width of a telephone",
                                 notes="# Notes\n\n*some*", tags=["one", "two"])

@@ -17,16 +17,20 @@ import structlog
 from pydantic import ValidationError
 from sqlalchemy import MetaData
 
-from chassis import tls
+from chassis import migrate, tls
 from chassis.database.address import split
 from chassis.database.engine import Database, DatabaseUnavailable
 from chassis.database.listen import PgListener
+from chassis.messaging import topology
 from chassis.messaging.connection import NatsConnection
 from chassis.messaging.tls import nats_tls
+from chassis.objects.buckets import ensure_buckets
 from chassis.objects.store import ObjectStore, ObjectStoreUnavailable
 from chassis.runtime import ServiceRuntime
-from chassis.settings import ServiceSettings
+from chassis.settings import ServiceSettings, StorageSettings
+from chassis.waiting import NotThereYet
 from contracts.pod_environment import PodSpec
+from services.provisioner.settings import Settings as ProvisionerSettings
 from stack.parts import NatsPart, PostgresPart, S3Part, ValkeyPart, free_port
 from tests.fixtures.authority import Authority, Certificate, tls_in_front
 from trainer_image import tls as trainer_tls
@@ -218,6 +222,41 @@ def test_plain_text_is_refused_where_tls_is_required(change: dict[str, str], nam
     with pytest.raises(ValidationError, match=named) as refused:
         ServiceSettings(**{**good, **change})
     assert "secret" not in str(refused.value)
+
+
+def test_jobs_refuse_plain_text_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BRIGHTRUN_TLS_REQUIRED", "true")
+    monkeypatch.setenv("BRIGHTRUN_VALIDATOR_DATABASE_URL", "postgresql+asyncpg://a:secret@db/validator")
+    with pytest.raises(SystemExit, match="BRIGHTRUN_VALIDATOR_DATABASE_URL lacks sslmode=verify-full") as refused:
+        migrate.main(["services.validator"])
+    assert "secret" not in str(refused.value)
+    monkeypatch.setenv("BRIGHTRUN_NATS_URL", "nats://broker:4222")
+    monkeypatch.setattr(sys, "argv", ["topology", "--wait", "0"])
+    with pytest.raises(SystemExit, match="BRIGHTRUN_NATS_URL does not begin with tls://"):
+        topology.main()
+    with pytest.raises(ValidationError, match="BRIGHTRUN_S3_ENDPOINT does not begin with https://"):
+        StorageSettings(service_name="buckets", s3_endpoint="http://s3:9000")
+    assert StorageSettings(service_name="buckets", s3_endpoint="https://s3:9000").nats_url == "nats://broker:4222"
+
+
+def test_pods_reach_the_broker_by_either_kind_of_tls() -> None:
+    safe = {"tls_required": True, "nats_url": "tls://broker:4222"}
+    for url in ("tls://broker.example.com:4222", "wss://example.com/nats"):
+        assert ProvisionerSettings(**safe, pod_nats_url=url).pod_nats_url == url
+    for url in ("nats://broker.example.com:4222", "ws://example.com/nats"):
+        with pytest.raises(ValidationError, match="BRIGHTRUN_POD_NATS_URL"):
+            ProvisionerSettings(**safe, pod_nats_url=url)
+
+
+@pytest.mark.slow
+async def test_missing_buckets_are_made_over_tls(
+    authority: Authority, serving: Any, tmp_path: Path
+) -> None:
+    settings = (await serving(authority.issue("for-buckets"))).settings()
+    assert await ensure_buckets(settings, ["made-over-tls"]) in (["made-over-tls"], [])
+    stranger = settings.model_copy(update={"s3_tls_ca": Authority(tmp_path / "stranger").file})
+    with pytest.raises(NotThereYet, match="certificate"):
+        await ensure_buckets(stranger, ["made-over-tls"])
 
 
 def test_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_a_secret_that_nobody_makes_is_found(dev: list[Document], made: Made) ->
     next(v for v in validator["volumes"] if v["name"] == "secrets")["secret"]["secretName"] = "validator"
     assert told.unmade_secrets(dev, made) == [
         "Deployment/provisioner: no secret of it has sytem.creds", "Deployment/validator: nobody makes validator",
-        "Deployment/validator: no secret of it has nats.creds"]
+        "Deployment/validator: no secret of it has ca.crt", "Deployment/validator: no secret of it has nats.creds"]
 
 
 def test_production_fetches_each_secret_that_it_mounts(production: list[Document]) -> None:
@@ -53,7 +53,7 @@ def test_production_fetches_each_secret_that_it_mounts(production: list[Document
     mounted = {volume["secret"]["secretName"] for d in of_kind(production, "Deployment", "Job")
                for volume in pod(d)["volumes"] if "secret" in volume}
     passwords = {d["spec"]["passwordSecret"]["name"] for d in of_kind(production, "DatabaseRole")}
-    assert mounted | passwords <= fetched
+    assert mounted | passwords <= fetched | told.certificate_secrets(production)
 
 
 def test_what_production_fetches_is_in_an_entry_that_is_made(production: list[Document], made: Made) -> None:
@@ -75,7 +75,9 @@ def test_it_starts_by_what_it_is_told(service: str, documents: list[Document], m
 
 
 def test_what_is_not_said_is_found(dev: list[Document], made: Made, tmp_path: Path) -> None:
-    lacking = {**made, "brightrun-job-api": {"brightrun_database_url": "postgresql+asyncpg://a:b@c/d"}}
+    lacking = {**made, "brightrun-job-api": {
+        "brightrun_database_url": "postgresql+asyncpg://a:b@c/d?sslmode=verify-full",
+        "ca.crt": made["brightrun-job-api"]["ca.crt"]}}
     with told.told("job_api", dev, lacking, tmp_path):
         runtime = told.composed("job_api").state.runtime
     assert told.unsaid(runtime.settings, used_by_code("job_api")) == [

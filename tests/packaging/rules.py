@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import AliasChoices
 from pydantic_settings import BaseSettings
 
+from ops.secrets.consumers import CA, CERTIFICATE, KEY, SHOW_CERTIFICATES
 from stack.nats_permissions import SERVICES
 from tests.packaging.composition import (
     ROOT,
@@ -26,14 +27,17 @@ from tests.packaging.composition import (
 Rule = Callable[[Document], Iterator[str]]
 # What jobs read by themselves: they have no Settings of their own.
 _OF_JOBS = {
-    "chassis.migrate": {"BRIGHTRUN_SECRETS_DIR"},
-    "chassis.topology": {"BRIGHTRUN_SECRETS_DIR", "BRIGHTRUN_NATS_URL", "BRIGHTRUN_NATS_CREDS_FILE"},
-    "services.job_api.bootstrap": {"BRIGHTRUN_SECRETS_DIR"},
+    "chassis.migrate": {"BRIGHTRUN_SECRETS_DIR", "BRIGHTRUN_TLS_REQUIRED"},
+    "chassis.topology": {"BRIGHTRUN_SECRETS_DIR", "BRIGHTRUN_TLS_REQUIRED", "BRIGHTRUN_NATS_URL",
+                         "BRIGHTRUN_NATS_TLS_CA", "BRIGHTRUN_NATS_CREDS_FILE", "BRIGHTRUN_WATCH_CERTIFICATES"},
 }
 _SETTINGS = {name: (f"services.{name}.settings", "Settings") for name in SERVICES} | {
     "dashboard": ("services.dashboard.settings", "Settings"),
-    "backup": ("ops.backup.settings", "BackupSettings"), "buckets": ("chassis.settings", "ServiceSettings")}
+    "backup": ("ops.backup.settings", "BackupSettings"), "buckets": ("chassis.settings", "StorageSettings"),
+    "bootstrap": ("services.job_api.settings", "Settings")}
 _REACHES_OUT = {"proxy", "job-api", "provisioner", "notifier", "alertmanager", "backup", "buckets"}
+# REST of our own stays HTTP behind the proxy: docs/decisions/0120-one-server-speaks-tls-inside-too.md.
+_PLAIN_ADDRESS = re.compile(r"(nats|http(?!://job-api:8000$)|redis)://")
 _SECRET_NAME = re.compile(r"PASSWORD|SECRET|TOKEN|KEY|SEED|CREDS")
 
 
@@ -96,6 +100,44 @@ def no_secret_is_written_down(document: Document) -> Iterator[str]:
                 yield f"{name} is given {variable} in its environment"
 
 
+def everybody_verifies(document: Document) -> Iterator[str]:
+    """What runs the product's code refuses plain text, and is told whom to believe; certificates are watched."""
+    services = document["services"]
+    for name, service in services.items():
+        known = _known_variables(service)
+        told = environment(service)
+        if "BRIGHTRUN_TLS_REQUIRED" in known and told.get("BRIGHTRUN_TLS_REQUIRED") != "true":
+            yield f"{name} would take an address without TLS"
+        for variable, value in told.items():
+            if _PLAIN_ADDRESS.match(value):
+                yield f"{name} is told {variable}, an address without TLS"
+        if "BRIGHTRUN_NATS_URL" in told and told.get("BRIGHTRUN_NATS_TLS_CA") != f"{SECRETS_MOUNT}/{CA}":
+            yield f"{name} does not know whom to believe"
+    watched = environment(services["topology"]).get("BRIGHTRUN_WATCH_CERTIFICATES", "")
+    yield from (f"nobody watches the certificate of {name}" for name in SHOW_CERTIFICATES if f"{name}:" not in watched)
+
+
+def servers_speak_tls_alone(document: Document, made: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    """By what they are told on the command line, or in the configuration that ops.secrets makes. `made`: folder ->
+    file -> its text."""
+    services = document["services"]
+    wanted = {
+        "postgres": (" ".join(command(services["postgres"])), ["ssl=on", "ssl_cert_file=", "ssl_key_file="]),
+        "s3": (" ".join(command(services["s3"])), ["-s3.cert.file=", "-s3.key.file="]),
+        "valkey": (made["valkey"]["valkey.conf"], ["\nport 0\n", "tls-port 6379", "tls-cert-file", "tls-key-file"]),
+        "nats": (made["nats"]["nats.conf"], ["\ntls { cert_file:", 'websocket { listen: "0.0.0.0:8080", tls {']),
+    }
+    for name, (told, words) in wanted.items():
+        yield from (f"{name} is not told {word.strip()}" for word in words if word not in told)
+        yield from (f"{name} has no {file}" for file in (CERTIFICATE, KEY) if file not in made[name])
+    for line in (ROOT / "ops" / "postgres" / "pg_hba.conf").read_text().splitlines():
+        if line and line.split()[0] not in ("#", "local", "hostssl"):
+            yield f"postgres lets in without TLS: {line}"
+    for line in (ROOT / "ops" / "proxy" / "Caddyfile").read_text().splitlines():
+        if re.search(r"reverse_proxy \S*(nats|s3):", line) and "https://" not in line:
+            yield f"the proxy asks without TLS: {line.strip()}"
+
+
 def services_come_after_the_jobs(document: Document) -> Iterator[str]:
     services = document["services"]
     for name in map(_service_name, SERVICES):
@@ -150,7 +192,7 @@ def fields_of(settings: type[BaseSettings]) -> set[str]:
 
 
 def proxied(caddyfile: Path) -> set[str]:
-    return set(re.findall(r"reverse_proxy (?:\{\$\w+:)?([\w-]+):\d+", caddyfile.read_text()))
+    return set(re.findall(r"reverse_proxy (?:\{\$\w+:)?(?:https://)?([\w-]+):\d+", caddyfile.read_text()))
 
 
 def _known_variables(service: Document) -> set[str]:
@@ -167,5 +209,5 @@ def _service_name(name: str) -> str:
 
 RULES: tuple[Rule, ...] = (
     only_the_proxy_listens_outside, networks_are_closed, everything_has_limits, everything_is_hardened,
-    images_are_pinned, variables_are_read, no_secret_is_written_down, services_come_after_the_jobs,
+    images_are_pinned, variables_are_read, no_secret_is_written_down, everybody_verifies, services_come_after_the_jobs,
     what_is_mounted_exists)

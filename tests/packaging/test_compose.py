@@ -16,9 +16,14 @@ Change = Callable[[dict[str, Any]], Any]
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
+def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
     material = Material.ensure(tmp_path_factory.mktemp("secrets") / "s")
-    return {folder.name: set(folder.files) for folder in folders(material, Addresses())}
+    return {folder.name: folder.files for folder in folders(material, Addresses())}
+
+
+@pytest.fixture(scope="module")
+def made(written: dict[str, dict[str, str]]) -> dict[str, set[str]]:
+    return {name: set(files) for name, files in written.items()}
 
 
 @pytest.mark.parametrize("rule", rules.RULES, ids=lambda rule: rule.__name__)
@@ -30,6 +35,30 @@ def test_every_secret_that_is_named_is_made_and_given_to_somebody(made: dict[str
     assert list(rules.secrets_are_made(document(), made)) == []
     given = {secrets_folder(service) for service in document()["services"].values()}
     assert set(made) - given == {"first"}  # made by the job of that name, beside what it is given itself
+
+
+def test_servers_speak_tls_alone(written: dict[str, dict[str, str]]) -> None:
+    assert list(rules.servers_speak_tls_alone(document(), written)) == []
+
+
+def test_every_address_among_the_secrets_is_verified(written: dict[str, dict[str, str]]) -> None:
+    addresses = [text for files in written.values() for name, text in files.items() if name.endswith("_url")]
+    assert len(addresses) == 2 * len(SERVICES) + len(SERVICES) + 3
+    authority = "/run/secrets/brightrun/ca.crt"
+    assert [text for text in addresses if not text.endswith(
+        (f"?sslmode=verify-full&sslrootcert={authority}", f"/0?ssl_ca_certs={authority}"))] == []
+    assert {text.partition(":")[0] for text in addresses} == {"postgresql+asyncpg", "postgresql", "rediss"}
+
+
+def test_a_server_that_would_speak_plain_text_is_noticed(written: dict[str, dict[str, str]]) -> None:
+    changed, files = document(), {name: dict(each) for name, each in written.items()}
+    changed["services"]["postgres"]["command"] = ["-c", "max_connections=300"]
+    files["valkey"]["valkey.conf"] = "port 6379\n"
+    del files["nats"]["tls.key"]
+    assert list(rules.servers_speak_tls_alone(changed, files)) == [
+        "postgres is not told ssl=on", "postgres is not told ssl_cert_file=", "postgres is not told ssl_key_file=",
+        "valkey is not told port 0", "valkey is not told tls-port 6379", "valkey is not told tls-cert-file",
+        "valkey is not told tls-key-file", "nats has no tls.key"]
 
 
 def test_each_service_is_there_once() -> None:
@@ -90,6 +119,15 @@ BROKEN: list[tuple[rules.Rule, Change, str]] = [
     (rules.variables_are_read, _service("validator", environment={"BRIGHTRUN_S3_ENDPIONT": "x"}), "nothing there"),
     (rules.variables_are_read, _service("notifier", environment={"BRIGHTRUN_MAX_STREAMS": "5"}), "nothing there"),
     (rules.no_secret_is_written_down, _service("job-api", environment={"BRIGHTRUN_S3_SECRET_KEY": "x"}), "is given"),
+    (rules.everybody_verifies, lambda d: d["services"]["notifier"]["environment"].pop("BRIGHTRUN_TLS_REQUIRED"),
+     "notifier would take"),
+    (rules.everybody_verifies, _service("migrations", environment={}), "migrations would take"),
+    (rules.everybody_verifies, _service("validator", environment={"BRIGHTRUN_NATS_URL": "nats://nats:4222"}),
+     "without TLS"),
+    (rules.everybody_verifies, lambda d: d["services"]["topology"]["environment"].pop("BRIGHTRUN_NATS_TLS_CA"),
+     "topology does not know whom to believe"),
+    (rules.everybody_verifies, lambda d: d["services"]["topology"]["environment"].update(
+        BRIGHTRUN_WATCH_CERTIFICATES="nats://nats:4222"), "nobody watches the certificate of postgres"),
     (rules.services_come_after_the_jobs, lambda d: d["services"]["job-api"].update(depends_on={}), "does not wait"),
     (rules.services_come_after_the_jobs, _service("proxy", depends_on={"x": {}}), "which is not there"),
     (rules.services_come_after_the_jobs,
@@ -113,6 +151,7 @@ def test_a_secret_that_nobody_makes_is_noticed(made: dict[str, set[str]]) -> Non
     assert sorted(rules.secrets_are_made(changed, made)) == [
         "grafana reads pasword, which is not in secrets/grafana",
         "notifier is given secrets/mailer, which nobody makes",
+        "notifier reads ca.crt, which is not in secrets/mailer",
         "notifier reads nats.creds, which is not in secrets/mailer"]
 
 

