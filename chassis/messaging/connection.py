@@ -111,7 +111,8 @@ class NatsConnection:
 
     def lost_within(self, seconds: float) -> bool:
         """Whether the connection was lost so short a time ago, be it back or not."""
-        return time.monotonic() - self._lost_at < seconds
+        is_being_lost = self._connected.is_set() and not self.is_connected  # the client has not told us yet
+        return is_being_lost or time.monotonic() - self._lost_at < seconds
 
     @asynccontextmanager
     async def unbroken(self) -> AsyncIterator[None]:

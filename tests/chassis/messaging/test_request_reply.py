@@ -218,6 +218,17 @@ async def test_a_question_survives_a_restart_of_the_broker(nats_server: NatsPart
         await bus.stop()
 
 
+async def test_a_question_asked_while_the_connection_breaks_is_asked_again(bus: BusFactory) -> None:
+    """The client knows of the break a moment before it tells."""
+    await bus("answerer", answering(double))
+    asker = await bus("asker")
+    assert not asker.connection.lost_within(60)
+    await asker.connection.client.force_reconnect()
+    assert not asker.connection.is_connected
+    assert asker.connection.lost_within(60)
+    assert (await asker.request(DOUBLE, Question(amount=3), timeout_s=50)).doubled == 6
+
+
 async def test_a_broker_that_is_away_for_long_is_not_waited_for(nats: NatsPart) -> None:
     asker = Bus(PipeSettings("asker", "nats://127.0.0.1:1"))
     with pytest.raises(ServiceUnavailable, match="not connected"):
