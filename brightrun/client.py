@@ -6,17 +6,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from brightrun.calls import ROOT as ROOT
+from brightrun.calls import given
 from brightrun.credentials import Credentials, find_credentials
 from brightrun.http import Http
-from brightrun.models import ApiKey, Download, Job, Page, QueuePage, TrainingFile
-from brightrun.results import ROOT as ROOT
+from brightrun.models import Download, Job, Page, QueuePage, TrainingFile
+from brightrun.people import People
 from brightrun.results import Results
 
 # The server may let an upload wait a minute for its turn, and read it for four.
 _UPLOAD_TIMEOUT_S = 360
 
 
-class Client(Results):
+class Client(Results, People):
     """`with Client() as client:` finds URL and key by itself; see brightrun.credentials."""
 
     def __init__(self, credentials: Credentials | None = None, http: Http | None = None) -> None:
@@ -45,29 +47,29 @@ class Client(Results):
         return TrainingFile.model_validate(answer)
 
     def files(self, limit: int = 50, after: str | None = None) -> Page:
-        return self._page("/files", limit=limit, after=after)
+        return self.page("/files", limit=limit, after=after)
 
     def preview(self, file_id: str) -> dict[str, Any]:
         return dict(self.http.json("GET", f"{ROOT}/files/{file_id}/preview"))
 
     def estimate(self, file_id: str, **choice: Any) -> dict[str, Any]:
-        parameters = _given({"training_file_id": file_id, **choice})
+        parameters = given({"training_file_id": file_id, **choice})
         return dict(self.http.json("GET", f"{ROOT}/cost-estimate", params=parameters))
 
     def create_job(self, file_id: str, **choice: Any) -> Job:
         return Job.model_validate(
-            self.http.json("POST", f"{ROOT}/jobs", json=_given({"training_file_id": file_id, **choice}))
+            self.http.json("POST", f"{ROOT}/jobs", json=given({"training_file_id": file_id, **choice}))
         )
 
     def job(self, job_id: str) -> Job:
         return Job.model_validate(self.http.json("GET", f"{ROOT}/jobs/{job_id}"))
 
     def jobs(self, limit: int = 20, **filters: Any) -> Page:
-        return self._page("/jobs", limit=limit, **filters)
+        return self.page("/jobs", limit=limit, **filters)
 
     def jobs_csv(self, **filters: Any) -> str:
         """All jobs that match, as CSV."""
-        parameters = _given({**filters, "format": "csv"})
+        parameters = given({**filters, "format": "csv"})
         return self.http.send("GET", f"{ROOT}/jobs", params=parameters, timeout=300).text
 
     def edit_job(self, job_id: str, **changes: Any) -> Job:
@@ -77,22 +79,22 @@ class Client(Results):
 
     def notes_history(self, job_id: str, limit: int = 20, after: str | None = None) -> Page:
         """Every text that the notes have had, the newest first."""
-        return self._page(f"/jobs/{job_id}/notes/history", limit=limit, after=after)
+        return self.page(f"/jobs/{job_id}/notes/history", limit=limit, after=after)
 
     def templates(self, limit: int = 50, **filters: Any) -> Page:
         """Those of the product, shared in the workspace, and the caller's own, with how jobs from them went."""
-        return self._page("/templates", limit=limit, **filters)
+        return self.page("/templates", limit=limit, **filters)
 
     def template(self, template_id: str) -> dict[str, Any]:
         return dict(self.http.json("GET", f"{ROOT}/templates/{template_id}"))
 
     def create_template(self, name: str, **values: Any) -> dict[str, Any]:
         """`values`: as for `create_job`, and `visibility`: private or shared."""
-        return dict(self.http.json("POST", f"{ROOT}/templates", json=_given({"name": name, **values})))
+        return dict(self.http.json("POST", f"{ROOT}/templates", json=given({"name": name, **values})))
 
     def save_as_template(self, job_id: str, **values: Any) -> dict[str, Any]:
         """What a job was told, under a name. `values`: name, description, visibility, with_file, notes, tags."""
-        return dict(self.http.json("POST", f"{ROOT}/jobs/{job_id}/template", json=_given(values)))
+        return dict(self.http.json("POST", f"{ROOT}/jobs/{job_id}/template", json=given(values)))
 
     def edit_template(self, template_id: str, **changes: Any) -> dict[str, Any]:
         return dict(self.http.json("PATCH", f"{ROOT}/templates/{template_id}", json=changes))
@@ -109,7 +111,7 @@ class Client(Results):
 
     def bulk(self, action: str, job_ids: list[str], reason: str = "") -> dict[str, Any]:
         """Cancel or delete up to 100 jobs; what cannot be done says why in `data`."""
-        body = _given({"action": action, "job_ids": job_ids, "reason": reason})
+        body = given({"action": action, "job_ids": job_ids, "reason": reason})
         return dict(self.http.json("POST", f"{ROOT}/bulk/jobs", json=body))
 
     def promote(self, job_id: str) -> Job:
@@ -119,17 +121,8 @@ class Client(Results):
     def queue(self, limit: int = 50, after: int = 0) -> QueuePage:
         """The jobs that wait for their turn, in order."""
         return QueuePage.model_validate(
-            self.http.json("GET", f"{ROOT}/queue", params=_given({"limit": limit, "after": after or None}))
+            self.http.json("GET", f"{ROOT}/queue", params=given({"limit": limit, "after": after or None}))
         )
-
-    def api_keys(self) -> list[ApiKey]:
-        """All keys of the workspace (admins), the newest first."""
-        return [ApiKey.model_validate(row) for row in self.http.json("GET", f"{ROOT}/api-keys")["data"]]
-
-    def rotate_api_key(self, key_id: str, keep_previous_for_s: int) -> ApiKey:
-        """A new key in the place of this one (admins); `key` is told once."""
-        body = {"keep_previous_for_s": keep_previous_for_s}
-        return ApiKey.model_validate(self.http.json("POST", f"{ROOT}/api-keys/{key_id}/rotate", json=body))
 
     def pause(self, job_id: str, reason: str = "") -> Job:
         return self._act(job_id, "pause", json={"reason": reason} if reason else None)
@@ -142,7 +135,7 @@ class Client(Results):
 
     def continue_job(self, job_id: str, start: bool = True, **choice: Any) -> Job:
         """A new job from the newest checkpoint of one that failed or was cancelled."""
-        return self._act(job_id, "continue", json=_given({**choice, "start": start}))
+        return self._act(job_id, "continue", json=given({**choice, "start": start}))
 
     def retry(self, job_id: str, start: bool = True) -> Job:
         return self._act(job_id, "retry", json={"start": start})
@@ -165,10 +158,10 @@ class Client(Results):
 
     def error_statistics(self, **filters: Any) -> dict[str, Any]:
         """The workspace's failures, the most frequent first, and how retries went."""
-        return dict(self.http.json("GET", f"{ROOT}/errors/stats", params=_given(filters)))
+        return dict(self.http.json("GET", f"{ROOT}/errors/stats", params=given(filters)))
 
     def events(self, job_id: str, limit: int = 50, **filters: Any) -> Page:
-        return self._page(f"/jobs/{job_id}/events", limit=limit, **filters)
+        return self.page(f"/jobs/{job_id}/events", limit=limit, **filters)
 
     def all_events(self, job_id: str, **filters: Any) -> Iterator[dict[str, Any]]:
         """Every event that matches, oldest first, a page at a time."""
@@ -185,16 +178,25 @@ class Client(Results):
 
     def compare(self, job_ids: list[str], max_points: int | None = None) -> dict[str, Any]:
         """Two to four jobs side by side, with a recommendation; `max_points`: with their loss curves."""
-        parameters = _given({"job": job_ids, "max_points": max_points})
+        parameters = given({"job": job_ids, "max_points": max_points})
         return dict(self.http.json("GET", f"{ROOT}/comparisons", params=parameters))
 
+    def analytics(self, **filters: Any) -> dict[str, Any]:
+        """The workspace's ended jobs added up. `filters`: from, to, preset, creator."""
+        return dict(self.http.json("GET", f"{ROOT}/analytics", params=given(filters)))
+
+    def analytics_csv(self, table: str = "weeks", **filters: Any) -> str:
+        """`table`: weeks, presets, people or jobs."""
+        parameters = given({**filters, "table": table, "format": "csv"})
+        return self.http.send("GET", f"{ROOT}/analytics", params=parameters, timeout=300).text
+
     def logs(self, job_id: str, offset: int = 0, attempt: int | None = None) -> dict[str, Any]:
-        parameters = _given({"offset": offset, "attempt": attempt})
+        parameters = given({"offset": offset, "attempt": attempt})
         return dict(self.http.json("GET", f"{ROOT}/jobs/{job_id}/logs", params=parameters))
 
     def log_lines(self, job_id: str, **query: Any) -> dict[str, Any]:
         """A page of lines of the trainer's output: `after`, `before` or `tail`, and attempt, level, search, limit."""
-        return dict(self.http.json("GET", f"{ROOT}/jobs/{job_id}/logs", params=_given(query)))
+        return dict(self.http.json("GET", f"{ROOT}/jobs/{job_id}/logs", params=given(query)))
 
     def adapter_download(self, job_id: str, file_format: str = "safetensors") -> Download:
         answer = self.http.json(
@@ -214,27 +216,16 @@ class Client(Results):
     def status(self) -> dict[str, Any]:
         return dict(self.http.json("GET", f"{ROOT}/status"))
 
-    def me(self) -> dict[str, Any]:
-        return dict(self.http.json("GET", f"{ROOT}/me"))
-
-    def members(self) -> Page:
-        """Everybody in the workspace (admins)."""
-        return self._page("/members")
-
-    def set_member(self, email: str, roles: list[str]) -> dict[str, Any]:
-        """Let somebody in, or change their roles to exactly these (admins)."""
-        return dict(self.http.json("PUT", f"{ROOT}/members", json={"email": email, "roles": roles}))
-
-    def remove_member(self, user_id: str) -> dict[str, Any]:
-        """Their sessions and keys in this workspace end at once (admins)."""
-        return dict(self.http.json("DELETE", f"{ROOT}/members/{user_id}"))
+    def operations(self) -> dict[str, Any]:
+        """The whole installation at a glance (operators): services, machines, leaks, dead letters, queues."""
+        return dict(self.http.json("GET", f"{ROOT}/operations"))
 
     def sign_out(self) -> dict[str, Any]:
         """The session that asks ends."""
         return dict(self.http.json("POST", f"{ROOT}/auth/logout"))
 
     def dead_letters(self, limit: int = 50, after: str | None = None) -> Page:
-        return self._page("/dead-letters", limit=limit, after=after)
+        return self.page("/dead-letters", limit=limit, after=after)
 
     def dead_letter(self, sequence: int) -> dict[str, Any]:
         return dict(self.http.json("GET", f"{ROOT}/dead-letters/{sequence}"))
@@ -246,24 +237,16 @@ class Client(Results):
 
     def audit(self, limit: int = 50, **filters: Any) -> Page:
         """Who did what, the newest first (owners and admins)."""
-        return self._page("/audit", limit=limit, **filters)
+        return self.page("/audit", limit=limit, **filters)
 
     def audit_csv(self, **filters: Any) -> str:
         """All entries that match, as CSV."""
-        parameters = _given({**filters, "format": "csv"})
+        parameters = given({**filters, "format": "csv"})
         return self.http.send("GET", f"{ROOT}/audit", params=parameters, timeout=300).text
 
     def _retry(self, job_id: str, confirm: bool, choice: dict[str, Any]) -> dict[str, Any]:
-        body = _given(choice) | {"confirm": confirm}
+        body = given(choice) | {"confirm": confirm}
         return dict(self.http.json("POST", f"{ROOT}/jobs/{job_id}/retry", json=body))
 
     def _act(self, job_id: str, action: str, **arguments: Any) -> Job:
         return Job.model_validate(self.http.json("POST", f"{ROOT}/jobs/{job_id}/{action}", **arguments))
-
-    def _page(self, path: str, **parameters: Any) -> Page:
-        return Page.model_validate(self.http.json("GET", f"{ROOT}{path}", params=_given(parameters)))
-
-
-def _given(values: dict[str, Any]) -> dict[str, Any]:
-    """Without what was not said."""
-    return {name: value for name, value in values.items() if value not in (None, "", [], {})}

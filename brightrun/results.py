@@ -2,15 +2,11 @@
 
 from typing import Any
 
-from brightrun.http import Http
-
-ROOT = "/api/training"
+from brightrun.calls import ROOT, Calls
 
 
-class Results:
+class Results(Calls):
     """Methods of `brightrun.client.Client`."""
-
-    http: Http
 
     def metrics(self, job_id: str, names: list[str], **bounds: Any) -> dict[str, Any]:
         """Series of these metrics; `from_step`, `to_step`, `max_points`."""

@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from chassis import checks, figures
 from chassis.clock import Clock
 from chassis.database.engine import Database
+from chassis.health_report import HealthReporter
 from chassis.messaging.bus import Bus
 from chassis.messaging.events import EventRouter
 from chassis.messaging.relay import Relay
@@ -22,6 +23,7 @@ from chassis.settings import ServiceSettings
 from chassis.web.operations import operation_routes
 from chassis.web.server import serve
 from chassis.web_runtime import WebRuntime, mount_operations, operations_app
+from contracts.rpc.health import HEALTH
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -59,6 +61,9 @@ class ServiceRuntime(WebRuntime):
         measure = figures.register(self.registry, settings, self.database, self._redis)
         self.periodic("server figures", settings.figures_interval_s, measure)
         self._add_checks(publishes="outbox" in metadata.tables)
+        self.health_report = HealthReporter(self.health, self.bus, self.database, publishes="outbox" in metadata.tables)
+        if settings.service_name in HEALTH:
+            self.bus.include(self.health_report.requests(settings.service_name))
 
     @property
     def redis(self) -> "Redis":

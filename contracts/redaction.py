@@ -11,7 +11,7 @@ _FORMS = (
     r"(?s)()-----BEGIN [A-Z0-9 ]*(?:SEED|KEY|JWT)[A-Z ]*-----.*?-----+END [^-]*-+",  # .creds and PEM files
     r"(?i)((?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?)(?:(?:bearer|basic|token)\s+)?[^\s\"',;]+",
     r"(?i)(\bbearer\s+)[A-Za-z0-9._~+/=-]{8,}",
-    r"()\bbrs?_[A-Za-z0-9]{12,}",  # our API keys and sessions
+    r"()\bbr[si]?_[A-Za-z0-9]{12,}",  # our API keys, sessions and invitations
     r"()\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*",  # any JWT, NATS user JWTs included
     r"()\bS[UAOCNX][A-Z2-7]{56}\b",  # NATS nkey seeds
     rf"(?i)([?&](?:{_QUERY_SECRETS})=)[^&\s\"']+",  # presigned URLs
@@ -26,7 +26,7 @@ _FORMS = (
 _PATTERNS = tuple(re.compile(form) for form in _FORMS)
 # Cheap test first: nearly every string has none of these and is returned as it is.
 _SUSPECT = re.compile(
-    r"(?i)brs?_|eyJ|://|bearer|authorization|-----BEGIN|\bS[UAOCNX][A-Z2-7]{20}|xox|hf_|rpa_|[?&][a-z_-]*(?:sig|token)"
+    r"(?i)br[si]?_|eyJ|://|bearer|authorization|-----BEGIN|\bS[UAOCNX][A-Z2-7]{20}|xox|hf_|rpa_|[?&][a-z_-]*(?:sig|token)"
 )
 
 

@@ -140,6 +140,10 @@ class Bus:
         found += [f"{c.spec.durable}: {c.health_issue}" for c in self._consumers if c.health_issue]
         return found + [f"{task.get_name()}: consumer task ended" for task in self._running if task.done()]
 
+    def trouble_of(self, spec: ConsumerSpec) -> str:
+        """Why this consumer takes nothing just now; empty when all is well."""
+        return next((c.health_issue or "" for c in self._consumers if c.spec.durable == spec.durable), "")
+
     @property
     def consumers(self) -> tuple[ConsumerSpec, ...]:
         return tuple(consumer.spec for consumer in self._consumers)

@@ -108,6 +108,9 @@ class DeadLetters:
             sequence = messages[-1].sequence + 1
         return messages
 
+    async def count(self) -> int:
+        return (await self._bus.jetstream.stream_info(DEAD_LETTER_STREAM)).state.messages
+
     async def show(self, sequence: int) -> DeadLetter:
         """One dead letter with its original bytes. Raises NotFound."""
         try:

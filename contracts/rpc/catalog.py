@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.rpc import costs, logs, metrics, pods, validation
+from contracts.rpc import costs, health, logs, metrics, pods, validation
 from contracts.rpc.spec import PodRpc, Rpc
 
 
@@ -18,6 +18,7 @@ _OF_JOB_API: tuple[Rpc[Any, Any], ...] = (
     costs.RESERVE,
     costs.RELEASE,
     costs.JOB_COST,
+    costs.SPOT_SAVINGS,
     costs.BUDGET,
     costs.SET_BUDGET,
     costs.RATES,
@@ -30,11 +31,13 @@ _OF_JOB_API: tuple[Rpc[Any, Any], ...] = (
     pods.JOB_CHECKPOINTS,
     pods.JOB_PODS,
     pods.POD_LOG,
+    pods.LEAKS,
+    *health.HEALTH.values(),
 )
 
 RPCS: tuple[RpcRow, ...] = (
     *(RpcRow(rpc, ("job_api",)) for rpc in _OF_JOB_API),
-    RpcRow(pods.MACHINES, ("cost_guard",)),
+    RpcRow(pods.MACHINES, ("cost_guard", "job_api")),
     RpcRow(pods.PRICES, ("cost_guard",)),
 )
 

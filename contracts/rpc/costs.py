@@ -159,6 +159,23 @@ class JobCost(Model):
     machines: tuple[MachineCost, ...] = ()
 
 
+class SpotSavingsQuery(Model):
+    """What spot saved on these jobs of the workspace; others are left out."""
+
+    workspace_id: UUID
+    job_ids: tuple[UUID, ...] = Field(max_length=20_000)
+
+
+class SpotSavings(Model):
+    """Of the jobs that had a spot machine and whose machines' prices on demand are known: what was paid, and what the
+    same machine time would have cost on demand. `unknown_jobs` had a spot machine without such a price."""
+
+    jobs: int = 0
+    unknown_jobs: int = 0
+    paid_micro_usd: int = 0
+    on_demand_micro_usd: int = 0
+
+
 class BudgetQuery(Model):
     workspace_id: UUID
 
@@ -195,6 +212,7 @@ ESTIMATE = Rpc("cost_guard", "estimate", EstimateRequest, Estimate)
 RESERVE = Rpc("cost_guard", "reserve", ReserveRequest, ReserveReply)
 RELEASE = Rpc("cost_guard", "release", ReleaseRequest, Released)
 JOB_COST = Rpc("cost_guard", "job_cost", JobCostQuery, JobCost)
+SPOT_SAVINGS = Rpc("cost_guard", "spot_savings", SpotSavingsQuery, SpotSavings)
 BUDGET = Rpc("cost_guard", "budget", BudgetQuery, BudgetView)
 SET_BUDGET = Rpc("cost_guard", "set_budget", SetBudget, BudgetView)
 RATES = Rpc("cost_guard", "rates", RatesQuery, Rates)

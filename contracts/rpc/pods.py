@@ -176,6 +176,32 @@ class Machines(Model):
     next_after: str | None = None
 
 
+class LeaksQuery(Model):
+    """Money that machines cost beyond their use, of those that ended at or after `since`."""
+
+    since: datetime
+
+
+class Leak(Model):
+    """A machine that nobody asked for, or that outlived its work by more than a minute."""
+
+    pod_name: str
+    job_id: UUID
+    workspace_id: UUID
+    provider: str
+    ended_at: datetime
+    micro_usd: int
+
+
+class Leaks(Model):
+    """The newest first, at most a hundred; the sum is of all. Machines of jobs that nobody knows are not in it: they
+    stand in `provisioner_leaked_usd_total`."""
+
+    micro_usd: int
+    machines: int
+    leaks: tuple[Leak, ...] = ()
+
+
 class JobCheckpointsQuery(Model):
     job_id: UUID
     workspace_id: UUID
@@ -222,5 +248,6 @@ class Prices(Model):
 JOB_CHECKPOINTS = Rpc("provisioner", "job_checkpoints", JobCheckpointsQuery, JobCheckpoints)
 JOB_PODS = Rpc("provisioner", "job_pods", JobPodsQuery, JobPods)
 POD_LOG = Rpc("provisioner", "pod_log", LogQuery, LogPage)
+LEAKS = Rpc("provisioner", "leaks", LeaksQuery, Leaks)
 MACHINES = Rpc("provisioner", "machines", MachinesQuery, Machines)
 PRICES = Rpc("provisioner", "prices", PricesQuery, Prices)

@@ -14,6 +14,7 @@ from contextlib import suppress
 
 # What a client of PostgreSQL sends to begin TLS, and the answer of a server that has it.
 SSL_REQUEST, _AGREED = b"\x00\x00\x00\x08\x04\xd2\x16\x2f", b"S"
+_SASL = (10).to_bytes(4)  # AuthenticationSASL, followed by the names of its mechanisms
 _START_S, _CHUNK = 10.0, 256 * 1024
 
 
@@ -37,7 +38,7 @@ class TlsTunnel:
         """Whoever is not believed is told nothing: the program sees its connection end."""
         try:
             server = await self._connected()
-            await asyncio.gather(_pass_on(reader, server[1]), _pass_on(server[0], writer))
+            await asyncio.gather(_pass_on(reader, server[1]), _answer(server[0], writer))
         except (OSError, asyncio.IncompleteReadError):
             writer.close()
 
@@ -53,6 +54,23 @@ class TlsTunnel:
             writer.close()
             raise
         return reader, writer
+
+
+async def _answer(server: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """The server's first message says how to prove who one is. Over TLS it offers a proof that is bound to the
+    connection, and a client without TLS takes that for an attack: it is not told."""
+    try:
+        header = await server.readexactly(5)
+        body = await server.readexactly(int.from_bytes(header[1:]) - 4)
+    except asyncio.IncompleteReadError as error:  # it closed, as after a request to cancel
+        writer.write(error.partial)
+        writer.close()
+        return
+    if header[:1] == b"R" and body[:4] == _SASL:
+        offered = [name for name in body[4:].split(b"\0") if name and not name.endswith(b"-PLUS")]
+        body = _SASL + b"".join(name + b"\0" for name in offered) + b"\0"
+    writer.write(header[:1] + (len(body) + 4).to_bytes(4) + body)
+    await _pass_on(server, writer)
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from fastapi import Depends, Request
 from starlette.datastructures import FormData
 from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Match
 
 from brightrun.client import Client
 from brightrun.errors import ApiError
@@ -74,11 +75,17 @@ class Visit:
         """After a form: another page, by GET."""
         return RedirectResponse(f"{path}?{urlencode(query)}" if query else path, 303)
 
+    def has_page(self, path: str) -> bool:
+        """Whether a link there leads anywhere: parts of other pages are offered where those are."""
+        scope = {"type": "http", "path": path, "method": "GET", "headers": []}
+        return any(route.matches(scope)[0] is Match.FULL for route in self.request.app.routes)
+
     def _shared(self) -> dict[str, Any]:
         return {
             "me": self.me, "menu": menu(self.me) if self.me else [], "path": self.request.url.path,
             "form_token": lambda: self.parts.sessions.form_token(self.session),
-            "notice": NOTICES.get(self.request.query_params.get("notice", ""), ""), "problem": None,
+            "has_page": self.has_page, "problem": None,
+            "notice": NOTICES.get(self.request.query_params.get("notice", ""), ""),
         }
 
 

@@ -39,6 +39,7 @@ from services.job_api.jobs.notifier import JobEventNotifier
 from services.job_api.jobs.stream_slots import StreamSlots
 from services.job_api.jobs.streaming import EventStream
 from services.job_api.operations.application.dead_letters import VisibleDeadLetters
+from services.job_api.operations.application.overview import Operations
 from services.job_api.operations.application.status import SystemStatus
 from services.job_api.paths import DOCS, ERRORS, OPENAPI, PREFIX
 from services.job_api.routes import BODY_LIMITS, SIGNED
@@ -98,6 +99,7 @@ def _home(settings: Settings) -> Home:
 def _dependencies(runtime: ServiceRuntime, settings: Settings, sign_in: SignIn) -> Dependencies:
     database, bus, clock = runtime.database, runtime.bus, runtime.clock
     notifier = JobEventNotifier(settings.database_url)
+    letters = DeadLetters(bus)
     operators = Operators(database, frozenset(settings.operator_workspaces))
     defaults = Defaults(settings.default_gpu_type, settings.default_base_model)
     return Dependencies(
@@ -109,7 +111,8 @@ def _dependencies(runtime: ServiceRuntime, settings: Settings, sign_in: SignIn) 
         stream_slots=StreamSlots(
             settings.max_streams, settings.max_streams_per_workspace, settings.max_streams_per_caller),
         downloads=Downloads(database, runtime.objects, bus, clock),
-        operators=operators, dead_letters=VisibleDeadLetters(operators, DeadLetters(bus)),
+        operators=operators, dead_letters=VisibleDeadLetters(operators, letters),
+        operations=Operations(database, bus, letters, runtime.health_report.report),
         system_status=SystemStatus(runtime.health, clock), api_keys=ApiKeyCache(ApiKeyTable(database), clock),
         files=FileReader(settings.default_base_model, PoolLimits(
             settings.imports_at_once, time_s=settings.import_time_s, memory_mb=settings.import_memory_mb)),

@@ -58,7 +58,8 @@ GROUPS: tuple[Group, ...] = (
         "GET /jobs/{job_id}/logs", "GET /jobs/{job_id}/artifacts",
         "GET /jobs/{job_id}/downloads",
         "GET /errors/stats", "GET /jobs/{job_id}/error", "GET /jobs/{job_id}/error-log", "GET /files",
-        "GET /files/{file_id}", "GET /files/{file_id}/preview", "POST /files/validate", "GET /comparisons")),
+        "GET /files/{file_id}", "GET /files/{file_id}/preview", "POST /files/validate",
+        "GET /comparisons", "GET /analytics")),
     Group("Whoever takes results", frozenset({_E, _A}), (
         "GET /jobs/{job_id}/download/adapters", "GET /jobs/{job_id}/download/metrics")),
     Group("Engineers", frozenset({_E}), (
@@ -73,10 +74,13 @@ GROUPS: tuple[Group, ...] = (
         "GET /dead-letters",
         "POST /dead-letters/replay-all", "GET /dead-letters/{sequence}", "POST /dead-letters/{sequence}/replay",
         "GET /webhook/secret", "POST /webhook/secret", "DELETE /webhook/secret", "GET /members", "PUT /members",
-        "DELETE /members/{user_id}")),
-    Group("Admins of the workspace that runs the installation", frozenset(), ("PUT /rates",), operator=True),
-    Group("Whoever can sign, or signs in", frozenset(), (
-        "POST /webhook", "GET /auth/oidc", "GET /auth/oidc/callback", "POST /auth/token"), open=True),
+        "DELETE /members/{user_id}", "POST /members/invitations", "GET /members/invitations",
+        "DELETE /members/invitations/{invitation_id}")),
+    Group("Admins of the workspace that runs the installation", frozenset(), (
+        "PUT /rates", "GET /operations"), operator=True),
+    Group("Whoever can sign, signs in or was invited", frozenset(), (
+        "POST /webhook", "GET /auth/oidc", "GET /auth/oidc/callback", "POST /auth/token",
+        "POST /invitations/preview", "POST /invitations/accept"), open=True),
 )
 _BY_KIND = {CallerKind.ENGINEER: _E, CallerKind.ANALYST: _A, CallerKind.OWNER: _O}
 

@@ -17,6 +17,7 @@ from services.job_api.jobs.notifier import JobEventNotifier
 from services.job_api.jobs.stream_slots import StreamSlots
 from services.job_api.jobs.streaming import EventStream
 from services.job_api.operations.application.dead_letters import VisibleDeadLetters
+from services.job_api.operations.application.overview import Operations
 from services.job_api.operations.application.status import SystemStatus
 from services.job_api.ports import RpcClient
 from services.job_api.settings import Settings
@@ -38,6 +39,7 @@ class Dependencies:
     operators: Operators
     dead_letters: VisibleDeadLetters
     system_status: SystemStatus
+    operations: Operations
     api_keys: ApiKeyCache
     files: FileReader
     sign_in: SignIn

@@ -15,6 +15,8 @@ from services.job_api.artifacts import problems as of_artifacts
 from services.job_api.errors import DomainError
 from services.job_api.files import errors as files
 from services.job_api.files import problems as of_files
+from services.job_api.invitations import errors as invitations
+from services.job_api.invitations import problems as of_invitations
 from services.job_api.jobs import errors as jobs
 from services.job_api.jobs import problems as of_jobs
 from services.job_api.keyset import InvalidCursor
@@ -75,6 +77,11 @@ PROBLEMS: Mapping[type[DomainError], Callable[[Any], ProblemError]] = {
     signin.NotASession: of_signin.not_a_session,
     accounts.MemberNotFound: of_accounts.member_not_found,
     accounts.LastAdmin: of_accounts.last_admin,
+    invitations.InvitationNotFound: of_invitations.invitation_not_found,
+    invitations.InvitationNotUsable: of_invitations.invitation_not_usable,
+    invitations.InvitationForAnother: of_invitations.invitation_for_another,
+    invitations.AddressMissing: of_invitations.address_missing,
+    invitations.AlreadyMember: of_invitations.already_member,
     templates.TemplateNotFound: of_templates.template_not_found,
     templates.UnknownTemplate: of_templates.unknown_template,
     templates.TemplateBuiltIn: of_templates.template_built_in,

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, FastAPI
 
 from services.job_api.accounts.routes import router as accounts
+from services.job_api.analytics.routes import router as analytics
 from services.job_api.artifacts.routes import router as artifacts
 from services.job_api.audit.routes import router as audit
 from services.job_api.comparisons.routes import router as comparisons
@@ -10,8 +11,10 @@ from services.job_api.costs.routes import router as costs
 from services.job_api.diagnosis.routes import router as diagnosis
 from services.job_api.edge.bodies import LARGEST_WEBHOOK
 from services.job_api.files.routes import router as files
+from services.job_api.invitations.routes import ACCEPT, PREVIEW
+from services.job_api.invitations.routes import router as invitations
 from services.job_api.jobs.routes import actions, bulk, history, insight, jobs, queue, steering
-from services.job_api.operations.routes import dead_letters, status
+from services.job_api.operations.routes import dead_letters, overview, status
 from services.job_api.paths import PREFIX
 from services.job_api.signin.routes import TOKEN
 from services.job_api.signin.routes import router as signin
@@ -22,8 +25,9 @@ from services.job_api.webhook.routes import deliveries, secrets
 BODY_LIMITS: dict[str, int | None] = {
     f"{PREFIX}/files": None, f"{PREFIX}/files/validate": None, f"{PREFIX}/webhook": LARGEST_WEBHOOK,
 }
-# Callers that show no credentials: their bodies say who they are, by a signature or by a sign-in's code.
-SIGNED = frozenset({f"{PREFIX}/webhook", TOKEN})
+# Callers that show no credentials: their bodies say who they are, by a signature, a sign-in's code or an
+# invitation.
+SIGNED = frozenset({f"{PREFIX}/webhook", TOKEN, PREVIEW, ACCEPT})
 
 _ROUTERS: tuple[APIRouter, ...] = (
     jobs.router,
@@ -36,11 +40,14 @@ _ROUTERS: tuple[APIRouter, ...] = (
     insight.router,
     templates,
     comparisons,
+    analytics,
+    invitations,
     accounts,
     signin,
     audit,
     dead_letters.router,
     status.router,
+    overview.router,
     deliveries.router,
     secrets.router,
     files,

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 VARIABLE = "BRIGHTRUN_CHROMIUM"
@@ -27,7 +28,9 @@ def install() -> bool:
         environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
         for command in (["apt-get", "update", "-qq"],
                         ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"]):
-            subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False, timeout=600)
+            with suppress(subprocess.TimeoutExpired, OSError):
+                subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               check=False, timeout=180)
     return program() is not None
 
 

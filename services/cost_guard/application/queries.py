@@ -4,8 +4,18 @@ from datetime import datetime
 from uuid import UUID
 
 from chassis.database.engine import Database
-from contracts.rpc.costs import BudgetView, Estimate, EstimateRequest, JobCost, JobCostQuery, MachineCost, Rates
-from services.cost_guard.adapters.repository import budgets, intervals, jobs, rates
+from contracts.rpc.costs import (
+    BudgetView,
+    Estimate,
+    EstimateRequest,
+    JobCost,
+    JobCostQuery,
+    MachineCost,
+    Rates,
+    SpotSavings,
+    SpotSavingsQuery,
+)
+from services.cost_guard.adapters.repository import budgets, intervals, jobs, rates, savings
 from services.cost_guard.adapters.repository.intervals import BilledMachine
 from services.cost_guard.application.pricing import budget_view, estimate_of, experience, quote
 from services.cost_guard.domain.billing import billed_seconds, cost_of, total_cost
@@ -56,6 +66,11 @@ def _machine_cost(machine: BilledMachine, now: datetime) -> MachineCost:
         until=bill.until,
         cost_micro_usd=cost_of(bill, now),
     )
+
+
+async def spot_savings(database: Database, query: SpotSavingsQuery, now: datetime) -> SpotSavings:
+    async with database.read() as connection:
+        return await savings.of_jobs(connection, query.workspace_id, query.job_ids, now)
 
 
 async def budget(database: Database, workspace_id: UUID, settings: Settings, now: datetime) -> BudgetView:

@@ -19,6 +19,8 @@ from contracts.rpc.costs import (
     ReserveRequest,
     SetBudget,
     SetRate,
+    SpotSavings,
+    SpotSavingsQuery,
 )
 from services.cost_guard.application import queries
 from services.cost_guard.application.commands import budgets, reservations
@@ -52,6 +54,11 @@ async def release(request: ReleaseRequest, database: WithDatabase) -> Released:
 @requests.rpc(costs.JOB_COST)
 async def job_cost(query: JobCostQuery, database: WithDatabase, clock: WithClock) -> JobCost:
     return await queries.job_cost(database, query, clock.now())
+
+
+@requests.rpc(costs.SPOT_SAVINGS)
+async def spot_savings(query: SpotSavingsQuery, database: WithDatabase, clock: WithClock) -> SpotSavings:
+    return await queries.spot_savings(database, query, clock.now())
 
 
 @requests.rpc(costs.BUDGET)

@@ -108,7 +108,7 @@ async def put_member(
 ) -> JsonResponse:
     """Let somebody in, or change what they may do."""
     async with deps.database.transaction() as tx:
-        row = await set_member(tx, SetMember(caller(principal), body.email, body.roles))
+        row = await set_member(tx, SetMember(caller(principal), body.email, body.roles), deps.clock.now())
         answer = await record.answer(tx, presenter.member(row))
     deps.api_keys.clear()
     deps.sign_in.sessions.clear()
@@ -117,7 +117,7 @@ async def put_member(
 
 @router.delete("/members/{user_id}", response_model=MemberRemoved, responses={409: {"description": "The last admin"}})
 async def remove_member(user_id: UUID, principal: Admin, deps: WithDependencies, record: WithRecord) -> JsonResponse:
-    """Their sessions and keys in this workspace stop working at once."""
+    """Their sessions and keys in this workspace stop working at once, and so do the invitations that they sent."""
     async with deps.database.transaction() as tx:
         await remove(tx, caller(principal), user_id, deps.clock.now())
         answer = await record.answer(tx, {"object": "member", "id": user_id, "removed": True})

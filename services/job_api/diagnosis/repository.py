@@ -15,11 +15,12 @@ from services.job_api.jobs.tables import training_jobs
 
 @dataclass(frozen=True)
 class Period:
-    """Jobs that ended from `after` (inclusive) until `before`; None: no limit. `presets` empty: all."""
+    """Jobs that ended from `after` (inclusive) until `before`; None: no limit. `presets`, `creators` empty: all."""
 
     after: datetime | None = None
     before: datetime | None = None
     presets: tuple[str, ...] = ()
+    creators: tuple[str, ...] = ()
 
 
 _failed = training_jobs
@@ -36,14 +37,14 @@ _FOLLOWED = func.coalesce(
 async def ended_by_preset(tx: AsyncConnection, workspace_id: UUID, period: Period) -> dict[str, int]:
     """Jobs that completed or failed."""
     statement = select(_failed.c.preset, _COUNT).where(
-        _failed.c.status.in_(("completed", "failed")), *_ended_in(workspace_id, period))
+        _failed.c.status.in_(("completed", "failed")), *ended_in(workspace_id, period))
     rows = await tx.execute(statement.group_by(_failed.c.preset).order_by(_failed.c.preset))
     return {row.preset: row[1] for row in rows}
 
 
 async def failures(tx: AsyncConnection, workspace_id: UUID, period: Period) -> Sequence[FailedJobs]:
     statement = select(_failed.c.preset, _TYPE, _CODE, _COUNT).where(
-        _failed.c.status == "failed", *_ended_in(workspace_id, period))
+        _failed.c.status == "failed", *ended_in(workspace_id, period))
     return [FailedJobs(*row) for row in await tx.execute(statement.group_by(_failed.c.preset, _TYPE, _CODE))]
 
 
@@ -54,12 +55,13 @@ async def retries(tx: AsyncConnection, workspace_id: UUID, period: Period) -> Se
               func.count().filter(status == "completed"))
     statement = select(_TYPE, _CODE, _FOLLOWED, *counts).join_from(
         _failed, _retry, _retry.c.retry_of == _failed.c.id).where(
-        _failed.c.status == "failed", status != "cancelled", *_ended_in(workspace_id, period))
+        _failed.c.status == "failed", status != "cancelled", *ended_in(workspace_id, period))
     rows = await tx.execute(statement.group_by(_TYPE, _CODE, _FOLLOWED))
     return [Retries(kind, code, followed, Success(*counted)) for kind, code, followed, *counted in rows]
 
 
-def _ended_in(workspace_id: UUID, period: Period) -> list[ColumnElement[bool]]:
+def ended_in(workspace_id: UUID, period: Period) -> list[ColumnElement[bool]]:
+    """Conditions on `training_jobs`."""
     conditions = [_failed.c.workspace_id == workspace_id]
     if period.after is not None:
         conditions.append(_failed.c.completed_at >= period.after)
@@ -67,4 +69,6 @@ def _ended_in(workspace_id: UUID, period: Period) -> list[ColumnElement[bool]]:
         conditions.append(_failed.c.completed_at < period.before)
     if period.presets:
         conditions.append(_failed.c.preset.in_(period.presets))
+    if period.creators:
+        conditions.append(_failed.c.created_by.in_(period.creators))
     return conditions

@@ -39,7 +39,8 @@ CALLER_WENT_AWAY = 499
 TARGETS = {
     "webhook/secret": "webhook_secret", "webhook": "webhook_delivery", "jobs": "training_job",
     "files": "training_file", "api-keys": "api_key", "dead-letters": "dead_letter", "budget": "budget", "rates": "rate",
-    "auth": "session", "members": "member", "templates": "template", "bulk/jobs": "training_job",
+    "auth": "session", "members/invitations": "invitation", "members": "member", "invitations": "invitation",
+    "templates": "template", "bulk/jobs": "training_job",
 }
 log = structlog.get_logger(__name__)
 

@@ -6,11 +6,11 @@ from starlette.exceptions import HTTPException
 _METHODS = ("GET", "PUT", "POST", "DELETE", "PATCH")
 
 
-def only(router: APIRouter, path: str, method: str) -> None:
+def only(router: APIRouter, path: str, *methods: str) -> None:
     """Other methods of `path` are refused (405). Call it before a route such as `/{file_id}` would take them."""
 
     async def refuse() -> None:
-        raise HTTPException(405, headers={"Allow": method})
+        raise HTTPException(405, headers={"Allow": ", ".join(methods)})
 
-    others = [other for other in _METHODS if other != method]
+    others = [other for other in _METHODS if other not in methods]
     router.add_api_route(path, refuse, methods=others, include_in_schema=False)

@@ -121,6 +121,7 @@ training_jobs = Table(
           postgresql_where=text("template_id IS NOT NULL")),
     Index("training_jobs_by_file", "training_file_id"),
     Index("training_jobs_by_retry", "retry_of"),
+    Index("training_jobs_ended", "workspace_id", "completed_at", postgresql_where=text("completed_at IS NOT NULL")),
     Index("training_jobs_failed", "workspace_id", "completed_at", postgresql_where=text("status = 'failed'")),
 )
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any, Literal
+from uuid import UUID
 
 from pydantic import Field
 
@@ -49,3 +50,114 @@ class SystemStatusView(View):
     object: Literal["system_status"]
     status: Literal["ok", "degraded", "unavailable"]
     parts: list[PartStatusView]
+
+
+class CheckView(View):
+    name: str
+    status: Literal["ok", "degraded", "failed"]
+    detail: str
+    value: float | None
+
+
+class ConsumerView(View):
+    durable: str
+    stream: str
+    pending: int | None = Field(description="Messages that wait for it; null: the broker did not say")
+    in_hand: int | None
+    redelivered: int | None
+    trouble: str = Field(description="Why it takes nothing; empty when all is well")
+
+
+class OutboxView(View):
+    waiting: int
+    parked: int
+    oldest_age_s: float
+
+
+class ServiceView(View):
+    name: str
+    state: Literal["ok", "degraded", "failed", "starting", "draining", "unknown"]
+    message: str = Field(description="What is wrong, in words; empty when all is well")
+    checks: list[CheckView]
+    consumers: list[ConsumerView]
+    outbox: OutboxView | None = Field(description="null: the service has none, or is away")
+
+
+class MachineView(View):
+    job_id: UUID
+    job_name: str | None = Field(description="null: a job that nobody knows")
+    attempt: int
+    workspace_id: UUID
+    workspace_name: str | None
+    owner: str | None
+    owner_email: str | None
+    provider: str
+    gpu_type: str
+    gpu_model: str
+    gpu_pricing_tier: str
+    running_since: datetime | None
+    rate_per_hour: float | None
+    rate_micro_usd_per_hour: int | None
+    cost: float | None = Field(description="US dollars since it runs; null where its provider tells no price")
+    cost_micro_usd: int | None
+    job_cost: float | None = Field(description="US dollars of all machines of its job, as last reported")
+    job_cost_micro_usd: int | None
+
+
+class MachinesView(View):
+    state: Literal["known", "unknown"]
+    data: list[MachineView]
+
+
+class LeakView(View):
+    pod_name: str
+    job_id: UUID
+    workspace_id: UUID
+    provider: str
+    ended_at: datetime
+    cost: float
+    micro_usd: int
+
+
+class LeaksView(View):
+    """Machines that nobody asked for, or that outlived their work by more than a minute."""
+
+    state: Literal["known", "unknown"]
+    days: int
+    cost: float | None
+    micro_usd: int | None
+    machines: int | None
+    data: list[LeakView]
+
+
+class DeadLettersView(View):
+    state: Literal["known", "unknown"]
+    total: int | None
+    data: list[DeadLetterView] = Field(description="The oldest; `GET /dead-letters` pages through all")
+
+
+class WorkspaceQueueView(View):
+    workspace_id: UUID
+    workspace_name: str
+    active: int
+    waiting: int
+    for_a_machine: int = Field(description="Whose turn it is, and for which the provider has no machine")
+    oldest_since: datetime | None
+
+
+class QueuesView(View):
+    state: Literal["known", "unknown"]
+    waiting: int | None
+    active: int | None
+    data: list[WorkspaceQueueView]
+
+
+class OperationsView(View):
+    object: Literal["operations"]
+    as_of: datetime
+    services: list[ServiceView]
+    machines: MachinesView
+    leaked: LeaksView
+    dead_letters: DeadLettersView
+    queue: QueuesView
+    unavailable: dict[str, str] = Field(description="What could not be asked just now, and why")

@@ -43,7 +43,8 @@ router = APIRouter(prefix=f"{PREFIX}/auth", tags=["sign-in"])
 async def begin_oidc_sign_in(query: Annotated[BeginQuery, Query()], deps: WithDependencies) -> Response:
     """Send a browser here to sign in. It comes back to `redirect_uri` with `code`, or with `error`."""
     issuer, callback = _issuer(deps), deps.sign_in.callback_url
-    command = BeginSignIn(query.redirect_uri, query.code_challenge, query.state, callback, query.workspace_id)
+    command = BeginSignIn(query.redirect_uri, query.code_challenge, query.state, callback, query.workspace_id,
+                          query.invitation)
     begun = await begin_sign_in(deps.database, issuer, command, deps.clock.now())
     response = RedirectResponse(begun.url, 302, _PRIVATE)
     response.set_cookie(_cookie(begun.state), begun.browser, max_age=int(SIGN_IN_LIFE.total_seconds()), path=CALLBACK,

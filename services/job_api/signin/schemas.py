@@ -19,6 +19,8 @@ class BeginQuery(Request):
     code_challenge_method: Literal["S256"] = "S256"
     state: Annotated[PlainText, Field(max_length=500)] = Field(default="", description="Comes back with the code.")
     workspace_id: UUID | None = Field(default=None, description="Absent: the one the user joined first.")
+    invitation: Annotated[PlainText, Field(max_length=200)] = Field(
+        default="", description="The secret of an invitation that is accepted by this sign-in.")
 
 
 class CallbackQuery(Request):

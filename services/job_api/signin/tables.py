@@ -32,6 +32,8 @@ sign_ins = Table(
     Column("challenge", Text, nullable=False),
     Column("client_state", Text, nullable=False),
     Column("wanted_workspace_id", UUID(as_uuid=True)),
+    # The invitation that is accepted by it.
+    Column("invitation_sha256", LargeBinary),
     Column("expires_at", moment("expires_at").type, nullable=False),
 )
 

@@ -107,6 +107,8 @@ pods = Table(
     _time("last_words_until"),
     _word("reason"),
     _time("terminated_at"),
+    # What it cost beyond its use; null: nothing, or its release did not write it down.
+    Column("leaked_micro_usd", BigInteger),
     _time("create_asked_at"),
     _time("came_up_at"),
     _time("missing_since"),
@@ -118,6 +120,7 @@ pods = Table(
     Index("pods_draining", "drain_by", postgresql_where=text("drain_by IS NOT NULL AND status <> 'terminated'")),
     Index("pods_without_machine", "provider", "requested_at", postgresql_where=text(
         "status IN ('requested', 'creating') AND provider_pod_id IS NULL")),
+    Index("pods_leaked", "terminated_at", postgresql_where=text("leaked_micro_usd > 0")),
     Index("pods_due", "due_at", postgresql_where=text("status <> 'terminated'")),
 )
 

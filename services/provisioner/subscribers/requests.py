@@ -6,6 +6,7 @@ from chassis.messaging.requests import RequestRouter
 from contracts.rpc.pods import (
     JOB_CHECKPOINTS,
     JOB_PODS,
+    LEAKS,
     MACHINES,
     POD_LOG,
     PRICES,
@@ -13,6 +14,8 @@ from contracts.rpc.pods import (
     JobCheckpointsQuery,
     JobPods,
     JobPodsQuery,
+    Leaks,
+    LeaksQuery,
     LogPage,
     LogQuery,
     Machines,
@@ -21,6 +24,7 @@ from contracts.rpc.pods import (
     PricesQuery,
 )
 from services.provisioner.application.queries import checkpoints as checkpoint_queries
+from services.provisioner.application.queries import leaks as leak_queries
 from services.provisioner.application.queries import machines as machine_queries
 from services.provisioner.application.queries import pods
 from services.provisioner.application.queries import prices as price_queries
@@ -50,6 +54,11 @@ async def pod_log(request: LogQuery, database: WithDatabase, provider: WithProvi
 @requests.rpc(MACHINES)
 async def machines(request: MachinesQuery, database: WithDatabase) -> Machines:
     return await machine_queries.machines(database, request)
+
+
+@requests.rpc(LEAKS)
+async def leaks(request: LeaksQuery, database: WithDatabase) -> Leaks:
+    return await leak_queries.leaks(database, request)
 
 
 @requests.rpc(PRICES)

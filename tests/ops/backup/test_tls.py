@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from chassis.tls import client_context
 from ops.backup import postgres
 from ops.backup.create import BackupMaker
 from ops.backup.errors import BackupError
 from ops.backup.installation import Installation
 from ops.backup.postgres import Postgres
 from ops.backup.settings import BackupSettings
+from ops.backup.tunnel import TlsTunnel
 from ops.backup.verify import verify
 from tests.fixtures.authority import Authority, tls_in_front
 from tests.ops.backup.cluster import DATABASES, PASSWORD, Cluster
@@ -65,6 +67,28 @@ async def test_a_server_without_tls_gets_no_password(cluster: Cluster, tmp_path:
         await asyncio.to_thread(postgres.identify, server)
     process = server.base_backup()
     assert await asyncio.to_thread(process.wait) != 0
+
+
+@pytest.mark.parametrize("offered", [[b"SCRAM-SHA-256-PLUS", b"SCRAM-SHA-256"], [b"SCRAM-SHA-256"]])
+async def test_a_proof_bound_to_tls_is_not_offered_to_a_program_without(offered: list[bytes], tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        body = (10).to_bytes(4) + b"".join(name + b"\0" for name in offered) + b"\0"
+        await reader.readexactly(7)
+        writer.write(b"R" + (len(body) + 4).to_bytes(4) + body + b"and the rest")
+        writer.close()
+
+    behind = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = behind.sockets[0].getsockname()[1]
+    async with tls_in_front(port, authority.issue("good"), postgres=True) as front:
+        tunnel = TlsTunnel("localhost", front, client_context(authority.file))
+        reader, writer = await asyncio.open_unix_connection(f"{tunnel.folder}/.s.PGSQL.{tunnel.port}")
+        writer.write(b"startup")
+        heard = await reader.read(-1)
+        writer.close()
+    behind.close()
+    assert heard == b"R" + (23).to_bytes(4) + (10).to_bytes(4) + b"SCRAM-SHA-256\0\0and the rest"
 
 
 def test_an_address_that_believes_anybody_is_refused() -> None:

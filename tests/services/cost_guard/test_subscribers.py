@@ -47,6 +47,21 @@ async def test_a_machine_is_billed_from_running_to_terminated_whatever_interrupt
     assert (cost.cost_micro_usd, cost.running) == (2_490_000, False)
 
 
+async def test_what_spot_saved_on_some_jobs_of_the_workspace(in_process, job) -> None:
+    await in_process.deliver(job.running(NOON))
+    await in_process.deliver(job.terminated(NOON, NOON + hours(1)))
+    asked = {"workspace_id": job.ids["workspace_id"], "job_ids": (job.ids["job_id"], uuid7())}
+    found = await in_process.request(costs.SPOT_SAVINGS, costs.SpotSavingsQuery(**asked))
+    assert (found.jobs, found.unknown_jobs) == (1, 0)
+    assert (found.paid_micro_usd, found.on_demand_micro_usd) == (2_490_000, 7_990_000)
+    stranger = costs.SpotSavingsQuery(**asked | {"workspace_id": uuid7()})
+    assert await in_process.request(costs.SPOT_SAVINGS, stranger) == costs.SpotSavings()
+    async with in_process.database.transaction() as tx:
+        await tx.exec_driver_sql("UPDATE billing_intervals SET on_demand_micro_usd_per_hour = NULL")
+    unpriced = await in_process.request(costs.SPOT_SAVINGS, costs.SpotSavingsQuery(**asked))
+    assert (unpriced.jobs, unpriced.unknown_jobs, unpriced.paid_micro_usd) == (0, 1, 0)
+
+
 async def test_a_request_with_an_unknown_rate_is_answered_with_the_way_out(in_process) -> None:
     async with in_process.database.transaction() as tx:
         await tx.exec_driver_sql("DELETE FROM gpu_rates")

@@ -45,7 +45,8 @@ class CostGuard:
         return {
             costs.ESTIMATE: self.estimate, costs.RESERVE: self.answer_reserve, costs.RELEASE: self.release,
             costs.BUDGET: self.budget, costs.SET_BUDGET: self.set_budget, costs.RATES: self.all_rates,
-            costs.SET_RATE: self.set_rate, costs.JOB_COST: self.job_cost}
+            costs.SET_RATE: self.set_rate, costs.JOB_COST: self.job_cost,
+            costs.SPOT_SAVINGS: self.spot_savings}
 
     def requests(self) -> RequestRouter:
         return answering(self.answers)
@@ -104,6 +105,11 @@ class CostGuard:
         total = sum(machine.cost_micro_usd for machine in self.machines)
         return costs.JobCost(cost_micro_usd=total, estimate_micro_usd=None, billed_seconds=0, running=False,
                              rate_micro_usd_per_hour=None, as_of=datetime.now(UTC), machines=self.machines)
+
+    async def spot_savings(self, request: costs.SpotSavingsQuery) -> costs.SpotSavings:
+        """A dollar paid for each job, and three on demand."""
+        jobs = len(request.job_ids)
+        return costs.SpotSavings(jobs=jobs, paid_micro_usd=jobs * 1_000_000, on_demand_micro_usd=jobs * 3_000_000)
 
     async def budget(self, request: costs.BudgetQuery) -> costs.BudgetView:
         return self.view()

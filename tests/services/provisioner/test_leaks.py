@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
 
 from contracts import events
+from contracts.rpc.pods import Leaks, LeaksQuery
+from services.provisioner.application.queries.leaks import leaks
 from services.provisioner.application.workers.reaper import Reaper
 from services.provisioner.domain.names import pod_name
 from services.provisioner.domain.prices import MachinePrice
@@ -28,6 +31,11 @@ def leaked(world: World) -> tuple[float, float]:
     return metrics.leaked._value.get(), metrics.leaked_usd.labels("local")._value.get()
 
 
+async def told(world: World) -> Leaks:
+    """Of machines whose job is known, out of the rows: as the operators' view asks."""
+    return await leaks(world.context.database, LeaksQuery(since=datetime(2000, 1, 1, tzinfo=UTC)))
+
+
 async def cancelled(world: World, **kept: bool) -> str:
     job_id = await world.started()
     await world.deliver(events.JobCancelRequested(job_id=job_id, workspace_id=WORKSPACE, requested_by="someone"))
@@ -45,6 +53,7 @@ async def test_an_ordinary_life_leaks_nothing(world: World) -> None:
         await world.settle(5)
         await reaper.reap()
     assert leaked(world) == (0, 0)
+    assert (await told(world)).machines == 0
     assert list(world.provider.machines) == [pod_name(lost, 2)]
 
 
@@ -82,6 +91,7 @@ async def test_a_machine_that_came_after_the_end_of_its_job_is_counted_and_bille
     assert dollars == pytest.approx(0.05, abs=0.002)
     last = [event.data for event in await world.published() if isinstance(event.data, events.PodTerminated)][-1]
     assert last.rate_micro_usd_per_hour == RATE
+    assert (await told(world)).micro_usd == pytest.approx(dollars * 1_000_000, abs=2_000)
 
 
 async def test_a_machine_that_outlives_its_job_is_counted_after_a_minute(world: World) -> None:
@@ -95,6 +105,9 @@ async def test_a_machine_that_outlives_its_job_is_counted_after_a_minute(world: 
     machines, dollars = leaked(world)
     assert world.provider.machines == {}
     assert (machines, dollars) == (0, pytest.approx(0.545, abs=0.01))
+    found = await told(world)
+    assert (found.machines, found.leaks[0].workspace_id) == (1, WORKSPACE)
+    assert found.micro_usd == pytest.approx(dollars * 1_000_000, abs=1)
 
 
 async def test_machines_that_had_a_name_twice_are_counted_once(world: World) -> None:

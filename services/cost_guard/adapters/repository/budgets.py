@@ -4,13 +4,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, Numeric, Uuid, and_, bindparam, func, or_, select, true
+from sqlalchemy import BigInteger, DateTime, Uuid, and_, bindparam, func, or_, select, true
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.cost_guard.adapters.repository.cost_expression import cost
 from services.cost_guard.adapters.tables import alerts, billing_intervals, budgets, jobs
-from services.cost_guard.domain.billing import MICROSECONDS_PER_HOUR, month_bounds, month_of
+from services.cost_guard.domain.billing import month_bounds, month_of
 from services.cost_guard.domain.budget import BudgetState
 
 
@@ -53,13 +54,6 @@ async def first_alert(tx: AsyncConnection, workspace_id: UUID, month: str, kind:
     return (await tx.execute(row)).rowcount == 1
 
 
-def _cost(since: Any, until: Any) -> Any:
-    """`domain.billing.cost` in SQL: exact, in numerics."""
-    microseconds = func.greatest(0, func.extract("epoch", until - since) * 1_000_000)
-    micro_usd = microseconds * sql_cast(billing_intervals.c.rate_micro_usd_per_hour, Numeric)
-    return func.div(micro_usd + MICROSECONDS_PER_HOUR // 2, MICROSECONDS_PER_HOUR)
-
-
 def _sum(amount: Any) -> Any:
     return select(sql_cast(func.coalesce(func.sum(amount), 0), BigInteger))
 
@@ -92,10 +86,10 @@ def _spent_and_reserved(workspace_id: Any) -> tuple[Any, Any]:
     bill = billing_intervals.c
     until = func.coalesce(bill.terminated_at, bindparam("now", type_=time))
     in_month = and_(bill.running_since < end, or_(bill.terminated_at.is_(None), bill.terminated_at > begin))
-    spent = _sum(_cost(func.greatest(bill.running_since, begin), func.least(until, end))).where(
+    spent = _sum(cost(func.greatest(bill.running_since, begin), func.least(until, end))).where(
         bill.workspace_id == workspace_id, in_month
     )
-    spent_by_job = _sum(_cost(bill.running_since, until)).where(bill.job_id == jobs.c.job_id).correlate(jobs)
+    spent_by_job = _sum(cost(bill.running_since, until)).where(bill.job_id == jobs.c.job_id).correlate(jobs)
     held = and_(jobs.c.workspace_id == workspace_id, jobs.c.ended_at.is_(None), jobs.c.reserved_micro_usd > 0)
     left = func.greatest(0, jobs.c.reserved_micro_usd - spent_by_job.scalar_subquery())
     return spent, _sum(left).where(held, jobs.c.job_id.is_distinct_from(without))

@@ -21,6 +21,7 @@ class BeginSignIn:
     state: str
     callback_url: str
     workspace_id: UUID | None = None
+    invitation: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,5 +45,6 @@ async def begin_sign_in(database: Database, issuer: OidcIssuer, command: BeginSi
             await repository.begin(
                 tx, state_sha256=digest(state), browser_sha256=digest(browser), nonce=nonce, verifier=verifier,
                 redirect_uri=command.redirect_uri, challenge=command.challenge, client_state=command.state,
-                wanted_workspace_id=command.workspace_id, expires_at=now + SIGN_IN_LIFE)
+                wanted_workspace_id=command.workspace_id, expires_at=now + SIGN_IN_LIFE,
+                invitation_sha256=digest(command.invitation) if command.invitation else None)
     return Begun(url, state, browser)

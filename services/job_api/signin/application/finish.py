@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from chassis.database.engine import Database
 from chassis.database.scope import every_workspace
 from services.job_api.signin import repository
-from services.job_api.signin.application.admit import Admitted, admit
+from services.job_api.signin.application.admit import Admitted, Wanted, admit
 from services.job_api.signin.domain import GRANT_LIFE, digest, identity_of, new_secret
 from services.job_api.signin.errors import SignInFailed, SignInUnknown
 from services.job_api.signin.issuer import CodeExchange, OidcIssuer
@@ -55,7 +55,8 @@ async def finish_sign_in(
     with every_workspace():
         async with database.transaction() as tx:
             admitted = await admit(
-                tx, identity_of(issuer.settings.issuer, claims), issuer.settings, row["wanted_workspace_id"])
+                tx, identity_of(issuer.settings.issuer, claims), issuer.settings,
+                Wanted(row["wanted_workspace_id"], row["invitation_sha256"], now))
             await repository.grant(
                 tx, code_sha256=digest(code), challenge=row["challenge"], workspace_id=admitted.workspace_id,
                 user_id=admitted.user_id, expires_at=now + GRANT_LIFE)

@@ -63,6 +63,12 @@ async def machines(tx: AsyncConnection, since: datetime, *, after: str, count: i
     return list(await tx.execute(query))
 
 
+async def leaked_since(tx: AsyncConnection, since: datetime) -> list[Row[Any]]:
+    """Machines that are gone since then and cost more than their use, the newest first."""
+    query = select(pods).where(pods.c.terminated_at >= since, pods.c.leaked_micro_usd > 0)
+    return list(await tx.execute(query.order_by(pods.c.terminated_at.desc())))
+
+
 async def silent(
     tx: AsyncConnection, *, last_word_before: datetime, started_before: datetime
 ) -> list[tuple[UUID, int]]:

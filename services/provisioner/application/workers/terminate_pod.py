@@ -71,17 +71,18 @@ class TerminatePod:
         billed = billed_interval(
             current.pod.running_since, life.began_at if life else None, began(seen.before),
             ended_at=life.ended_at if life else None, now=current.now)
+        leaked = self._count_leak(current, pod, seen, billed)
         await current.release(
             status=PodStatus.TERMINATED, running_since=billed.since, terminated_at=billed.until, exit_code=code,
-            ended_at=current.pod.ended_at or current.now, closed_at=current.now, **price_columns(pod))
+            ended_at=current.pod.ended_at or current.now, closed_at=current.now,
+            **({"leaked_micro_usd": leaked} if leaked else {}), **price_columns(pod))
         await lines.wake_first(current.tx, current.pod, current.now)
         await pod_events.publish_terminated(current.tx, current.job, pod, code, billed)
-        self._count_leak(current, pod, seen, billed)
         if _never_had_a_machine(pod) and not _by_wish(current.job, pod):
             self._context.metrics.never_started.inc()
 
-    def _count_leak(self, current: LeasedPod, pod: Pod, seen: Seen, billed: BilledInterval) -> None:
-        """A pod without a create under way was adopted: nobody asked for this machine."""
+    def _count_leak(self, current: LeasedPod, pod: Pod, seen: Seen, billed: BilledInterval) -> int:
+        """Micro-dollars. A pod without a create under way was adopted: nobody asked for this machine."""
         wanted, life = pod.create_asked_at is not None, seen.lifetime
         own = began(seen.before) or (life.began_at if life else None)
         cost = leaked_micro_usd(pod.price.rate_micro_usd_per_hour, billed.since if wanted else own or billed.since,
@@ -89,6 +90,7 @@ class TerminatePod:
         if cost:
             _log.warning("money_leaked", pod=pod.pod_name, micro_usd=cost)
             self._context.metrics.count_leaked(pod.provider, cost)
+        return cost
 
 
 def _never_had_a_machine(pod: Pod) -> bool:

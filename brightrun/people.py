@@ -1,0 +1,56 @@
+"""Who the caller is, members, invitations and API keys, as methods."""
+
+from typing import Any
+
+from brightrun.calls import ROOT, Calls, given
+from brightrun.models import ApiKey, Page
+
+
+class People(Calls):
+    """Methods of `brightrun.client.Client`."""
+
+    def me(self) -> dict[str, Any]:
+        return dict(self.http.json("GET", f"{ROOT}/me"))
+
+    def members(self) -> Page:
+        """Everybody in the workspace (admins)."""
+        return self.page("/members")
+
+    def set_member(self, email: str, roles: list[str]) -> dict[str, Any]:
+        """Let somebody in, or change their roles to exactly these (admins)."""
+        return dict(self.http.json("PUT", f"{ROOT}/members", json={"email": email, "roles": roles}))
+
+    def remove_member(self, user_id: str) -> dict[str, Any]:
+        """Their sessions and keys in this workspace end at once (admins)."""
+        return dict(self.http.json("DELETE", f"{ROOT}/members/{user_id}"))
+
+    def invite(self, roles: list[str], email: str | None = None, valid_for_hours: int | None = None) -> dict[str, Any]:
+        """Let somebody in by a link (admins); `secret` is told once."""
+        body = given({"roles": roles, "email": email, "valid_for_hours": valid_for_hours})
+        return dict(self.http.json("POST", f"{ROOT}/members/invitations", json=body))
+
+    def invitations(self) -> Page:
+        """All of the workspace (admins), the newest first."""
+        return self.page("/members/invitations")
+
+    def revoke_invitation(self, invitation_id: str) -> dict[str, Any]:
+        """The link lets nobody in any more (admins)."""
+        return dict(self.http.json("DELETE", f"{ROOT}/members/invitations/{invitation_id}"))
+
+    def preview_invitation(self, secret: str) -> dict[str, Any]:
+        """Into which workspace and as what it lets in. Asks for no credentials."""
+        return dict(self.http.json("POST", f"{ROOT}/invitations/preview", json={"secret": secret}))
+
+    def accept_invitation(self, secret: str, email: str | None = None, key_name: str | None = None) -> ApiKey:
+        """Become a member with a first API key; `key` is told once. Asks for no credentials."""
+        body = given({"secret": secret, "email": email, "key_name": key_name})
+        return ApiKey.model_validate(self.http.json("POST", f"{ROOT}/invitations/accept", json=body))
+
+    def api_keys(self) -> list[ApiKey]:
+        """All keys of the workspace (admins), the newest first."""
+        return [ApiKey.model_validate(row) for row in self.http.json("GET", f"{ROOT}/api-keys")["data"]]
+
+    def rotate_api_key(self, key_id: str, keep_previous_for_s: int) -> ApiKey:
+        """A new key in the place of this one (admins); `key` is told once."""
+        body = {"keep_previous_for_s": keep_previous_for_s}
+        return ApiKey.model_validate(self.http.json("POST", f"{ROOT}/api-keys/{key_id}/rotate", json=body))

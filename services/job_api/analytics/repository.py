@@ -1,0 +1,102 @@
+"""One workspace's ended jobs added up by PostgreSQL: by preset, by preset and week, by person, and all of them."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Date, Double, Row, cast, func, select, true, tuple_
+from sqlalchemy.engine import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.error_catalogue import entry_of
+from contracts.error_taxonomy import TrainingErrorType
+from contracts.job_status import TERMINAL, JobStatus
+from services.job_api.analytics.domain import Fix, Group, Point, Sums
+from services.job_api.diagnosis.repository import Period, ended_in
+from services.job_api.jobs.tables import training_jobs
+
+_jobs = training_jobs.c
+_retry = training_jobs.alias("retry")
+_COMPLETED, _FAILED, _CANCELLED = (
+    _jobs.status == status.value for status in (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED))
+_ENDED = _jobs.status.in_([status.value for status in TERMINAL]) & _jobs.completed_at.is_not(None)
+_WEEK = cast(func.date_trunc("week", func.timezone("UTC", _jobs.completed_at)), Date).label("week")
+_IMPROVEMENT = cast(_jobs.validation["perplexity_improvement_pct"].astext, Double)
+_VERDICT = _jobs.validation["verdict"].astext
+_JUDGED = _COMPLETED & _VERDICT.is_not(None)
+_INTERRUPTED = _jobs.checkpoint_recovery_count > 0
+_SUMS = (
+    func.count().label("ended"), func.count().filter(_COMPLETED).label("completed"),
+    func.count().filter(_FAILED).label("failed"), func.count().filter(_CANCELLED).label("cancelled"),
+    cast(func.sum(_jobs.actual_cost_micro_usd), BigInteger).label("cost_micro_usd"),
+    cast(func.avg(_jobs.actual_cost_micro_usd).filter(_COMPLETED), BigInteger).label("mean_cost_micro_usd"),
+    func.percentile_cont(0.5).within_group(_jobs.duration_s).filter(_COMPLETED).label("median_duration_s"),
+    func.avg(_IMPROVEMENT).filter(_JUDGED).label("mean_improvement_pct"),
+    func.count().filter(_JUDGED & (_VERDICT == "proven")).label("proven"),
+    func.count().filter(_JUDGED).label("judged"),
+    cast(func.sum(_jobs.checkpoint_recovery_count), BigInteger).label("interruptions"),
+    func.count().filter(_INTERRUPTED).label("interrupted_jobs"),
+    func.count().filter(_INTERRUPTED & _COMPLETED).label("interrupted_completed"),
+)
+_NAMES = tuple(column.name for column in _SUMS)
+
+
+async def groups(tx: AsyncConnection, workspace_id: UUID, period: Period) -> list[Group]:
+    """Everything in one pass over the jobs. Only the group of all jobs is there when there are none."""
+    sets = func.grouping_sets(tuple_(_jobs.preset, _WEEK), tuple_(_jobs.preset), tuple_(_jobs.created_by), tuple_())
+    statement = select(_jobs.preset, _WEEK, _jobs.created_by, *_SUMS).where(
+        _ENDED, *ended_in(workspace_id, period)).group_by(sets)
+    return [_group(row) for row in await tx.execute(statement)]
+
+
+def _group(row: Row[Any]) -> Group:
+    values = {name: value for name in _NAMES if (value := getattr(row, name)) is not None}
+    return Group(Sums(**values), row.preset, row.week, row.created_by)
+
+
+async def points(tx: AsyncConnection, workspace_id: UUID, period: Period, limit: int) -> list[Point]:
+    """The newest."""
+    low, high = (cast(_jobs.validation[f"improvement_{bound}_pct"].astext, Double) for bound in ("low", "high"))
+    statement = select(
+        _jobs.id, _jobs.name, _jobs.preset, _jobs.completed_at, _jobs.actual_cost_micro_usd, _IMPROVEMENT, low, high,
+        _VERDICT).where(_JUDGED, *ended_in(workspace_id, period))
+    return [Point(*row) for row in await tx.execute(statement.order_by(_jobs.completed_at.desc()).limit(limit))]
+
+
+async def fixes(tx: AsyncConnection, workspace_id: UUID, period: Period) -> list[Fix]:
+    """What retries of jobs that failed in the period changed, the most helpful first."""
+    changed = func.jsonb_array_elements(_retry.c.adjustments).table_valued("value").alias("changed")
+    field = changed.c.value.op("->>")("field")
+    kind = func.coalesce(_jobs.error_type, "unknown")
+    completed = func.count().filter(_retry.c.status == JobStatus.COMPLETED.value)
+    statement = select(kind, _jobs.error_code, field, func.count(), completed).select_from(
+        training_jobs.join(_retry, _retry.c.retry_of == _jobs.id).join(changed, true())).where(
+        _FAILED, _retry.c.status.in_((JobStatus.COMPLETED.value, JobStatus.FAILED.value)),
+        *ended_in(workspace_id, period)).group_by(kind, _jobs.error_code, field)
+    found = [Fix(entry_of(TrainingErrorType(row[0]), row[1]).code, *row[2:]) for row in await tx.execute(statement)]
+    return sorted(found, key=lambda fix: (-fix.completed, fix.ended, fix.field))
+
+
+async def ended_ids(tx: AsyncConnection, workspace_id: UUID, period: Period) -> Sequence[UUID]:
+    """Of jobs that had a machine."""
+    statement = select(_jobs.id).where(_ENDED, _jobs.attempt > 0, *ended_in(workspace_id, period))
+    return (await tx.execute(statement)).scalars().all()
+
+
+_LISTED = (
+    _jobs.id, _jobs.name, _jobs.preset, _jobs.created_by, _jobs.status, _jobs.gpu_type, _jobs.gpu_pricing_tier,
+    _jobs.created_at, _jobs.started_at, _jobs.completed_at, _jobs.duration_s, _jobs.cost_estimate_micro_usd,
+    _jobs.actual_cost_micro_usd, _jobs.latest_loss, _jobs.latest_validation_loss, _jobs.checkpoint_recovery_count,
+    _jobs.error_code, _VERDICT.label("verdict"), _IMPROVEMENT.label("perplexity_improvement_pct"))
+LISTED = tuple(column.name for column in _LISTED)
+
+
+async def ended_jobs(
+    tx: AsyncConnection, workspace_id: UUID, period: Period, limit: int, after: RowMapping | None
+) -> Sequence[RowMapping]:
+    """The newest first, those after this one."""
+    statement = select(*_LISTED).where(_ENDED, *ended_in(workspace_id, period))
+    if after is not None:
+        statement = statement.where(tuple_(_jobs.completed_at, _jobs.id) < (after["completed_at"], after["id"]))
+    ordered = statement.order_by(_jobs.completed_at.desc(), _jobs.id.desc()).limit(limit)
+    return (await tx.execute(ordered)).mappings().all()

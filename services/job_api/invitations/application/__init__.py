@@ -1,0 +1,1 @@
+"""Use cases: a typed command in, a result or a domain error out."""

@@ -1,0 +1,78 @@
+"""The operators' view as the API shows it. A part that could not be asked is `unknown`, never an error."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from chassis.observability.redaction import redact
+from contracts.rpc.health import ServiceHealth
+from contracts.rpc.pods import Leaks, Machine
+from services.job_api.amounts import dollars
+from services.job_api.operations.application.overview import LEAKS_OF, DeadLettersSeen, Overview
+from services.job_api.operations.presenter import dead_letter
+from services.job_api.operations.repository import JobOwner, QueueOfWorkspace
+
+_HOUR_S = 3600
+
+
+def overview(found: Overview) -> dict[str, Any]:
+    return {
+        "object": "operations", "as_of": found.as_of,
+        "services": [_service(name, health, found.unavailable.get(name, ""))
+                     for name, health in found.services.items()],
+        "machines": {"state": _state(found.machines), "data": [
+            _machine(one, found.owners.get(one.job_id), found.as_of) for one in found.machines or ()]},
+        "leaked": _leaks(found.leaks), "dead_letters": _dead_letters(found.dead_letters),
+        "queue": _queues(None if found.queues is None else list(found.queues)),
+        "unavailable": dict(found.unavailable)}
+
+
+def _state(part: object) -> str:
+    return "unknown" if part is None else "known"
+
+
+def _service(name: str, health: ServiceHealth | None, why: str) -> dict[str, Any]:
+    if health is None:
+        return {"name": name, "state": "unknown", "message": why, "checks": [], "consumers": [], "outbox": None}
+    document = health.model_dump(mode="json")
+    checks = [{"name": check, **outcome, "detail": redact(outcome["detail"])}
+              for check, outcome in document["checks"].items()]
+    wrong = [f"{check['name']}: {check['detail'] or check['status']}" for check in checks if check["status"] != "ok"]
+    waits = [f"waits for {health.waiting_for}"] if health.waiting_for else []
+    state = {"unready": "failed", "ready": "degraded" if wrong else "ok"}.get(health.status, health.status)
+    return {"name": name, "state": state, "message": "; ".join(waits + wrong), "checks": checks,
+            "consumers": document["consumers"], "outbox": document["outbox"]}
+
+
+def _machine(one: Machine, owner: JobOwner | None, now: datetime) -> dict[str, Any]:
+    rate, cost = one.rate_micro_usd_per_hour, None
+    if rate is not None and one.running_since is not None:
+        cost = round(rate * max(0.0, (now - one.running_since).total_seconds()) / _HOUR_S)
+    spent = owner.cost_micro_usd if owner else None
+    return {
+        "job_id": one.job_id, "job_name": owner and owner.name, "attempt": one.attempt,
+        "workspace_id": one.workspace_id, "workspace_name": owner and owner.workspace_name,
+        "owner": owner and owner.created_by, "owner_email": owner and owner.email, "provider": one.provider,
+        "gpu_type": one.gpu_type.value, "gpu_model": one.gpu_model, "gpu_pricing_tier": one.pricing_tier.value,
+        "running_since": one.running_since, "rate_per_hour": dollars(rate), "rate_micro_usd_per_hour": rate,
+        "cost": dollars(cost), "cost_micro_usd": cost, "job_cost": dollars(spent), "job_cost_micro_usd": spent}
+
+
+def _leaks(found: Leaks | None) -> dict[str, Any]:
+    known = {"state": _state(found), "days": LEAKS_OF.days}
+    if found is None:
+        return known | {"cost": None, "micro_usd": None, "machines": None, "data": []}
+    return known | {"cost": dollars(found.micro_usd), "micro_usd": found.micro_usd, "machines": found.machines,
+                    "data": [leak.model_dump(mode="json") | {"cost": dollars(leak.micro_usd)} for leak in found.leaks]}
+
+
+def _dead_letters(found: DeadLettersSeen | None) -> dict[str, Any]:
+    return {"state": _state(found), "total": found and found.total,
+            "data": [dead_letter(message) for message in found.oldest] if found else []}
+
+
+def _queues(found: list[QueueOfWorkspace] | None) -> dict[str, Any]:
+    rows = found or []
+    return {
+        "state": _state(found), "waiting": None if found is None else sum(one.waiting for one in rows),
+        "active": None if found is None else sum(one.active for one in rows), "data": [asdict(one) for one in rows]}

@@ -1,0 +1,94 @@
+"""The operators' view: everything at a glance, and what is away is unknown."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from chassis.messaging.bus import Bus
+from chassis.settings import ServiceSettings
+from contracts.rpc import pods
+from contracts.rpc.health import HEALTH, CheckOutcome, ConsumerFigures, HealthQuery, OutboxFigures, ServiceHealth
+from services.job_api.edge.auth import Role
+from services.job_api.operations.schemas import OperationsView
+from tests.services.job_api.cost_guard import answering
+
+
+async def seen(client: Any) -> dict[str, Any]:
+    answer = await client.get("/operations")
+    assert answer.status_code == 200, answer.text
+    OperationsView.model_validate(answer.json())
+    return answer.json()
+
+
+@asynccontextmanager
+async def provisioner(api: Any, machine: pods.Machine) -> AsyncIterator[None]:
+    async def machines(request: pods.MachinesQuery) -> pods.Machines:
+        gone = machine.model_copy(update={"attempt": 9, "terminated_at": datetime.now(UTC)})
+        return pods.Machines(machines=(gone,), next_after="a") if not request.after else pods.Machines(
+            machines=(machine,))
+
+    async def leaks(request: pods.LeaksQuery) -> pods.Leaks:
+        one = pods.Leak(pod_name="p", job_id=uuid4(), workspace_id=uuid4(), provider="fake",
+                        ended_at=datetime.now(UTC), micro_usd=250_000)
+        return pods.Leaks(micro_usd=250_000, machines=1, leaks=(one,))
+
+    async def health(request: HealthQuery) -> ServiceHealth:
+        return ServiceHealth(
+            status="ready", checks={"nats": CheckOutcome(status="degraded", detail="paused at nats://u:pw@host")},
+            consumers=(ConsumerFigures(durable="d", stream="S", pending=7),),
+            outbox=OutboxFigures(waiting=3, oldest_age_s=61.5))
+
+    bus = Bus(ServiceSettings(service_name="provisioner", nats_url=api.nats_url))
+    bus.include(answering({pods.MACHINES: machines, pods.LEAKS: leaks, HEALTH["provisioner"]: health}))
+    await bus.start()
+    yield
+    await bus.stop()
+
+
+async def test_everything_at_a_glance(api) -> None:
+    job = await api.running_job(name="a job")
+    machine = pods.Machine(
+        job_id=job["id"], workspace_id=api.workspace_id, attempt=1, provider="fake", gpu_type="local",
+        pricing_tier="spot", running_since=datetime.now(UTC) - timedelta(hours=2), rate_micro_usd_per_hour=500_000)
+    await api.jetstream.publish("dlq.job.completed.x", b"{}", headers={"x-error": "no such job", "x-consumer": "c"})
+    async with provisioner(api, machine):
+        found = await seen(api.client)
+    services = {service["name"]: service for service in found["services"]}
+    assert set(services) == {"job_api", *HEALTH}
+    assert services["job_api"]["state"] in ("ok", "degraded")
+    assert {consumer["durable"] for consumer in services["job_api"]["consumers"]} >= {"job_api_pods", "job_api_costs"}
+    assert services["job_api"]["outbox"]["parked"] == 0
+    assert services["provisioner"]["state"] == "degraded"
+    assert "pw" not in services["provisioner"]["message"]
+    assert services["provisioner"]["outbox"]["oldest_age_s"] == 61.5
+    [one] = found["machines"]["data"]
+    assert (one["job_name"], one["owner_email"], one["workspace_name"]) == (
+        "a job", api.credentials["email"], api.credentials["workspace_name"])
+    assert round(one["cost"], 2) == 1.0
+    assert (found["leaked"]["cost"], found["leaked"]["machines"]) == (0.25, 1)
+    assert (found["dead_letters"]["total"], found["dead_letters"]["data"][0]["error"]) == (1, "no such job")
+    assert (found["queue"]["active"], found["queue"]["waiting"]) == (1, 0)
+
+
+async def test_what_is_away_is_unknown_and_the_rest_is_there(alone) -> None:
+    found = await seen(alone.client)
+    states = {service["name"]: service["state"] for service in found["services"]}
+    assert {states[name] for name in HEALTH} == {"unknown"}
+    assert states["job_api"] != "unknown"
+    assert (found["machines"]["state"], found["leaked"]["state"], found["leaked"]["cost"]) == (
+        "unknown", "unknown", None)
+    assert (found["dead_letters"]["state"], found["queue"]["state"]) == ("known", "known")
+    assert "provisioner" in found["unavailable"]["machines"]
+
+
+async def test_only_for_whoever_runs_the_installation(alone) -> None:
+    tenant = await alone.member(Role.ADMIN, workspace_id=uuid4())
+    assert (await tenant.get("/operations")).status_code == 403
+    owner = await alone.member(Role.OWNER)
+    assert (await owner.get("/operations")).status_code == 403
+    await tenant.aclose()
+    await owner.aclose()
