@@ -11,7 +11,8 @@ RUN apt-get update && apt-get install -y --no-install-recommends binutils
 ARG PIP_CERT=
 ARG SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 ARG UV_FIND_LINKS=
-COPY requirements /tmp/requirements
+# Each stage is given the locks that it installs: another one's change leaves its layers as they are.
+COPY requirements/uv.lock requirements/services.lock requirements/client.lock /tmp/requirements/
 RUN python3 -m venv /opt/uv \
     && /opt/uv/bin/pip install --quiet --no-cache-dir --require-hashes --requirement /tmp/requirements/uv.lock
 ENV VIRTUAL_ENV=/opt/venv UV_LINK_MODE=copy UV_NO_CACHE=1
@@ -37,6 +38,7 @@ RUN /opt/venv/bin/python -m compileall -q /app
 FROM packages AS packages-local
 ARG SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 ARG UV_FIND_LINKS=
+COPY requirements/torch-cpu.lock /tmp/requirements/
 COPY trainer_image/requirements.txt /tmp/requirements/trainer.txt
 RUN UV_COMPILE_BYTECODE=1 /opt/uv/bin/uv pip sync --require-hashes /tmp/requirements/services.lock \
         /tmp/requirements/client.lock /tmp/requirements/trainer.txt /tmp/requirements/torch-cpu.lock
@@ -44,6 +46,7 @@ RUN UV_COMPILE_BYTECODE=1 /opt/uv/bin/uv pip sync --require-hashes /tmp/requirem
 FROM packages AS packages-ops
 ARG SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 ARG UV_FIND_LINKS=
+COPY requirements/ops.lock /tmp/requirements/
 RUN UV_COMPILE_BYTECODE=1 /opt/uv/bin/uv pip sync --require-hashes /tmp/requirements/services.lock \
         /tmp/requirements/client.lock /tmp/requirements/ops.lock
 

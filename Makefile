@@ -86,8 +86,8 @@ test: setup browser ## all tests but the slow ones; TESTS=path for some; COVERAG
 test-slow: setup browser ## the tests that take many seconds each
 	$(PYTEST) -m "slow and not fuzz and not images" $(TESTS)
 
-test-images: setup ## build the images with podman and train in one (apt-get install podman ... mmdebstrap)
-	"$(BIN)/python" -m pytest -m images --durations=5 tests/images tests/k8s
+test-images: setup ## build the images; train in containers, compose.yaml and k8s/ (apt-get install podman netavark aardvark-dns iptables runc catatonit mmdebstrap npm)
+	"$(BIN)/python" -m pytest -m images --durations=15 $(or $(TESTS),tests/images tests/k8s tests/packaging)
 
 k8s-check: setup ## render k8s/, validate it strictly, hold it to policies and to the project's own rules
 	@"$(BIN)/python" -m tests.k8s.tools

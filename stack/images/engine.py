@@ -27,7 +27,7 @@ class Engine:
                 return engine
         raise StackError(
             f"{wanted or 'Neither docker nor podman'} answers here.",
-            "apt-get install podman buildah runc netavark aardvark-dns iptables, or install and start Docker.")
+            "apt-get install podman netavark aardvark-dns iptables runc catatonit, or install and start Docker.")
 
     @property
     def takes_volumes_in_builds(self) -> bool:

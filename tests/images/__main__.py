@@ -15,6 +15,8 @@ from tests.fixtures.containers import NATS_IMAGE, POSTGRES_IMAGE, S3_IMAGE, VALK
 
 HERE = Path(__file__).parent
 BASE, PYTHON_BASE = "localhost/brightrun-test-base", "localhost/brightrun-test-python"
+# Debian's, as root. catatonit: what `init: true` in compose.yaml starts.
+PACKAGES = "podman netavark aardvark-dns iptables runc catatonit mmdebstrap npm"
 SANDBOX = """[containers]
 default_ulimits=[]
 cgroups="enabled"
@@ -36,8 +38,7 @@ def main() -> None:
         return
     for program in (options.engine, "mmdebstrap"):
         if shutil.which(program) is None:
-            raise SystemExit(f"{program} is not installed: "
-                             "apt-get install podman netavark aardvark-dns iptables runc mmdebstrap")
+            raise SystemExit(f"{program} is not installed: apt-get install {PACKAGES}")
     Builder(options.engine).build_all()
 
 

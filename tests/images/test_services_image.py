@@ -6,22 +6,19 @@ from pathlib import Path
 import pytest
 
 from stack.images.bill_of_materials import write_bill_of_materials
-from stack.images.build import build
 from stack.images.engine import Engine
-from stack.images.services import services, stop_time, try_services
-from tests.images.__main__ import PYTHON_BASE, Builder
+from stack.images.services import stop_time, try_services
+from tests.images.podman import TAGS, build_product
 
 pytestmark = [pytest.mark.images, pytest.mark.timeout(1500), pytest.mark.xdist_group("images")]
-TAG = "localhost/brightrun:test"
 _LARGEST_BYTES = 450e6
+_LONGEST_STOP_S = 2.0
 
 
 @pytest.fixture(scope="module")
 def image(engine: Engine) -> str:
-    if engine.output("image", "exists", PYTHON_BASE).returncode != 0:
-        Builder(engine.program).build_base(PYTHON_BASE, "python3", "python3-venv", "ca-certificates")
-    build(engine, services(TAG, PYTHON_BASE))
-    return TAG
+    build_product(engine, "services")
+    return TAGS["services"]
 
 
 def test_every_service_and_the_command_line_load(engine: Engine, image: str) -> None:
@@ -43,9 +40,10 @@ def test_its_labels_name_the_version(engine: Engine, image: str) -> None:
     assert {"title", "description", "version", "revision", "created", "base.name"} <= set(found)
 
 
-def test_a_service_serves_without_its_database_and_stops_by_sigterm(engine: Engine, image: str) -> None:
-    """Raises unless it served on a read-only disk, as no root, without rights, and ended with 0."""
-    assert stop_time(engine, image) > 0
+def test_a_service_serves_without_its_database_and_stops_in_time_by_sigterm(engine: Engine, image: str) -> None:
+    """On a read-only disk, as no root, without rights, ended with 0. The promise is the image's: one of five attempts
+    keeps it however busy the machine is, and none does where the signal is not heard or something is waited for."""
+    assert any(stop_time(engine, image) < _LONGEST_STOP_S for _ in range(5))
 
 
 def test_its_bill_of_materials_names_what_is_in_it(engine: Engine, image: str, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.images.podman import engine  # noqa: F401
 from tests.k8s.rendered import OVERLAYS, Document, render
 from tests.k8s.rules import told
 

@@ -30,6 +30,14 @@ def playable(documents: list[Document], secrets: Secrets, images: Mapping[str, s
             *volumes, *pods]
 
 
+def volumes(played: list[Document]) -> Iterator[str]:
+    """What podman keeps when the pods are gone."""
+    for each in of_kind(played, "PersistentVolumeClaim", "ConfigMap"):
+        yield each["metadata"]["name"]
+    for each in of_kind(played, "Pod"):
+        yield from (volume["name"] for volume in each["spec"]["volumes"] if "emptyDir" in volume)
+
+
 def _turn(workload: Document) -> int:
     if workload["kind"] == "Job":
         return 1 if component(workload) == "server" else 2
@@ -55,7 +63,17 @@ def _pods(workload: Document, images: Mapping[str, str]) -> Iterator[Document]:
     for number in range(replicas):
         own = f"{name}-{number}" if numbered else name if workload["kind"] != "Job" else f"job-{name}"
         yield {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": own, "labels": {"app": name}},
-               "spec": _simplified(workload, images)}
+               "spec": _with_its_own_folders(_simplified(workload, images), own)}
+
+
+def _with_its_own_folders(spec: Document, own: str) -> Document:
+    """podman makes a volume of an emptyDir, called as that is: `tmp` of two pods would be one folder."""
+    renamed = {volume["name"]: f"{own}-{volume['name']}" for volume in spec["volumes"] if "emptyDir" in volume}
+    mounts = [mount for each in (*spec["containers"], *spec.get("initContainers", ()))
+              for mount in each.get("volumeMounts", ())]
+    for named in (*spec["volumes"], *mounts):
+        named["name"] = renamed.get(named["name"], named["name"])
+    return spec
 
 
 def _simplified(workload: Document, images: Mapping[str, str]) -> Document:

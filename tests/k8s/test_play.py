@@ -1,9 +1,10 @@
 """The overlay `dev`, really started by `podman play kube`: real servers, a trained job, its adapter downloaded."""
 
+import fcntl
 import json
 import subprocess
+import tempfile
 import time
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,41 +12,47 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stack.images.build import build
 from stack.images.engine import Engine
-from stack.images.services import services
 from stack.layout import ROOT
 from stack.nats_permissions import SERVICES
-from tests.images.__main__ import PYTHON_BASE, SANDBOX, Builder
-from tests.images.standin.__main__ import PREFIX
-from tests.images.standin.__main__ import build as build_standins
-from tests.k8s.play import STAND_INS, playable
-from tests.k8s.rendered import of_kind, render
+from tests.images.podman import TAGS, build_product
+from tests.images.standin.__main__ import provide
+from tests.k8s.play import STAND_INS, playable, volumes
+from tests.k8s.rendered import Document, of_kind, render
 
 pytestmark = [pytest.mark.images, pytest.mark.timeout(3600), pytest.mark.xdist_group("images")]
-IMAGES = {"brightrun": "localhost/brightrun:test", "brightrun-local": "localhost/brightrun-local:test"}
+IMAGES = {"brightrun": TAGS["services"], "brightrun-local": TAGS["local"]}
+_NETWORK = "brightrun-play"
+_BUSY = Path(tempfile.gettempdir()) / f"{_NETWORK}.busy"
 _ASK = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8000/health/ready', timeout=4).status)"
 
 
 @dataclass(frozen=True)
 class Played:
-    """What podman made of the file. A pod of the product is `<service>-0`, its container `<pod>-service`."""
+    """What podman made of the file. A pod of the product is `<service>-0`, its container `<pod>-service`.
+
+    Pods are addresses: there is one such installation on a machine at a time, and what a killed test left goes first.
+    """
 
     file: Path
-    network: str
 
     def up(self) -> None:
-        podman("network", "create", self.network)
-        podman("play", "kube", "--network", self.network, str(self.file))
+        self.down()
+        podman("network", "create", _NETWORK)
+        podman("play", "kube", "--network", _NETWORK, str(self.file))
 
     def down(self) -> None:
         """Volumes outlive `kube down`, also those that podman makes of ConfigMaps: the secrets lie in them."""
-        subprocess.run(["podman", "kube", "down", str(self.file)], check=False, capture_output=True)
-        documents = list(yaml.safe_load_all(self.file.read_text()))
-        for each in of_kind(documents, "PersistentVolumeClaim", "ConfigMap"):
-            subprocess.run(["podman", "volume", "rm", "--force", each["metadata"]["name"]], check=False,
+        for pod in of_kind(self._documents, "Pod"):
+            subprocess.run(["podman", "pod", "rm", "--force", "--time", "20", pod["metadata"]["name"]], check=False,
                            capture_output=True)
-        subprocess.run(["podman", "network", "rm", "--force", self.network], check=False, capture_output=True)
+        for name in volumes(self._documents):
+            subprocess.run(["podman", "volume", "rm", "--force", name], check=False, capture_output=True)
+        subprocess.run(["podman", "network", "rm", "--force", _NETWORK], check=False, capture_output=True)
+
+    @property
+    def _documents(self) -> list[Document]:
+        return list(yaml.safe_load_all(self.file.read_text()))
 
     def run(self, pod: str, *command: str, stdin: str | None = None) -> str:
         return podman("exec", "--interactive", f"{pod}-service", *command, stdin=stdin)
@@ -72,35 +79,23 @@ def podman(*arguments: str, stdin: str | None = None) -> str:
 
 
 @pytest.fixture(scope="module")
-def podman_of_a_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    (settings := tmp_path_factory.mktemp("podman") / "containers.conf").write_text(SANDBOX)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CONTAINERS_CONF", str(settings))
-        yield Engine.find("podman")
-
-
-@pytest.fixture(scope="module")
-def images(podman_of_a_sandbox: Engine) -> None:
-    """The product's anew (unchanged layers are kept), of the others what is missing."""
-    engine = podman_of_a_sandbox
-    if engine.output("image", "exists", PYTHON_BASE).returncode != 0:
-        Builder(engine.program).build_base(PYTHON_BASE, "python3", "python3-venv", "ca-certificates")
-    build(engine, services(IMAGES["brightrun"], PYTHON_BASE))
-    build(engine, services(IMAGES["brightrun-local"], PYTHON_BASE, "local"))
-    missing = [n for n in STAND_INS.values() if engine.output("image", "exists", PREFIX + n).returncode != 0]
-    build_standins(engine, missing)
+def images(engine: Engine) -> None:
+    build_product(engine, "services", "local")
+    provide(engine, list(STAND_INS.values()))
 
 
 @pytest.fixture(scope="module")
 def played(images: None, made: dict[str, dict[str, str]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
     file = tmp_path_factory.mktemp("play") / "dev.yaml"
     file.write_text(yaml.safe_dump_all(playable(render("dev"), made, IMAGES), sort_keys=False))
-    running = Played(file, f"brightrun-{uuid.uuid4().hex[:8]}")
-    try:
-        running.up()
-        yield running
-    finally:
-        running.down()
+    running = Played(file)
+    with _BUSY.open("w") as busy:
+        fcntl.flock(busy, fcntl.LOCK_EX)
+        try:
+            running.up()
+            yield running
+        finally:
+            running.down()
 
 
 def test_every_job_ends_well_and_every_service_gets_ready(played: Played) -> None:

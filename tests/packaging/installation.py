@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.images.standin.__main__ import PREFIX
-from tests.packaging.composition import ROOT, document
+from tests.packaging.composition import ROOT, command, document, environment, runs_once
 
 # Nobody packs Grafana; its provisioning is read by the static tests.
 LEFT_OUT = ("grafana",)
+_ATTEMPTS, _LOST_RACE = 4, "are not running"
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,16 @@ class Installation:
         return f"https://localhost:{self.port}"
 
     def up(self) -> None:
+        """Said again where podman 4 lost its race: it starts what is required once more, and refuses what requires it
+        when that has ended in between. What runs stays as it is."""
         services = [name for name in document()["services"] if name not in LEFT_OUT]
-        self.engine(str(self.compose), "up", "--detach", *services)
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                self.engine(str(self.compose), "up", "--detach", *services)
+                return
+            except AssertionError as error:
+                if _LOST_RACE not in str(error) or attempt == _ATTEMPTS:
+                    raise
 
     def down(self, *options: str) -> None:
         self.engine(str(self.compose), "down", *options)
@@ -59,7 +68,7 @@ class Installation:
     def engine(self, program: str, *arguments: str) -> str:
         own = ["--project-name", self.project] if program == str(self.compose) else []
         done = subprocess.run([program, *own, *arguments], cwd=self.folder, check=False, capture_output=True, text=True)
-        assert done.returncode == 0, f"{program} {' '.join(arguments)}: {done.stderr[-3000:]}"
+        assert done.returncode == 0, f"{program} {' '.join(arguments)}: {done.stderr[-9000:]}"
         return done.stdout
 
     def container(self, service: str) -> str:
@@ -83,6 +92,12 @@ class Installation:
                                   capture_output=True, text=True)
             said = done.stdout.strip()
             time.sleep(0.5 if said != "200" else 0)
+
+    def wait_until_all_are_ready(self) -> None:
+        """Every process of ours that answers for its health, on its operators' port where it has one."""
+        for name, service in document()["services"].items():
+            if not runs_once(service) and "".join(command(service)[:1]).startswith("services."):
+                self.wait_until_ready(name, int(environment(service).get("BRIGHTRUN_OPERATIONS_PORT", 8000)))
 
     def authority(self) -> Path:
         """The certificate of the proxy's own authority, as an administrator hands it to users."""

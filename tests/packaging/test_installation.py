@@ -13,31 +13,22 @@ from pathlib import Path
 
 import pytest
 
-from stack.images.build import build
 from stack.images.engine import Engine
-from stack.images.services import services
 from stack.nats_permissions import SERVICES
 from stack.parts import free_port
-from tests.images.__main__ import PYTHON_BASE, Builder
-from tests.images.standin.__main__ import NAMES, PREFIX
-from tests.images.standin.__main__ import build as build_standins
+from tests.images.podman import TAGS, build_product
+from tests.images.standin.__main__ import NAMES, provide
 from tests.packaging.composition import ROOT, document, runs_once
 from tests.packaging.installation import LEFT_OUT, Installation
 
 pytestmark = [pytest.mark.images, pytest.mark.timeout(3600), pytest.mark.xdist_group("images")]
-IMAGE = "localhost/brightrun:test"
 JOBS = [name for name, service in document()["services"].items() if runs_once(service)]
 
 
 @pytest.fixture(scope="module")
 def images(engine: Engine) -> Engine:
-    """Only what is missing is built: they are large."""
-    if not _there(engine, PYTHON_BASE):
-        Builder(engine.program).build_base(PYTHON_BASE, "python3", "python3-venv", "ca-certificates")
-    for target, tag in (("services", IMAGE), ("ops", "localhost/brightrun-ops:test"),
-                        ("local", "localhost/brightrun-local:test")):
-        build(engine, services(tag, PYTHON_BASE, target))
-    build_standins(engine, [name for name in NAMES if not _there(engine, PREFIX + name)])
+    build_product(engine, *TAGS)
+    provide(engine, list(NAMES))
     return engine
 
 
@@ -47,8 +38,8 @@ def installed(images: Engine, tmp_path_factory: pytest.TempPathFactory) -> Itera
     subprocess.run([sys.executable, "-m", "venv", str(tools)], check=True)
     subprocess.run([str(tools / "bin" / "pip"), "install", "--quiet", "podman-compose==1.6.0"], check=True)
     folder = tmp_path_factory.mktemp("installation")
-    installation = Installation.prepare(folder, f"brightruntest{free_port()}", tools / "bin" / "podman-compose", IMAGE,
-                                        free_port())
+    installation = Installation.prepare(folder, f"brightruntest{free_port()}", tools / "bin" / "podman-compose",
+                                        TAGS["services"], free_port())
     try:
         installation.up()
         yield installation
@@ -58,8 +49,7 @@ def installed(images: Engine, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture(scope="module")
 def ready(installed: Installation) -> Installation:
-    for name in SERVICES:
-        installed.wait_until_ready(name.replace("_", "-"), 9000 if name == "job_api" else 8000)
+    installed.wait_until_all_are_ready()
     return installed
 
 
@@ -85,6 +75,11 @@ def test_the_api_answers_by_https_and_keeps_its_details(ready: Installation) -> 
     assert json.loads(ready.brightrun("jobs", "list", "--json"))["data"] == []
 
 
+def test_the_web_page_asks_to_sign_in(ready: Installation) -> None:
+    status, page = ready.get("/")
+    assert (status, "Sign in" in page) == (401, True)
+
+
 def test_a_signed_url_of_an_object_goes_through_the_proxy(ready: Installation) -> None:
     status, said = ready.get("/model-artifacts/not-there")
     assert (status, "AccessDenied" in said) == (403, True)
@@ -98,8 +93,7 @@ def test_a_job_trains_and_its_adapter_is_downloaded_and_an_upgrade_keeps_it(read
     before = (ready.folder / "secrets" / "first" / "credentials.json").read_text()
     ready.down("--timeout", "20")
     ready.up()
-    for name in SERVICES:
-        ready.wait_until_ready(name.replace("_", "-"), 9000 if name == "job_api" else 8000)
+    ready.wait_until_all_are_ready()
     assert (ready.folder / "secrets" / "first" / "credentials.json").read_text() == before
     [same] = json.loads(ready.brightrun("jobs", "list", "--json"))["data"]
     assert (same["id"], same["status"]) == (job["id"], "completed")
@@ -117,7 +111,3 @@ def test_prometheus_sees_every_service(ready: Installation) -> None:
             return
         assert time.monotonic() < deadline, found
         time.sleep(2)
-
-
-def _there(engine: Engine, image: str) -> bool:
-    return engine.output("image", "exists", image).returncode == 0

@@ -20,8 +20,10 @@ from stack.images.engine import Engine
 from stack.parts import NatsPart
 from tests.images.__main__ import BASE, Builder, embedded_program
 from tests.images.standin import servers
+from tests.images.standin.recipe import recipe
 
 PREFIX = "localhost/standin/"
+_LABEL = "brightrun.recipe"
 # Where the official images have their programs, and what of them is the entrypoint.
 _PLACES = {
     "nats": ("/usr/local/bin/nats-server", True),
@@ -43,9 +45,19 @@ def build(engine: Engine, names: list[str]) -> None:
         print(f"{PREFIX}{name} ...", flush=True)
         with tempfile.TemporaryDirectory() as folder:
             _fill(name, Path(folder))
-            done = engine.output("build", "--quiet", "--tag", PREFIX + name, folder)
+            done = engine.output("build", "--quiet", "--tag", PREFIX + name, "--label", f"{_LABEL}={recipe()}", folder)
             if done.returncode != 0:
                 raise SystemExit(done.stderr[-2000:])
+
+
+def provide(engine: Engine, names: list[str]) -> None:
+    """Those of them that are not there as this checkout makes them. Raises SystemExit."""
+    build(engine, [name for name in names if _recipe_of(engine, name) != recipe()])
+
+
+def _recipe_of(engine: Engine, name: str) -> str:
+    asked = f'{{{{index .Config.Labels "{_LABEL}"}}}}'
+    return engine.output("image", "inspect", "--format", asked, PREFIX + name).stdout.strip()
 
 
 def _fill(name: str, folder: Path) -> None:
