@@ -9,7 +9,7 @@ import pytest
 from services.dashboard.file_view import distributions, findings, place
 from services.dashboard.routes import files
 from services.job_api.edge.auth import Role
-from tests.services.dashboard.conftest import Browser, serving
+from tests.services.dashboard.conftest import Browser
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 HOSTILE = '<script>alert("x")</script>'
@@ -152,13 +152,6 @@ async def test_a_store_that_is_away_greys_out_the_preview_alone(api, browser) ->
     assert answer.status_code == 200
     assert "The preview cannot be shown just now" in answer.text
     assert "In the file" in answer.text
-
-
-async def test_no_api_no_list() -> None:
-    async with serving(api_url="http://127.0.0.1:9", api_timeout_s=0.5) as url:
-        answer = await Browser(url).get("/files")
-    assert answer.status_code == 303
-    assert answer.headers["location"].startswith("/sign-in")
 
 
 def test_findings_are_grouped_and_counted() -> None:
