@@ -31,6 +31,8 @@ COPY contracts /app/contracts
 COPY chassis /app/chassis
 COPY services /app/services
 COPY brightrun /app/brightrun
+# What the web page offers for a first run.
+COPY examples/sample.json /app/examples/sample.json
 RUN /opt/venv/bin/python -m compileall -q /app
 
 FROM packages AS packages-local

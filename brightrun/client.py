@@ -4,7 +4,7 @@ import mimetypes
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 from brightrun.calls import ROOT as ROOT
 from brightrun.calls import given
@@ -35,22 +35,39 @@ class Client(Results, People):
 
     def upload(self, path: Path) -> TrainingFile:
         """Upload and check a training file; streamed from disk."""
-        media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         with path.open("rb") as file:
-            answer = self.http.json(
-                "POST",
-                f"{ROOT}/files",
-                files={"file": (path.name, file, media_type)},
-                rewind=lambda: file.seek(0),
-                timeout=_UPLOAD_TIMEOUT_S,
-            )
+            return self.upload_content(path.name, file)
+
+    def upload_content(self, name: str, content: BinaryIO, /, **fields: str) -> TrainingFile:
+        """The same from an open file that can be read again. `fields`: name and description to be shown."""
+        media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        answer = self.http.json(
+            "POST",
+            f"{ROOT}/files",
+            files={"file": (name, content, media_type)},
+            data=given(fields),
+            rewind=lambda: content.seek(0),
+            timeout=_UPLOAD_TIMEOUT_S,
+        )
         return TrainingFile.model_validate(answer)
 
-    def files(self, limit: int = 50, after: str | None = None) -> Page:
-        return self.page("/files", limit=limit, after=after)
+    def files(self, limit: int = 50, after: str | None = None, **filters: Any) -> Page:
+        return self.page("/files", limit=limit, after=after, **filters)
 
-    def preview(self, file_id: str) -> dict[str, Any]:
-        return dict(self.http.json("GET", f"{ROOT}/files/{file_id}/preview"))
+    def file(self, file_id: str) -> dict[str, Any]:
+        """With every finding of its report."""
+        return dict(self.http.json("GET", f"{ROOT}/files/{file_id}"))
+
+    def accept_warnings(self, file_id: str) -> dict[str, Any]:
+        return dict(self.http.json("POST", f"{ROOT}/files/{file_id}/accept-warnings"))
+
+    def delete_file(self, file_id: str) -> dict[str, Any]:
+        """One that no job uses."""
+        return dict(self.http.json("DELETE", f"{ROOT}/files/{file_id}"))
+
+    def preview(self, file_id: str, **query: int) -> dict[str, Any]:
+        """`query`: max_seq_length, limit."""
+        return dict(self.http.json("GET", f"{ROOT}/files/{file_id}/preview", params=given(query)))
 
     def estimate(self, file_id: str, **choice: Any) -> dict[str, Any]:
         parameters = given({"training_file_id": file_id, **choice})
@@ -60,6 +77,11 @@ class Client(Results, People):
         return Job.model_validate(
             self.http.json("POST", f"{ROOT}/jobs", json=given({"training_file_id": file_id, **choice}))
         )
+
+    def create_exactly(self, body: dict[str, Any], request_id: str) -> Job:
+        """What is empty in `body` is meant to be. `request_id`: the same again makes no second job."""
+        headers = {"Idempotency-Key": request_id}
+        return Job.model_validate(self.http.json("POST", f"{ROOT}/jobs", json=body, headers=headers))
 
     def job(self, job_id: str) -> Job:
         return Job.model_validate(self.http.json("GET", f"{ROOT}/jobs/{job_id}"))

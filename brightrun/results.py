@@ -32,6 +32,10 @@ class Results(Calls):
     def presets(self) -> list[dict[str, Any]]:
         return list(self.http.json("GET", f"{ROOT}/presets")["data"])
 
+    def hyperparameters(self) -> list[dict[str, Any]]:
+        """What each of them does, with its limits."""
+        return list(self.http.json("GET", f"{ROOT}/presets")["hyperparameters"])
+
     def delete_job(self, job_id: str) -> dict[str, Any]:
         """Only one that was never started."""
         return dict(self.http.json("DELETE", f"{ROOT}/jobs/{job_id}"))

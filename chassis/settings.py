@@ -3,7 +3,8 @@
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
+from urllib.parse import quote
 
 from pydantic import Field, SecretStr, TypeAdapter, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
@@ -11,6 +12,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsS
 # A folder with one file for each secret setting, named like its variable in small letters: what containers are given
 # instead of an environment that `inspect` shows. A variable that is set comes first.
 SECRETS_DIR = "BRIGHTRUN_SECRETS_DIR"
+# Of a database's address: the file in which it stands (`chassis.database.password`).
+FROM_FILE = "password_from"
 
 
 def secret(variable: str) -> str:
@@ -19,6 +22,11 @@ def secret(variable: str) -> str:
         return value
     path = Path(os.environ.get(SECRETS_DIR) or "/nowhere") / variable.lower()
     return path.read_text().strip() if path.is_file() else ""
+
+
+def with_password_from(url: str, path: Path) -> str:
+    """The address, with the file that holds it anew when its password is replaced."""
+    return f"{url}{'&' if '?' in url else '?'}{FROM_FILE}={quote(str(path))}"
 
 
 class WebSettings(BaseSettings):
@@ -71,7 +79,8 @@ class ServiceSettings(WebSettings):
     Values that carry a password (`database_url`, `redis_url`) are kept out of `repr`.
     """
 
-    # postgresql+asyncpg://role:password@host:port/database, and ?sslmode=verify-full&sslrootcert=PATH for TLS
+    # postgresql+asyncpg://role:password@host:port/database, and ?sslmode=verify-full&sslrootcert=PATH for TLS;
+    # password_from=PATH names a file with the address anew, read at each connection
     database_url: str = Field(default="", repr=False)
     # The same database by the role `<role>_tenant`, which sees one workspace at a time: requests use it. Empty: there
     # is no second wall behind the workspace filter of each statement.
@@ -108,6 +117,16 @@ class ServiceSettings(WebSettings):
     # outboxes and streams (14 days) can repeat it.
     outbox_retention_days: int = Field(default=7, ge=1, le=90)
     inbox_retention_days: int = Field(default=30, ge=15)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _passwords_are_read_again(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """A database's address that stands in a file: new connections show the password that stands there then."""
+        for name in ("database_url", "database_tenant_url"):
+            path = Path(os.environ.get(SECRETS_DIR) or "/nowhere") / f"brightrun_{name}"
+            if path.is_file() and values.get(name) == path.read_text().strip():
+                values = values | {name: with_password_from(values[name], path)}
+        return values
 
     @model_validator(mode="after")
     def _repetitions_are_known(self) -> Self:

@@ -1,4 +1,5 @@
-"""python -m stack up | run | down | status | logs | restart | start | stop | parked | rotate-broker | reset | demo
+"""python -m stack up | run | down | status | logs | restart | start | stop | parked | reset | demo
+python -m stack rotate-broker | rotate-databases
 
 Exit status: 0 done, 1 not done (the reason is printed), 2 wrong usage, 3 `status`: not everything is ready.
 """
@@ -8,10 +9,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from pathlib import Path
 
 from stack import commands
 from stack.layout import Layout
+from stack.nats_keys import ROTATED, SERVICES_KEY
 from stack.problems import StackError
 from stack.programs import KNOWN
 
@@ -64,15 +65,19 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(stop=stop, start=start)
     parked = add("parked", _parked, "events that no stream can take: list them, or try them again")
     parked.add_argument("what", nargs="?", choices=("list", "retry"), default="list")
-    rotating = add("rotate-broker", _rotate_broker, "replace the key of the services' broker users; all runs on")
-    rotating.add_argument("--nats", default="", help="another broker's address; its keys lie in --keys")
-    rotating.add_argument("--keys", type=Path, help="folder with keys/ and creds/: FOLDER/master/nats of ops.secrets")
-    rotating.add_argument("--ca", default="", help="PEM file of the authority that signed the broker's certificate")
+    _add_rotation(add("rotate-broker", _rotate_broker, "replace a signing key of the broker; all runs on"))
+    add("rotate-databases", _rotate_databases, "replace the passwords of the services' databases; all runs on")
     add("reset", _reset, "delete the state after asking").add_argument("--yes", action="store_true")
     demo = add("demo", _demo, "train a real adapter on the sample file and prove that it loads")
     demo.add_argument("--done", type=int, default=0, help=argparse.SUPPRESS)
     demo.add_argument("--began", type=float, help=argparse.SUPPRESS)
     return parser
+
+
+def _add_rotation(rotating: argparse.ArgumentParser) -> None:
+    rotating.add_argument("key", nargs="?", choices=ROTATED, default=SERVICES_KEY, help="what it signs; services")
+    rotating.add_argument("--keep", action="store_true", help="let the key before count until the next run")
+    rotating.add_argument("--now", action="store_true", help="pods: cut off those that the key before let in")
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -108,10 +113,18 @@ def _restart(options: argparse.Namespace, layout: Layout) -> None:
 
 
 def _rotate_broker(options: argparse.Namespace, layout: Layout) -> None:
-    from stack.broker_rotation import rotate_broker
+    from stack.broker_rotation import Options as Rotation
+    from stack.rotation_commands import rotate_broker
 
-    rotate_broker(layout, options.keys, options.nats, options.ca)
-    print("The services' broker users are signed by a new key; what the one before signed counts no more.")
+    outcome = rotate_broker(layout, options.key, Rotation(keep=options.keep, now=options.now))
+    print(f"A new key signs ({options.key}); {outcome.value}.")
+
+
+def _rotate_databases(_: argparse.Namespace, layout: Layout) -> None:
+    from stack.database_rotation import rotate_databases
+
+    services = rotate_databases(layout)
+    print(f"New passwords for both roles of {', '.join(services)}; the ones before are refused.")
 
 
 def _parked(options: argparse.Namespace, layout: Layout) -> int:

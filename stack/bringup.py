@@ -94,6 +94,8 @@ class BringUp:
         part, passwords = self.parts["postgres"], self.blueprint.passwords
         assert isinstance(part, PostgresPart)
         names = [name for name in SERVICES if name in self.blueprint.selected]
+        for name in names:
+            self.blueprint.write_addresses(name)
         urls = {
             name: part.create_database(
                 name, password=passwords.databases[name], tenant_password=passwords.tenants[name]) for name in names

@@ -36,6 +36,11 @@ class Passwords:
             )
         return cls._save(layout, cls._generate())
 
+    def renewed(self, layout: Layout, services: list[str]) -> Passwords:
+        """Written down with new ones for both roles of these services."""
+        new = [{name: _password() for name in services} for _ in range(2)]
+        return self._save(layout, replace(self, databases=self.databases | new[0], tenants=self.tenants | new[1]))
+
     @classmethod
     def _read(cls, layout: Layout) -> Passwords:
         try:

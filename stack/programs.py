@@ -6,8 +6,10 @@ import math
 import os
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from chassis.database.row_security import TENANT_SUFFIX
+from chassis.settings import with_password_from
 from contracts.buckets import BUCKETS as BUCKETS
 from stack import dashboard, monitoring
 from stack.dashboard import DASHBOARD, DASHBOARD_OPERATIONS
@@ -28,6 +30,7 @@ from stack.parts import (
 )
 from stack.parts.process import LOOPBACK
 from stack.passwords import Passwords
+from stack.private_files import write_private
 from stack.provider import FAKE_KUBERNETES_PROGRAM, FAKE_PROGRAMS, FAKE_RUNPOD_PROGRAM, wanted_fake
 from stack.replicas import replica_names
 from stack.state import REST_SERVICE, ProgramState, operations_of, reachable_url
@@ -189,8 +192,7 @@ class Blueprint:
         environment = {
             **PYTHON,
             **self._nats_environment(name),
-            "BRIGHTRUN_DATABASE_URL": self.database_url(name),
-            "BRIGHTRUN_DATABASE_TENANT_URL": self._tenant_url(name),
+            **self._database_environment(name),
             "BRIGHTRUN_HTTP_HOST": self.host if name == REST_SERVICE else LOOPBACK,
             "BRIGHTRUN_HTTP_PORT": str(port),
             "BRIGHTRUN_DATA_DIR": str(self.layout.data),
@@ -222,6 +224,22 @@ class Blueprint:
             "BRIGHTRUN_OPERATIONS_PORT": str(self.ports.get(operations_of(replica), 0)),
             "BRIGHTRUN_WEBHOOK_SECRET": os.environ.get("BRIGHTRUN_WEBHOOK_SECRET") or self.passwords.webhook,
         }
+
+    def write_addresses(self, service: str) -> None:
+        """The files that the service reads at each new connection to its database."""
+        for role, url in self._addresses(service).items():
+            write_private(self._address_file(role), url + "\n")
+
+    def _database_environment(self, service: str) -> dict[str, str]:
+        urls = [with_password_from(url, self._address_file(role)) for role, url in self._addresses(service).items()]
+        return dict(zip(("BRIGHTRUN_DATABASE_URL", "BRIGHTRUN_DATABASE_TENANT_URL"), urls, strict=True))
+
+    def _addresses(self, service: str) -> dict[str, str]:
+        """Role -> address, the service's own first."""
+        return {service: self.database_url(service), f"{service}{TENANT_SUFFIX}": self._tenant_url(service)}
+
+    def _address_file(self, role: str) -> Path:
+        return self.layout.supervisor / "databases" / f"{role}.url"
 
     def database_url(self, name: str) -> str:
         return self._database_url(name, name, self.passwords.databases[name])

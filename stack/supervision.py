@@ -37,9 +37,13 @@ class Supervision:
 
     def configure(self, programs: Iterable[Program]) -> None:
         everything = list(programs)
-        for program in everything:
-            write_private_json(self._environment_file(program.name), program.command.env)
+        self.write_environments(everything)
         write_private(self._config_file(), self._config(everything))
+
+    def write_environments(self, programs: Iterable[Program]) -> None:
+        """What each is told when it starts the next time."""
+        for program in programs:
+            write_private_json(self._environment_file(program.name), program.command.env)
 
     def start(self, *, tied_to: int) -> None:
         """Starts reaper and supervisor in a session of their own; they end with the process `tied_to` until

@@ -48,6 +48,8 @@ def show_estimate(found: dict[str, Any]) -> None:
     left, limit = money(budget["available_micro_usd"]), money(budget["limit_micro_usd"])
     out.say(f"Budget    {left} of {limit} left in {budget['month']}")
     out.say(found["explanation"])
+    for warning in found.get("warnings", []):
+        out.say(f"Note      {warning['message']}")
     if not found["allowed_to_proceed"]:
         out.say("The budget does not cover the upper end: a start would be refused.")
 

@@ -15,6 +15,7 @@ from chassis import tls
 from chassis.database import scope
 from chassis.database.address import split
 from chassis.database.compiled import CompiledRead, DriverPool
+from chassis.database.password import password_of
 from chassis.database.scoped_connection import ScopedConnection, show_in_transaction
 
 # SQLSTATE classes that say "not now" rather than "never": connection lost, rollback by serialization or
@@ -158,13 +159,15 @@ def _pools(
     """Connects nothing yet."""
     own = {"application_name": application_name}
     writing, reading = _connect(*timeouts, own), _connect(*timeouts, own | {"default_transaction_read_only": "on"})
+    password = password_of(url)
+    through = {"async_creator_fn": password.connect} if password else {}
     # Without BEGIN and COMMIT around it a read is one round trip instead of three; the server refuses writes.
-    reads = _engine(url, pool, reading).execution_options(isolation_level="AUTOCOMMIT")
+    reads = _engine(url, pool, reading | through).execution_options(isolation_level="AUTOCOMMIT")
     address, secured = split(url)
     driver = DriverPool(
         address.render_as_string(hide_password=False), size=pool["pool_size"], wait_s=pool["pool_timeout"],
-        walled=walled, **reading, **secured)
-    return _Pools(_engine(url, pool, writing), reads, driver, walled)
+        walled=walled, **reading, **secured, **({"connect": password.connect} if password else {}))
+    return _Pools(_engine(url, pool, writing | through), reads, driver, walled)
 
 
 async def _show(connection: AsyncConnection) -> None:

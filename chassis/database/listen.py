@@ -11,6 +11,7 @@ from sqlalchemy import URL
 
 from chassis.cancellation import cancel_and_wait
 from chassis.database.address import split
+from chassis.database.password import password_of
 
 _log = structlog.get_logger(__name__)
 
@@ -28,6 +29,7 @@ class PgListener:
 
     def __init__(self, url: str | None = None, channel: str = "") -> None:
         self._address = split(url) if url else None
+        self._password = password_of(url) if url else None
         self._channel = channel
         self._event = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -67,7 +69,8 @@ class PgListener:
 
     async def _listen(self, dsn: str, tls: dict[str, Any]) -> None:
         """One connection's life. Returns or raises when it is lost."""
-        connection = await asyncpg.connect(dsn, timeout=_CONNECT_TIMEOUT_S, **tls)
+        connect = self._password.connect if self._password else asyncpg.connect
+        connection = await connect(dsn, timeout=_CONNECT_TIMEOUT_S, **tls)
         try:
             lost = asyncio.Event()
             connection.add_termination_listener(lambda _: lost.set())

@@ -4,8 +4,8 @@ import asyncio
 import os
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import structlog
@@ -34,6 +34,10 @@ class NotConnected(ConnectionError):
     """NATS is not connected just now."""
 
 
+class ConnectionLost(NotConnected):
+    """It was lost while an answer was waited for: nobody knows whether the question arrived."""
+
+
 def epoch_of(client: Client) -> Epoch:
     """Changes with each (re)connection: the server may have changed meanwhile."""
     return client, client.stats["reconnects"]
@@ -47,6 +51,7 @@ class NatsConnection:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._url, self._trouble = url, ""
+        self._lost_at, self._waiting = float("-inf"), set[asyncio.Timeout]()
         self._creds_file, self._creds_shown = creds_file, _stamp(creds_file)
         self._task: asyncio.Task[None] | None = None
         self._connected, self._closed = asyncio.Event(), asyncio.Event()
@@ -104,6 +109,25 @@ class NatsConnection:
     async def wait_connected(self) -> None:
         await self._connected.wait()
 
+    def lost_within(self, seconds: float) -> bool:
+        """Whether the connection was lost so short a time ago, be it back or not."""
+        is_being_lost = self._connected.is_set() and not self.is_connected  # the client has not told us yet
+        return is_being_lost or time.monotonic() - self._lost_at < seconds
+
+    @asynccontextmanager
+    async def unbroken(self) -> AsyncIterator[None]:
+        """For waiting for an answer, which a new connection does not bring. Raises ConnectionLost."""
+        try:
+            async with asyncio.timeout(None) as waiting:
+                self._waiting.add(waiting)
+                yield
+        except TimeoutError as error:
+            if waiting.expired():
+                raise ConnectionLost("the connection to NATS was lost") from error
+            raise
+        finally:
+            self._waiting.discard(waiting)
+
     async def _keep_connected(self) -> None:
         while True:
             try:
@@ -134,7 +158,7 @@ class NatsConnection:
         if self._creds_shown == (found := _stamp(self._creds_file)) or not found:
             return
         _log.info("nats_credentials_changed", url=self._url)
-        await self.client.flush(int(API_TIMEOUT_S))
+        await _take_no_more_questions(self.client)
         self._creds_shown = found
         await self.client.force_reconnect()
 
@@ -160,8 +184,22 @@ class NatsConnection:
         self._closed.set()
 
     def _lost(self) -> None:
+        if self._connected.is_set():
+            self._lost_at = time.monotonic()
         self._connected.clear()
         NATS_CONNECTED.set(0)
+        for waiting in self._waiting:
+            waiting.reschedule(asyncio.get_running_loop().time())
+        self._waiting.clear()
+
+
+async def _take_no_more_questions(client: Client) -> None:
+    """Before the connection is changed: a question that the server sent into the old one would be lost. From here on
+    it goes to another replica, or its asker hears at once that nobody answers. Reconnecting subscribes again."""
+    for sid, subscription in list(client._subs.items()):
+        if subscription.queue:
+            await client._send_unsubscribe(sid)
+    await client.flush(int(API_TIMEOUT_S))
 
 
 def _stamp(creds_file: str) -> tuple[int, int] | None:

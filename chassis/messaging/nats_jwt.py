@@ -18,20 +18,14 @@ from typing import Any
 
 import nkeys
 from nacl.signing import VerifyKey
-from nats.aio.client import Client
 
 JWT_VERSION = 2
 NO_LIMIT = -1
-UPDATE_ACCOUNT_SUBJECT = "$SYS.REQ.CLAIMS.UPDATE"
 _HEADER = {"typ": "JWT", "alg": "ed25519-nkey"}
 
 
 class InvalidToken(ValueError):
     """Not a NATS token, or its signature does not match."""
-
-
-class ClaimsRefused(RuntimeError):
-    """The server did not take an account's new claims."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +90,9 @@ NO_LIMITS = Limits()
 
 
 def operator_token(operator: Key, name: str, *, signing_keys: Sequence[str], system_account: str) -> str:
-    nats = {"signing_keys": list(signing_keys), "system_account": system_account}
+    """Strict: the identities of operator and accounts sign nothing that a server would believe; their signing keys
+    can be replaced."""
+    nats = {"signing_keys": list(signing_keys), "system_account": system_account, "strict_signing_key_usage": True}
     return _token("operator", operator, operator.public, name, nats)
 
 
@@ -105,7 +101,7 @@ def account_token(
     exports: Sequence[str] = (), imports: Mapping[str, str] | None = None, limits: Limits = NO_LIMITS,
     revocations: Mapping[str, int] | None = None,
 ) -> str:
-    """`signer` is the operator or one of its signing keys; `revocations` maps users to "tokens issued up to".
+    """`signer` is one of the operator's signing keys; `revocations` maps users to "tokens issued up to".
 
     `exports` are subjects on which other accounts may ask this one, `imports` maps such subjects to the account that
     exports them. A message passes in one direction only, its answer returns to the account that asked, and the
@@ -127,10 +123,17 @@ def user_token(
     signer: Key, account: str, user: str, name: str, permissions: Permissions, *, limits: Limits = NO_LIMITS,
     expires: datetime | None = None,
 ) -> str:
-    """`signer` is the account or one of its signing keys, `account` the account's public key. The limits hold for
+    """`signer` is one of the account's signing keys, `account` the account's public key. The limits hold for
     each connection."""
     nats = {**permissions.claims(), **limits.claims(), "issuer_account": account}
     return _token("user", signer, user, name, nats, expires)
+
+
+def resigned(account_jwt: str, signer: Key, signing_keys: Sequence[str] | None = None) -> str:
+    """The same account, signed by another key of the operator; with `signing_keys` other keys sign its users."""
+    claims = claims_of(account_jwt)
+    nats = claims["nats"] if signing_keys is None else claims["nats"] | {"signing_keys": list(signing_keys)}
+    return _token("account", signer, claims["sub"], claims["name"], nats)
 
 
 def credentials(token: str, user_seed: str) -> str:
@@ -144,6 +147,14 @@ def credentials(token: str, user_seed: str) -> str:
     )
 
 
+def token_of(creds: str) -> str:
+    """The token in the text of a .creds file. Raises InvalidToken."""
+    _, found, rest = creds.partition("-----BEGIN NATS USER JWT-----")
+    if not found:
+        raise InvalidToken("not the text of a .creds file")
+    return rest.partition("------END")[0].strip()
+
+
 def claims_of(token: str) -> dict[str, Any]:
     """The claims, after checking the issuer's signature. Raises InvalidToken."""
     try:
@@ -154,37 +165,6 @@ def claims_of(token: str) -> dict[str, Any]:
     except Exception as error:
         raise InvalidToken("not a valid NATS token") from error
     return claims
-
-
-async def fetch_account(system: Client, account: str, timeout_s: float = 5.0) -> str:
-    """The account's token as the server has it, empty when it has none; `system` is a user of the system account."""
-    reply = await system.request(f"$SYS.REQ.ACCOUNT.{account}.CLAIMS.LOOKUP", b"", timeout=timeout_s)
-    return reply.data.decode()
-
-
-async def push_account(system: Client, account_jwt: str, timeout_s: float = 5.0) -> None:
-    """Give the server an account's new claims; users revoked in it are disconnected. Raises ClaimsRefused."""
-    reply = await system.request(UPDATE_ACCOUNT_SUBJECT, account_jwt.encode(), timeout=timeout_s)
-    answer = json.loads(reply.data)
-    if answer.get("data", {}).get("code") != 200:
-        raise ClaimsRefused(answer.get("error", {}).get("description") or str(answer))
-
-
-async def publish_account(system: Client, account_jwt: str) -> bool:
-    """Have the server know an account by exactly these claims; False when it does already.
-
-    Raises ClaimsRefused, also when another key signed the account before: the server stores an account's new token
-    even when it does not trust its issuer (2.15), and would find the account invalid at its next start.
-    """
-    wanted = claims_of(account_jwt)
-    if present := await fetch_account(system, wanted["sub"]):
-        claims = claims_of(present)
-        if claims["iss"] != wanted["iss"]:
-            raise ClaimsRefused(f"the account was signed by {claims['iss']}, not by {wanted['iss']}")
-        if claims["nats"] == wanted["nats"]:
-            return False
-    await push_account(system, account_jwt)
-    return True
 
 
 def _new_key(prefix: int) -> Key:

@@ -11,7 +11,8 @@ ReplyT = TypeVar("ReplyT", bound=BaseModel)
 
 @dataclass(frozen=True)
 class Rpc(Generic[RequestT, ReplyT]):
-    """A question one service answers: subject `rpc.<service>.<method>`."""
+    """A question one service answers: subject `rpc.<service>.<method>`. Asked twice it has the effect of once: who
+    asks does so again when the connection breaks."""
 
     service: str
     method: str

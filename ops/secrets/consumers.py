@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from chassis.database.row_security import TENANT_SUFFIX
+from chassis.messaging.nats_signing import SigningKeys, signing_keys_text
 from contracts.buckets import BUCKETS
 from ops.secrets.material import Material
 from stack.dashboard import DASHBOARD
@@ -153,10 +154,14 @@ def _pod_keys(material: Material) -> dict[str, str]:
     broker = material.broker
     return {
         "brightrun_nats_account": broker.services.public,
-        POD_SIGNING: broker.pods_signing.seed + "\n",
-        OPERATOR_SIGNING: broker.operator_signing.seed + "\n",
+        POD_SIGNING: _signing(broker.pods_signing),
+        OPERATOR_SIGNING: _signing(broker.operator_signing),
         SYSTEM_CREDS: broker.creds_file(SYSTEM_USER).read_text(),
     }
+
+
+def _signing(keys: SigningKeys) -> str:
+    return signing_keys_text(keys.current, keys.retiring)
 
 
 def _databases(material: Material) -> str:

@@ -34,6 +34,13 @@ class Material:
                    _once(master / "grafana-password"),
                    Authority.ensure(master / "tls", renewing=renew_certificates))
 
+    @classmethod
+    def load(cls, folder: Path) -> Material:
+        """What is there, and nothing written anew."""
+        master = folder / MASTER
+        return cls(Passwords.ensure(Layout(master)), NatsSecurity.load(master / "nats"),
+                   _once(master / "grafana-password"), Authority.ensure(master / "tls", renewing=False))
+
 
 def _once(path: Path) -> str:
     if not path.exists():

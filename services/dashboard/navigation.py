@@ -23,6 +23,8 @@ class Entry:
 ENTRIES: tuple[Entry, ...] = (
     Entry("Jobs", "/jobs"),
     Entry("Queue", "/queue"),
+    Entry("Training files", "/files"),
+    Entry("Templates", "/templates"),
 )
 
 

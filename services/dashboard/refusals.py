@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from brightrun.errors import ApiError, BrightrunError
+from brightrun.errors import ApiError, BrightrunError, RefusedFile
 from services.dashboard.visit import FormRefused, SignInNeeded, visit
 
 log = structlog.get_logger(__name__)
@@ -72,6 +72,9 @@ def described(error: BrightrunError) -> dict[str, Any]:
         if error.status >= 500:
             title = "A service is away" if error.status == 503 else _TITLES[500]
         return {"status": error.status, "title": title, "message": str(error), "fix": error.fix, "code": error.code}
+    if isinstance(error, RefusedFile):
+        return {"status": 422, "title": "This file was not sent", "message": str(error), "fix": error.fix,
+                "code": "file_not_sent"}
     return {"status": 503, "title": "The training service does not answer", "message": str(error),
             "fix": "It may be restarting: running jobs go on. Try again in a moment.", "code": "api_away"}
 

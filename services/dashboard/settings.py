@@ -38,6 +38,8 @@ class Settings(WebSettings):
     live_interval_s: float = Field(default=2.0, ge=0.2)
     # Linked from the page of operations.
     grafana_url: str = Field(default="", pattern=rf"^$|{_URL}")
+    # What the first run offers to those who have no file of their own.
+    sample_file: Path = Path(__file__).parents[2] / "examples" / "sample.json"
     # What `npm ci` fetched; see package.json.
     packages_dir: Path = Path(__file__).with_name("node_modules")
 

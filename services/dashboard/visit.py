@@ -96,6 +96,10 @@ NOTICES = {
     "tier": "The job moves to the other tier.", "saved": "Saved.",
     "continued": "A new job goes on from the checkpoint.", "retried": "The retry was started.",
     "signed-out": "You are signed out.",
+    "uploaded": "The file was uploaded and checked.", "accepted": "The warnings are accepted.",
+    "file-deleted": "The file was deleted.", "template-saved": "The template was saved.",
+    "template-shared": "The template is shared with the workspace.",
+    "template-private": "The template is yours alone now.", "template-deleted": "The template was deleted.",
 }
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from starlette.applications import Starlette
 
 from chassis.database.leases import Lease
-from chassis.messaging.nats_jwt import Key
 from chassis.messaging.tls import nats_tls
 from chassis.runtime import ServiceRuntime, worker_app
 from services.provisioner.adapters.kubernetes import configuration as kubernetes
@@ -102,8 +101,8 @@ def broker_access(settings: Settings) -> BrokerAccess:
         return OpenBroker()
     return NatsAccess(
         nats_url=settings.nats_url, services_account=settings.nats_account,
-        pods_signing=_key(settings.nats_account_signing_seed_file),
-        operator_signing=_key(settings.nats_operator_signing_seed_file),
+        pods_signing=Path(settings.nats_account_signing_seed_file),
+        operator_signing=Path(settings.nats_operator_signing_seed_file),
         system_creds_file=settings.nats_system_creds_file,
         tls=nats_tls(settings.nats_url, settings.nats_tls_ca, settings.nats_tls_cert, settings.nats_tls_key),
     )
@@ -116,7 +115,3 @@ def pod_defaults(settings: Settings) -> PodDefaults:
         checkpoints_kept=settings.checkpoints_kept, lease_s=settings.pod_lease_s,
         tls_authorities=settings.pod_authorities(),
     )
-
-
-def _key(path: str) -> Key:
-    return Key.from_seed(Path(path).read_text())

@@ -1,12 +1,19 @@
 """Every page, for what must hold of each: axe, both themes, 380 px, photographs."""
 
-# Name -> address; {job} is a job that has run.
+# Name -> address; {job} is a job that has run, {file} its training file.
 PAGES = {
     "sign-in": "/sign-in",
     "jobs": "/jobs",
     "jobs-empty": "/jobs?q=nothing-is-called-like-this",
     "queue": "/queue",
     "job": "/jobs/{job}",
+    "files": "/files",
+    "file": "/files/{file}",
+    "new-job": "/new-job?from_job={job}",
+    "first-run": "/first-run",
+    "first-run-checked": "/first-run?file={file}",
+    "templates": "/templates",
+    "template-save": "/jobs/{job}/template",
     "not-found": "/nothing-here",
 }
 THEMES = ("light", "dark")

@@ -21,7 +21,7 @@ from tests.browser.pages import NARROW, PAGES, THEMES, WIDE
 SIZES = {"wide": WIDE, "narrow": NARROW}
 
 
-def photograph(browser: Browser, url: str, key: str, job: str, folder: Path) -> int:
+def photograph(browser: Browser, url: str, key: str, shown: dict[str, str], folder: Path) -> int:
     """How many pictures were written."""
     count = 0
     for theme in THEMES:
@@ -30,7 +30,7 @@ def photograph(browser: Browser, url: str, key: str, job: str, folder: Path) -> 
         _sign_in(page, url, key)
         for name, path in PAGES.items():
             page.set_viewport_size(WIDE)
-            page.goto(url + path.format(job=job))
+            page.goto(url + path.format(**shown))
             page.wait_for_timeout(700)  # curves are drawn after the page is there
             for size, viewport in SIZES.items():
                 page.set_viewport_size(viewport)
@@ -41,9 +41,10 @@ def photograph(browser: Browser, url: str, key: str, job: str, folder: Path) -> 
     return count
 
 
-def best(jobs: list[dict[str, Any]]) -> str:
-    """The newest one that has completed, else the newest: its page shows most."""
-    return str(next((job for job in jobs if job["status"] == "completed"), jobs[0])["id"])
+def best(jobs: list[dict[str, Any]]) -> dict[str, str]:
+    """The newest one that has completed, else the newest, with its file: their pages show most."""
+    found = next((job for job in jobs if job["status"] == "completed"), jobs[0])
+    return {"job": str(found["id"]), "file": str(found["training_file_id"])}
 
 
 def _sign_in(page: Page, url: str, key: str) -> None:

@@ -44,7 +44,7 @@ async def test_every_page_in_both_themes_and_narrow(api, dashboard, signed_in) -
         await page.set_viewport_size(WIDE)
         for theme in THEMES:
             await page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-            await page.goto(dashboard + path.format(job=job["id"]))
+            await page.goto(dashboard + path.format(job=job["id"], file=job["training_file_id"]))
             found += [f"{name} ({theme}): {problem}" for problem in await serious_problems(page)]
         await page.set_viewport_size(NARROW)
         width = await page.evaluate("document.documentElement.scrollWidth")

@@ -10,7 +10,6 @@ import nats as nats_client
 from nats.aio.client import Client, RawCredentials
 from nats.js import JetStreamContext
 
-from chassis.messaging.nats_jwt import Key
 from contracts.streams import STREAMS, consumers_of
 from services.provisioner.adapters.nats_access import NatsAccess
 from services.provisioner.ports import BrokerAccount, PodCredentials
@@ -23,8 +22,8 @@ def broker_access(security: NatsSecurity, url: str) -> NatsAccess:
     """As the provisioner is given it."""
     environment = security.provisioner_environment()
 
-    def key(name: str) -> Key:
-        return Key.from_seed(Path(environment[f"BRIGHTRUN_NATS_{name}_SIGNING_SEED_FILE"]).read_text())
+    def key(name: str) -> Path:
+        return Path(environment[f"BRIGHTRUN_NATS_{name}_SIGNING_SEED_FILE"])
 
     return NatsAccess(
         nats_url=url, services_account=environment["BRIGHTRUN_NATS_ACCOUNT"], pods_signing=key("ACCOUNT"),

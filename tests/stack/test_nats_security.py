@@ -14,7 +14,7 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
 
-from chassis.messaging import nats_jwt, topology
+from chassis.messaging import nats_accounts, nats_jwt, topology
 from chassis.messaging.nats_jwt import Limits, Permissions
 from contracts.pod_subjects import pod_subjects
 from services.provisioner.adapters.nats_access import pod_permissions
@@ -158,14 +158,14 @@ async def test_an_account_is_told_once_and_again_when_it_was_lost(secured, tmp_p
 async def test_an_account_of_another_signer_is_left_alone(secured):
     system = await secured.connect(str(secured.security.creds_file("system")), "_INBOX_provisioner")
     stranger = nats_jwt.account_token(nats_jwt.new_operator_key(), secured.security.services.public, "services")
-    with pytest.raises(nats_jwt.ClaimsRefused, match="signed by"):
-        await nats_jwt.publish_account(system, stranger)
+    with pytest.raises(nats_accounts.ClaimsRefused, match="signed by"):
+        await nats_accounts.publish_account(system, stranger)
 
 
 async def test_claims_that_are_none_are_refused(secured):
     system = await secured.connect(str(secured.security.creds_file("system")), "_INBOX_provisioner")
-    with pytest.raises(nats_jwt.ClaimsRefused):
-        await nats_jwt.push_account(system, "no.such.token")
+    with pytest.raises(nats_accounts.ClaimsRefused):
+        await nats_accounts.push_account(system, "no.such.token")
 
 
 async def test_an_expired_pod_is_refused(secured):

@@ -2,10 +2,24 @@
 
 from fastapi import FastAPI
 
-from services.dashboard.routes import actions, files_of_pages, home, job, job_list, job_live, job_parts, sign_in
+from services.dashboard.routes import (
+    actions,
+    files,
+    files_of_pages,
+    first_run,
+    home,
+    job,
+    job_list,
+    job_live,
+    job_parts,
+    new_job,
+    sign_in,
+    templates,
+)
 
 
 def include(app: FastAPI) -> None:
     """Every page."""
-    for module in (files_of_pages, home, sign_in, job_list, job_live, job, job_parts, actions):
+    for module in (files_of_pages, home, sign_in, templates, job_list, job_live, job, job_parts, actions, files,
+                   new_job, first_run):
         app.include_router(module.router)

@@ -1,11 +1,14 @@
 """Amounts as the API shows them: dollars for people, micro-dollars for arithmetic."""
 
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
+from contracts.hyperparameter_guide import guides
 from contracts.presets import PRESETS
 from contracts.rpc.costs import BudgetView, Estimate, GpuRate, Range
 from services.job_api.amounts import dollars
+from services.job_api.costs.warnings import warnings
 from services.job_api.jobs.domain.configuration import Configuration, differences_from_preset
 
 
@@ -38,6 +41,7 @@ def estimate(training_file_id: UUID, configuration: Configuration, found: Estima
             "rate_micro_usd_per_hour": tier.rate_micro_usd_per_hour, "rate_source": tier.rate_source.value,
             "gpu_model": tier.gpu_model, "cost": amounts(tier.cost_micro_usd),
         } for tier in found.tiers],
+        "warnings": [asdict(warning) for warning in warnings(found)],
     }
 
 
@@ -49,3 +53,7 @@ def rate(found: GpuRate) -> dict[str, Any]:
 
 def presets() -> list[dict[str, Any]]:
     return [{"object": "preset", **preset.model_dump(mode="json")} for preset in PRESETS.values()]
+
+
+def hyperparameters() -> list[dict[str, Any]]:
+    return [guide._asdict() for guide in guides()]

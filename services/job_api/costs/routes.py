@@ -21,12 +21,13 @@ from services.job_api.templates.application.queries import job_from_template
 
 router = APIRouter(prefix=PREFIX, tags=["costs"], route_class=DirectRoute)
 
-_PRESETS = FixedDocument(page(presenter.presets(), None))
+_PRESETS = FixedDocument(
+    page(presenter.presets(), None) | {"hyperparameters": presenter.hyperparameters()})
 
 
 @router.get("/presets", response_model=schemas.PresetList, responses=NOT_MODIFIED)
 async def list_presets(request: Request, principal: Reader) -> Response:
-    """The three presets with their values and what they are for."""
+    """The three presets with their values and what they are for, and what each hyperparameter does."""
     return _PRESETS.answer(request)
 
 
@@ -35,7 +36,7 @@ async def list_presets(request: Request, principal: Reader) -> Response:
 async def estimate_cost(
     query: Annotated[schemas.EstimateQuery, Query()], principal: Reader, deps: WithDependencies
 ) -> JsonResponse:
-    """Cost and duration of a configuration with an 80 % interval, for each tier, beside budget and memory."""
+    """Cost and duration of a configuration with an 80 % interval, for each tier, beside budget, memory and warnings."""
     wanted = await _wanted(query, caller(principal), deps)
     found = await estimate(deps.jobs, principal.workspace_id, wanted)
     return JsonResponse(presenter.estimate(query.training_file_id, found.configuration, found.cost) | {

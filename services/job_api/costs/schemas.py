@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from contracts.gpus import GpuType, PricingTier
+from contracts.hyperparameter_guide import Kind
 from contracts.hyperparameters import HyperparameterOverrides
 from contracts.presets import ConfigurationDifference
 from contracts.rpc.costs import RateSource
@@ -73,6 +74,14 @@ class MemoryView(View):
     tokens_at_once: int = Field(description="How many the memory allows to be computed together")
 
 
+class WarningView(View):
+    """`needs_confirmation`: a page asks for a yes before it starts the job; the API itself does not insist."""
+
+    code: str
+    message: str
+    needs_confirmation: bool
+
+
 class EstimateView(View):
     object: Literal["cost_estimate"]
     training_file_id: UUID
@@ -96,6 +105,7 @@ class EstimateView(View):
     budget: BudgetView
     allowed_to_proceed: bool
     memory: MemoryView | None = Field(description="null where the base model or the machine is not known")
+    warnings: list[WarningView] = Field(description="What to know before such a job is started")
 
 
 class SetBudget(Body):
@@ -133,8 +143,20 @@ class PresetView(View):
     hyperparameters: dict[str, Any]
 
 
+class HyperparameterView(View):
+    name: str
+    title: str
+    explanation: str
+    kind: Kind
+    minimum: float | None
+    above: float | None = Field(description="The value is larger than this")
+    maximum: float | None
+    choices: list[str]
+
+
 class PresetList(View):
     object: Literal["list"]
     data: list[PresetView]
+    hyperparameters: list[HyperparameterView] = Field(description="Those worth thinking about come first")
     has_more: Literal[False]
     next_cursor: None

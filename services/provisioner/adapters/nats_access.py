@@ -2,24 +2,25 @@
 
 import ssl
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID
 
 from nats.aio.client import Client
 
+from chassis.messaging.nats_accounts import SignedByNewerKey, fetch_account, publish_account
 from chassis.messaging.nats_jwt import (
-    Key,
     Limits,
     Permissions,
     account_token,
+    claims_of,
     credentials,
-    fetch_account,
     new_account_key,
     new_user_key,
-    publish_account,
     user_token,
 )
+from chassis.messaging.nats_signing import SigningKeys
 from chassis.messaging.tls import TlsOnlyClient
 from contracts.pod_environment import MAX_POD_MESSAGE_BYTES
 from contracts.pod_subjects import pod_inbox, pod_subjects
@@ -39,15 +40,18 @@ class NatsAccess:
     """An account for the pods of each workspace: `services_account` takes what they tell and ask, the answers go back,
     and nothing else passes between accounts.
 
-    `system_creds_file` belongs to a user of the system account: only there are accounts updated.
+    `system_creds_file` belongs to a user of the system account: only there are accounts updated. The files of keys are
+    read at each use, so that a key is replaced without a restart. Raises OSError or ValueError where they hold none.
     """
 
     def __init__(
-        self, *, nats_url: str, services_account: str, pods_signing: Key, operator_signing: Key, system_creds_file: str,
-        tls: ssl.SSLContext | None = None,
+        self, *, nats_url: str, services_account: str, pods_signing: Path, operator_signing: Path,
+        system_creds_file: str, tls: ssl.SSLContext | None = None,
     ) -> None:
         self._url, self._system_creds, self._tls = nats_url, system_creds_file, tls
-        self._services, self._signer, self._operator = services_account, pods_signing, operator_signing
+        self._services, self._pods_signing, self._operator_signing = services_account, pods_signing, operator_signing
+        for keys in (pods_signing, operator_signing):
+            SigningKeys.read(keys)
 
     def new_account_key(self) -> str:
         # Its seed is thrown away: the operator signs the account, `pods_signing` its users.
@@ -55,22 +59,28 @@ class NatsAccess:
 
     def issue(self, account: str, job_id: UUID, lifetime_s: int) -> PodCredentials:
         key, expires = new_user_key(), datetime.now(UTC) + timedelta(seconds=lifetime_s)
-        token = user_token(self._signer, account, key.public, f"pod-{job_id}", pod_permissions(job_id),
+        signer = SigningKeys.read(self._pods_signing).current
+        token = user_token(signer, account, key.public, f"pod-{job_id}", pod_permissions(job_id),
                            limits=POD_LIMITS, expires=expires)
         return PodCredentials(key.public, credentials(token, key.seed), expires)
 
     async def introduce(self, account: BrokerAccount) -> None:
         async with self._system_account() as client:
-            if not await fetch_account(client, account.key):
-                await publish_account(client, self._token(account))
+            token = self._token(account)
+            if _is_current(await fetch_account(client, account.key), token):
+                return
+            # Who has an older key than the broker was told of waits for the new one; pods come in meanwhile.
+            with suppress(SignedByNewerKey):
+                await publish_account(client, token)
 
     async def publish(self, accounts: Sequence[BrokerAccount]) -> int:
         async with self._system_account() as client:
             return sum([await publish_account(client, self._token(account)) for account in accounts])
 
     def _token(self, account: BrokerAccount) -> str:
+        signer, users = SigningKeys.read(self._operator_signing).current, SigningKeys.read(self._pods_signing).public
         return account_token(
-            self._operator, account.key, f"pods of {account.workspace_id}", signing_keys=[self._signer.public],
+            signer, account.key, f"pods of {account.workspace_id}", signing_keys=users,
             imports=dict.fromkeys(pod_subjects(), self._services), limits=WORKSPACE_LIMITS,
             # "Tokens made up to then": a user's key is used for one token only, and clocks differ.
             revocations={user: int(until.timestamp()) for user, until in sorted(account.revoked.items())},
@@ -87,6 +97,14 @@ class NatsAccess:
             yield client
         finally:
             await client.close()
+
+
+def _is_current(present: str, wanted: str) -> bool:
+    """Whether the broker knows the account by the keys that sign now, whoever is revoked in it."""
+    if not present:
+        return False
+    found, ours = claims_of(present), claims_of(wanted)
+    return bool(found["iss"] == ours["iss"] and found["nats"]["signing_keys"] == ours["nats"]["signing_keys"])
 
 
 class OpenBroker:

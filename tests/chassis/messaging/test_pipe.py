@@ -419,11 +419,12 @@ async def test_a_task_that_swallows_its_cancellation_is_cancelled_again() -> Non
 async def test_as_many_jobs_are_handled_at_a_time_as_its_row_says(pipe: Pipe) -> None:
     pipe.with_consumer(concurrency=3)
     running, most, events = 0, 0, [job_event() for _ in range(9)]
+    three = asyncio.Barrier(3)  # with fewer at a time nobody would get past it
 
     async def slowly(event: Event[Any], tx: Any) -> None:
         nonlocal running, most
         running, most = running + 1, max(most, running + 1)
-        await asyncio.sleep(0.1)
+        await three.wait()
         running -= 1
         await record(event, tx)
 

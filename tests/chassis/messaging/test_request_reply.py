@@ -190,3 +190,46 @@ async def test_a_closed_client_is_replaced_with_all_its_answers(bus: BusFactory)
 
     await eventually(answered)
     assert answerer.health_issues() == []
+
+
+async def test_a_question_survives_a_restart_of_the_broker(nats_server: NatsPart) -> None:
+    """Asked again: once the connection is back, and once somebody is there to hear."""
+    asked, taken = list[int](), asyncio.Event()
+
+    async def answer(question: Question) -> Answer:
+        asked.append(question.amount)
+        if not taken.is_set():
+            taken.set()
+            await asyncio.sleep(60)  # its answer comes too late for the one who asked
+        return Answer(doubled=question.amount * 2)
+
+    answerer, asker = (Bus(PipeSettings(name, nats_server.url), grace_s=0.1) for name in ("answerer", "asker"))
+    answerer.include(answering(answer))
+    await answerer.start()
+    await asker.start()
+    waiting = asyncio.create_task(asker.request(DOUBLE, Question(amount=4), timeout_s=50))
+    await taken.wait()
+    await asyncio.to_thread(nats_server.kill)
+    late = asyncio.create_task(asker.request(DOUBLE, Question(amount=5), timeout_s=50))
+    await asyncio.to_thread(nats_server.start)
+    assert [(await waiting).doubled, (await late).doubled] == [8, 10]
+    assert sorted(asked) == [4, 4, 5]
+    for bus in (asker, answerer):
+        await bus.stop()
+
+
+async def test_a_question_asked_while_the_connection_breaks_is_asked_again(bus: BusFactory) -> None:
+    """The client knows of the break a moment before it tells."""
+    await bus("answerer", answering(double))
+    asker = await bus("asker")
+    assert not asker.connection.lost_within(60)
+    await asker.connection.client.force_reconnect()
+    assert not asker.connection.is_connected
+    assert asker.connection.lost_within(60)
+    assert (await asker.request(DOUBLE, Question(amount=3), timeout_s=50)).doubled == 6
+
+
+async def test_a_broker_that_is_away_for_long_is_not_waited_for(nats: NatsPart) -> None:
+    asker = Bus(PipeSettings("asker", "nats://127.0.0.1:1"))
+    with pytest.raises(ServiceUnavailable, match="not connected"):
+        await asker.request(DOUBLE, Question(amount=1), timeout_s=60)

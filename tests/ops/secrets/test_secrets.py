@@ -57,7 +57,7 @@ def test_what_was_made_is_never_overwritten(made: Path) -> None:
     assert make(made).returncode == 0
     after = contents(made / "master")
     kept = [name for name in before if not name.endswith((".creds", ".jwt"))]
-    assert len(kept) == 18
+    assert len(kept) == 20
     assert [after[name] for name in kept] == [before[name] for name in kept]
     assert [line for name in before if name.endswith(".creds") for line in before[name].splitlines()[-4:-2]] == [
         line for name in before if name.endswith(".creds") for line in after[name].splitlines()[-4:-2]]  # users' keys

@@ -24,7 +24,7 @@ from services.dashboard.settings import Settings
 from services.job_api.bootstrap import bootstrap
 from services.job_api.edge.auth import Role
 from services.job_api.settings import Settings as ApiSettings
-from stack.parts import NatsPart, PostgresPart, free_port
+from stack.parts import NatsPart, PostgresPart, S3Part, free_port
 from tests.fixtures.databases import template_of, unique_name
 from tests.services.job_api.conftest import Api, served
 from tests.services.job_api.cost_guard import CostGuard
@@ -76,7 +76,7 @@ async def serving(**settings: Any) -> AsyncIterator[str]:
 
 @pytest_asyncio.fixture(scope="module")
 async def installation(
-    postgres: PostgresPart, nats: NatsPart, migrated_templates: dict[str, str],
+    postgres: PostgresPart, nats: NatsPart, s3: S3Part, migrated_templates: dict[str, str],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Api]:
     """One job_api with everybody it asks, for all tests of a module: each has a workspace of its own (`api`)."""
@@ -87,7 +87,8 @@ async def installation(
     database = Database(postgres.url(name))
     settings = ApiSettings(
         database_url=database.url, nats_url=nats.url, http_port=free_port(), data_dir=folder, log_level="WARNING",
-        s3_endpoint="http://127.0.0.1:9", request_timeout_s=20, stream_heartbeat_s=0.3, rate_limits=False,
+        s3_endpoint=s3.endpoint, s3_access_key=s3.access_key, s3_secret_key=s3.secret_key, s3_region=s3.region,
+        request_timeout_s=20, stream_heartbeat_s=0.3, rate_limits=False,
         max_active_jobs_per_user=0, max_active_jobs_per_workspace=0)
     async with served(settings) as app:
         url = f"http://127.0.0.1:{settings.http_port}"

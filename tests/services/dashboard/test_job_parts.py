@@ -1,6 +1,7 @@
 """Curves, log, output and downloads of a job, each asked for by itself."""
 
 from contracts import events
+from tests.fixtures.waiting import tries
 
 
 async def test_a_curve_is_aligned_and_gaps_are_gaps(api, browser) -> None:
@@ -30,7 +31,9 @@ async def test_fifty_entries_are_a_page(api, browser) -> None:
     job = await api.running_job()
     for number in range(60):
         await api.tell(events.TrainingWarning(**api.about(job), code="x", message=f"warning {number}"))
-    await api.until(job["id"], lambda found: found["last_event_seq"] >= 60)
+    async for _ in tries():
+        if [row["type"] for row in await api.log(job["id"])].count("training.warning") == 60:
+            break
     page = (await browser.get(f"/jobs/{job['id']}/events?level=warning")).text
     assert page.count('class="entry warning"') == 50
     following = page.split('hx-get="')[1].split('"')[0].replace("&amp;", "&")

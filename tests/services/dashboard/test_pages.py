@@ -14,7 +14,7 @@ async def test_an_empty_system_says_how_to_begin(browser) -> None:
     assert answer.status_code == 200
     assert "No jobs yet" in answer.text
     home = await browser.get("/")
-    assert home.headers["location"] == "/jobs"
+    assert home.headers["location"] == "/first-run"
 
 
 async def test_jobs_are_listed_filtered_and_sorted_by_the_address(api, browser) -> None:

@@ -162,7 +162,7 @@ class Api:
         async with self.database.read() as tx:
             return (await tx.execute(statement)).first() is not None
 
-    async def published(self, stream: str, subject: str, count: int, timeout_s: float = 15) -> list[Event[Any]]:
+    async def published(self, stream: str, subject: str, count: int, timeout_s: float = 60) -> list[Event[Any]]:
         """The first `count` events of a stream that match, waiting for the relay."""
         found: list[Event[Any]] = []
         sequence = 1

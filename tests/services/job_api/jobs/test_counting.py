@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
 from prometheus_client import REGISTRY
 
 from contracts import events
@@ -39,7 +40,7 @@ async def test_a_recovery_is_measured_from_the_loss_to_the_next_step(house: Hous
     for _ in range(2):  # the trainer and the provisioner tell of the same end
         await tell(house, job_id, "pod.interrupted", lost, attempt=1, detected_by=events.InterruptionSource.SIGTERM)
     await tell(house, job_id, "training.progressed", back, attempt=2, step=4)
-    assert value("brightrun_job_recovery_duration_seconds_sum") - before == 120
+    assert value("brightrun_job_recovery_duration_seconds_sum") - before == pytest.approx(120)
     assert value("brightrun_job_interruptions_total", detected_by="sigterm") - noticed == 1
 
 

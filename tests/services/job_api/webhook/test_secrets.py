@@ -94,6 +94,40 @@ async def test_a_rotated_secret_works_until_the_pods_have_the_new_one(api):
     assert (await deliver(api, warning(api, job), secret=third)).status_code == 202
 
 
+async def test_nothing_is_lost_while_secrets_are_rotated(api):
+    """A pod that runs keeps its secret, others take the new one when they begin; each event is taken once."""
+    job, first = await api.running_job(), await secret_of(api.client)
+    current, statuses, enough = first, list[int](), asyncio.Event()
+
+    async def pod(*, keeps: bool) -> None:
+        while not enough.is_set():
+            secret = first if keeps else current
+            statuses.append((await deliver(api, warning(api, job), secret=secret)).status_code)
+
+    async def many_more() -> None:
+        async def sent(goal: int = len(statuses) + 8) -> bool:
+            return len(statuses) >= goal
+
+        await eventually(sent)
+
+    pods = [asyncio.create_task(pod(keeps=keeps)) for keeps in (True, False)]
+    await many_more()
+    current = await secret_of(api.client, keep_previous_for_s=3600)
+    await many_more()
+    enough.set()
+    await asyncio.gather(*pods)
+    assert set(statuses) == {202}
+    before, current = current, await secret_of(api.client, keep_previous_for_s=0)
+    for secret, status in ((first, 401), (before, 401), (current, 202)):
+        statuses.append((await deliver(api, warning(api, job), secret=secret)).status_code)
+        assert statuses[-1] == status
+
+    async def heard() -> bool:
+        return [row["message"] for row in await api.log(job["id"])].count("by webhook") == statuses.count(202)
+
+    await eventually(heard)
+
+
 async def test_a_secret_can_be_taken_away(api):
     job, secret = await api.running_job(), await secret_of(api.client)
     assert (await api.client.delete("/webhook/secret")).json() == {"object": "webhook_secret", "deleted": True}
