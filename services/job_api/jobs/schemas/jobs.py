@@ -42,8 +42,9 @@ class GivenHyperparameters(HyperparameterOverrides, JsonTypes):
 class CreateJob(Body):
     """With `template_id` what is not given comes from the template, the training file included."""
 
-    model_config = ConfigDict(json_schema_extra={
-        "anyOf": [{"required": ["training_file_id"]}, {"required": ["template_id"]}]})
+    model_config = ConfigDict(json_schema_extra={"anyOf": [
+        {"required": [name], "properties": {name: {"type": "string"}}}  # null is none
+        for name in ("training_file_id", "template_id")]})
 
     template_id: UUID | None = None
     training_file_id: UUID | None = None
