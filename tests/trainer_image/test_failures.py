@@ -142,6 +142,7 @@ async def test_a_model_of_another_family(bench: Bench, tmp_path: Path) -> None:
     assert "its tokenizer lacks <|start_header_id|>" in failed["message"]
 
 
+@pytest.mark.slow
 async def test_a_run_that_cannot_save_fails_after_its_first_steps(bench: Bench) -> None:
     signed = bench.provisioner.sign
 
