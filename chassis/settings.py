@@ -4,16 +4,15 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import quote
 
 from pydantic import Field, SecretStr, TypeAdapter, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
 
+from chassis.password_from import with_password_from
+
 # A folder with one file for each secret setting, named like its variable in small letters: what containers are given
 # instead of an environment that `inspect` shows. A variable that is set comes first.
 SECRETS_DIR = "BRIGHTRUN_SECRETS_DIR"
-# Of a database's address: the file in which it stands (`chassis.database.password`).
-FROM_FILE = "password_from"
 
 
 def secret(variable: str) -> str:
@@ -22,11 +21,6 @@ def secret(variable: str) -> str:
         return value
     path = Path(os.environ.get(SECRETS_DIR) or "/nowhere") / variable.lower()
     return path.read_text().strip() if path.is_file() else ""
-
-
-def with_password_from(url: str, path: Path) -> str:
-    """The address, with the file that holds it anew when its password is replaced."""
-    return f"{url}{'&' if '?' in url else '?'}{FROM_FILE}={quote(str(path))}"
 
 
 class WebSettings(BaseSettings):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from chassis.database.row_security import TENANT_SUFFIX
-from chassis.settings import with_password_from
+from chassis.password_from import with_password_from
 from contracts.buckets import BUCKETS as BUCKETS
 from stack import dashboard, monitoring
 from stack.dashboard import DASHBOARD, DASHBOARD_OPERATIONS

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import URL, make_url
 
-from chassis.settings import FROM_FILE
+from chassis.password_from import FROM_FILE
 from chassis.tls import client_context
 
 VERIFIED = "verify-full"

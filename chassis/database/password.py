@@ -16,7 +16,7 @@ from asyncpg.exceptions import InvalidPasswordError
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from chassis.settings import FROM_FILE
+from chassis.password_from import FROM_FILE
 
 # A process that begins just between both changes knows one password only.
 _REFUSED_FOR_S, _AGAIN_S = 3.0, 0.1

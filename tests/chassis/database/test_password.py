@@ -16,7 +16,7 @@ from chassis.database.compiled import CompiledRead
 from chassis.database.engine import Database, is_transient
 from chassis.database.listen import PgListener
 from chassis.database.password import password_of
-from chassis.settings import with_password_from
+from chassis.password_from import with_password_from
 from stack.parts import Part, PostgresPart
 from stack.private_files import write_private
 from tests.fixtures.waiting import PATIENCE_S, tries
