@@ -119,7 +119,7 @@ def test_the_log_goes_on_where_it_ended(system: StackUnderTest, before: OldState
     known = {event["id"]: (event["seq"], event["type"], event["message"]) for event in now}
     for event in before.events(name):
         if event["type"] not in NO_MILESTONES:
-            told = event["message"].replace(before.job(name)["created_by"], "Administrator")  # people by name since then
+            told = event["message"].replace(before.job(name)["created_by"], "Administrator")  # people by name now
             assert known[event["event_id"]] == (event["seq"], event["type"], told)
 
 
