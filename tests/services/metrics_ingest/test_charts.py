@@ -62,8 +62,13 @@ async def test_the_hot_window_serves_the_newest_steps_and_only_when_it_covers(tr
     values = np.arange(30_000, dtype=float)
     await report_all(trainer, values)
     before = hits(service)
-    assert (await trainer.range(from_step=28_500)).series[0].values == tuple(values[28_500:])
-    assert hits(service) == before + 1
+
+    async def served_from_the_window() -> bool:
+        """A window that does not answer at once is passed over, as on a busy machine."""
+        assert (await trainer.range(from_step=28_500)).series[0].values == tuple(values[28_500:])
+        return hits(service) == before + 1
+
+    await until(served_from_the_window)
     assert (await trainer.range(to_step=100)).series[0].values == tuple(values[:101])
     assert hits(service) == before + 1
 
