@@ -6,6 +6,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 import structlog
@@ -61,7 +62,7 @@ class NatsConnection:
             reconnect_time_wait=0.5,  # type: ignore[arg-type]
             connect_timeout=2, ping_interval=_PING_EVERY_S, max_outstanding_pings=_UNANSWERED_PINGS,
             drain_timeout=5, pending_size=16 * 1024 * 1024,
-            graceful_timeout=grace_s, reconnected_cb=self._established, disconnected_cb=self._disconnected,
+            graceful_timeout=grace_s, reconnected_cb=self._reconnected, disconnected_cb=self._disconnected,
             closed_cb=self._on_closed, error_cb=self._on_error, logger=None,
             # Contracts are the one parser of what comes in (see `decoder=` of the subscribers).
             serializer=None, **options,
@@ -136,7 +137,10 @@ class NatsConnection:
                 _log.warning("nats_connection_failed", url=self._url, error=repr(error))
             finally:
                 self._lost()
+                given_up = self.broker.client
                 await _quietly(self.broker.stop)
+                if given_up is not None:
+                    await _quietly(partial(_end, given_up))
             await asyncio.sleep(0.5)
 
     async def _serve(self) -> None:
@@ -168,6 +172,10 @@ class NatsConnection:
         NATS_CONNECTED.set(1)
         _log.info("nats_connected", url=self._url)
 
+    async def _reconnected(self) -> None:
+        if self.is_connected:  # else a client spoke that was given up
+            await self._established()
+
     async def _disconnected(self) -> None:
         self._lost()
         _log.warning("nats_disconnected", url=self._url)
@@ -191,6 +199,13 @@ class NatsConnection:
         for waiting in self._waiting:
             waiting.reschedule(asyncio.get_running_loop().time())
         self._waiting.clear()
+
+
+async def _end(client: Client) -> None:
+    """For certain: its reconnecting may swallow the cancellation by `close`, and would bring back what was given up."""
+    if (reconnecting := client._reconnection_task) is not None:
+        await cancel_and_wait(reconnecting)
+    await client.close()
 
 
 async def _take_no_more_questions(client: Client) -> None:

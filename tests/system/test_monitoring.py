@@ -44,7 +44,7 @@ class Watched:
 
     def begin(self) -> None:
         self.stack.up()
-        eventually(lambda: self.scraped() >= {*SERVICES, "topology"})  # before anything happens: increases are steps
+        eventually(lambda: self.scraped() == {*SERVICES, "topology", "dashboard"})  # before anything happens: increases are steps
         job = self.stack.start_job()
         self.stack.wait_for(job.id, lambda found: found.status == "training")
         asyncio.run(self._publish_rubbish())

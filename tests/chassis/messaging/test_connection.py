@@ -1,6 +1,7 @@
 """A connection that NATS left for long: one client at a time, and none left behind."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 from nats.aio.client import Client
@@ -38,8 +39,36 @@ async def test_a_client_that_was_given_up_is_closed_and_answers_nothing(nats_ser
     assert await answers_to(nats_server, b'{"amount": 4}') == [b'{"doubled":8,"job_id":""}']
     await bus.stop()
     assert bus.connection.broker.client is None
-    # nats-py's reconnecting may outlive the end of its client (seen once): what counts is that nothing is answered.
     assert await answers_to(nats_server, b'{"amount": 4}') == []
+    assert old.is_closed
+
+
+@pytest.mark.slow
+async def test_reconnecting_that_swallows_its_end_leaves_no_client_behind(
+    nats_server: NatsPart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `asyncio.wait_for` of Python 3.11 does when the answer comes in the same moment."""
+    bus = Bus(PipeSettings("listener", nats_server.url))
+    await bus.start()
+    old = bus.connection.client
+    connect = old._select_next_server
+
+    async def swallows_once() -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        monkeypatch.setattr(old, "_select_next_server", connect)
+        await connect()
+
+    monkeypatch.setattr(old, "_select_next_server", swallows_once)
+    await asyncio.to_thread(nats_server.kill)
+    await eventually(lambda: _is_closed(old))
+    await asyncio.to_thread(nats_server.start)
+    await eventually(lambda: is_replaced(bus, old))
+    assert old._reconnection_task is not None
+    assert old._reconnection_task.done()
+    assert old.is_closed
+    assert bus.is_connected
+    await bus.stop()
 
 
 @pytest.mark.slow
