@@ -28,7 +28,7 @@ def order_interruption(layout: Layout, state: StackState) -> bool:
     request = urllib.request.Request(  # noqa: S310  our own http:// address
         f"{part.url}/faults/reclaim", method="POST",
         data=json.dumps({"after": _AFTER_A_CHECKPOINT, "notice_s": _NOTICE_S}).encode(),
-        headers={"Authorization": f"Bearer {part.api_key_file.read_text()}"})
+        headers={"Authorization": f"Bearer {part.secret_file.read_text()}"})
     try:
         urllib.request.urlopen(request, timeout=10).close()  # noqa: S310
     except OSError as error:

@@ -20,6 +20,7 @@ from stack.parts import (
     AlertmanagerPart,
     Command,
     FakeKubernetesPart,
+    FakeProviderPart,
     FakeRunPodPart,
     NatsPart,
     Part,
@@ -108,9 +109,9 @@ class Blueprint:
         ]
         return {part.name: part for part in parts if part.name in self.selected}
 
-    def _fake_provider(self) -> list[FakeRunPodPart | FakeKubernetesPart]:
+    def _fake_provider(self) -> list[FakeProviderPart]:
         environment = PYTHON | {"BRIGHTRUN_BASE_MODEL_DIR": self._base_model()}
-        fakes: dict[str, type[FakeRunPodPart | FakeKubernetesPart]] = {
+        fakes: dict[str, type[FakeProviderPart]] = {
             FAKE_RUNPOD_PROGRAM: FakeRunPodPart, FAKE_KUBERNETES_PROGRAM: FakeKubernetesPart}
         homes = {FAKE_RUNPOD_PROGRAM: self.layout.runpod, FAKE_KUBERNETES_PROGRAM: self.layout.kubernetes}
         return [kind(homes[name], self.ports[name], pods_dir=self.layout.pods, environment=environment)

@@ -9,6 +9,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from chassis.observability.health import CheckResult
 from chassis.web.observe import TELEMETRY
+from chassis.web.problems import UnexpectedErrorMiddleware
 from chassis.web_runtime import WebRuntime, mount_operations
 from services.dashboard import refusals, routes
 from services.dashboard.api import Api
@@ -37,7 +38,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.assets = assets
     routes.include(app)
     refusals.install(app)
-    app.add_middleware(refusals.UnexpectedErrors)
+    app.add_middleware(UnexpectedErrorMiddleware, answer=refusals.unexpected)
     app.add_middleware(GZipMiddleware, minimum_size=800)
     app.add_middleware(SecurityHeaders, secure=settings.public_url.startswith("https:"))
     mount_operations(app, runtime)

@@ -4,17 +4,16 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
-import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from brightrun.errors import ApiError, BrightrunError, RefusedFile
+from chassis.problems import ProblemError
 from services.dashboard.visit import FormRefused, SignInNeeded, visit
 
-log = structlog.get_logger(__name__)
 _TITLES = {403: "Not allowed", 404: "Not found", 405: "Not possible here", 409: "Not possible now",
            422: "Something in it is wrong", 429: "Too many requests", 500: "Something went wrong"}
 
@@ -94,31 +93,9 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     return page(request, error.status_code, title, "There is no such page." if error.status_code == 404 else title, fix)
 
 
-class UnexpectedErrors:
-    """What nothing caught becomes a page; the details go to the log, never to the browser. A layer of its own, within
-    those that add headers and write the access log."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = False
-
-        async def watch(message: Message) -> None:
-            nonlocal started
-            started = started or message["type"] == "http.response.start"
-            await send(message)
-
-        try:
-            await self.app(scope, receive, watch)
-        except Exception:
-            if scope["type"] != "http" or started:
-                raise
-            log.exception("page_failed", path=scope["path"])
-            await _apology(Request(scope))(scope, receive, send)
-
-
-def _apology(request: Request) -> Response:
-    trace = request.scope.get("trace_id")
+def unexpected(problem: ProblemError, scope: Scope) -> Response:
+    """The page for what nothing caught."""
+    trace = scope.get("trace_id")
     fix = f"Try again. If it stays so, report the trace id {trace}." if trace else "Try again."
-    return page(request, 500, _TITLES[500], "This page could not be made.", fix, "internal_error")
+    title = _TITLES.get(problem.status, problem.title)
+    return page(Request(scope), problem.status, title, "This page could not be made.", fix, problem.code)

@@ -1,6 +1,7 @@
 """The four servers everything else needs, each started from the binary in its Python package; the fake providers, and
 what watches them where the machine has it."""
 
+from stack.parts.fake_provider import FakeProviderPart
 from stack.parts.kubernetes import FakeKubernetesPart
 from stack.parts.monitoring import AlertmanagerPart, PrometheusPart
 from stack.parts.nats import NatsPart
@@ -14,6 +15,7 @@ __all__ = [
     "AlertmanagerPart",
     "Command",
     "FakeKubernetesPart",
+    "FakeProviderPart",
     "FakeRunPodPart",
     "NatsPart",
     "Part",

@@ -24,6 +24,7 @@ from tests.system.stack_under_test import StackUnderTest
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 SERVICES = ("job_api", "provisioner", "metrics_ingest", "cost_guard", "validator", "notifier")
+SCRAPED = {*SERVICES, "topology", "dashboard"}
 SERVER, PRODUCER = 2, 4
 
 
@@ -44,7 +45,7 @@ class Watched:
 
     def begin(self) -> None:
         self.stack.up()
-        eventually(lambda: self.scraped() == {*SERVICES, "topology", "dashboard"})  # before anything happens: increases are steps
+        eventually(lambda: self.scraped() == SCRAPED)  # before anything happens: increases are steps
         job = self.stack.start_job()
         self.stack.wait_for(job.id, lambda found: found.status == "training")
         asyncio.run(self._publish_rubbish())

@@ -1,5 +1,5 @@
 """Problem documents at the HTTP edge: `install(app)` once per FastAPI app."""
 
-from chassis.web.problems.handlers import error_docs, install, problem_response
+from chassis.web.problems.handlers import UnexpectedErrorMiddleware, error_docs, install, problem_response
 
-__all__ = ["error_docs", "install", "problem_response"]
+__all__ = ["UnexpectedErrorMiddleware", "error_docs", "install", "problem_response"]

@@ -1,6 +1,6 @@
 """The edge: every error of a FastAPI or Starlette app leaves it as `application/problem+json`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
 import orjson
@@ -70,10 +70,11 @@ def http_problem(status: int, detail: str, headers: Mapping[str, str] | None = N
 
 
 class UnexpectedErrorMiddleware:
-    """Turns what no handler caught into a problem document; the details go to the log, never to the caller."""
+    """Turns what no handler caught into a problem document, or whatever `answer` makes of it; the details go to the
+    log, never to the caller."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, answer: Callable[[ProblemError, Scope], Response] = problem_response) -> None:
+        self.app, self._answer = app, answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -99,7 +100,7 @@ class UnexpectedErrorMiddleware:
                 log.warning("dependency_failed", code=problem.code, path=scope["path"], error=repr(error))
             if started:  # too late for a document: closing the connection tells the client the body is incomplete
                 raise
-            await problem_response(problem, scope)(scope, receive, send)
+            await self._answer(problem, scope)(scope, receive, send)
 
 
 async def _on_problem(request: Request, error: Exception) -> Response:
