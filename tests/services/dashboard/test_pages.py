@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from brightrun.client import Client
 from tests.services.dashboard.conftest import Browser, serving
 
 HOSTILE = '<script>alert("x")</script><img src=x onerror=alert(1)>'
@@ -136,3 +137,16 @@ async def test_no_link_of_a_page_leads_nowhere(api, browser) -> None:
             # A download of what is not there yet, and without an object store, is refused in words.
             expected = (200, 303, 409, 503) if "/download/" in address else (200, 303)
             assert answer.status_code in expected, (path, address, answer.status_code)
+
+
+async def test_what_nothing_caught_is_a_page_without_its_details(browser, monkeypatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("the password is hunter2")
+
+    monkeypatch.setattr(Client, "queue", broken)
+    answer = await browser.get("/queue")
+    assert answer.status_code == 500
+    assert "This page could not be made." in answer.text
+    assert "report the trace id" in answer.text
+    assert "hunter2" not in answer.text
+    assert "content-security-policy" in answer.headers
