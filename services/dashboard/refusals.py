@@ -81,6 +81,8 @@ def described(error: BrightrunError) -> dict[str, Any]:
 async def _on_wrong_address(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
+    if first["loc"][0] == "path":
+        return await _on_http_error(request, HTTPException(404))
     where = str(first["loc"][-1])
     return page(request, 422, "Something in the address is wrong", f"{where}: {first['msg']}",
                 "Go back and choose again.", "validation_error")

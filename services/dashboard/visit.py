@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 from urllib.parse import urlencode
 
 from fastapi import Depends, Request
@@ -104,9 +104,11 @@ NOTICES = {
 
 
 def visit(request: Request) -> Visit:
-    """Anybody, signed in or not."""
-    parts: Parts = request.app.state.parts
-    return Visit(request, parts, parts.sessions.read(request))
+    """Anybody, signed in or not. One for each request: what goes wrong later is told with the menu of who came."""
+    if (known := getattr(request.state, "visit", None)) is None:
+        parts: Parts = request.app.state.parts
+        known = request.state.visit = Visit(request, parts, parts.sessions.read(request))
+    return cast(Visit, known)
 
 
 def signed_in(visit: Annotated[Visit, Depends(visit)]) -> Visit:

@@ -106,7 +106,7 @@ async def test_a_strangers_job_is_not_there(api, browser, dashboard) -> None:
 
 
 async def test_what_is_not_there_and_what_is_wrong_are_pages(browser) -> None:
-    for path, status in (("/nothing", 404), ("/jobs/not-an-id", 422),
+    for path, status in (("/nothing", 404), ("/jobs/not-an-id", 404),
                          ("/jobs/0198a000-0000-7000-8000-000000000001", 404)):
         answer = await browser.get(path)
         assert answer.status_code == status
@@ -150,3 +150,11 @@ async def test_what_nothing_caught_is_a_page_without_its_details(browser, monkey
     assert "report the trace id" in answer.text
     assert "hunter2" not in answer.text
     assert "content-security-policy" in answer.headers
+
+
+async def test_who_is_refused_keeps_the_menu(browser) -> None:
+    for path in ("/jobs/nonsense", "/jobs/00000000-0000-7000-8000-000000000000"):
+        answer = await browser.get(path)
+        assert answer.status_code == 404
+        assert 'href="/queue"' in answer.text, path
+        assert "Sign out" in answer.text, path
