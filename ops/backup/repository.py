@@ -56,13 +56,13 @@ class Repository:
             file.flush()
             name = f"{path}.{hashing.hexdigest()}" if hashed_name else path
             stored = StoredFile(path=name + seal.suffix, size=hashing.size, sha256=hashing.hexdigest())
-            with self._answering():
+            with self._answering(), self._there():
                 obstore.put(self._store, stored.path, Path(file.name))
         return stored
 
     def put_plain(self, path: str, document: Any) -> None:
         """For what must be read without a key; nothing secret."""
-        with self._answering():
+        with self._answering(), self._there():
             obstore.put(self._store, path, json.dumps(document, indent=1, default=str).encode())
 
     def read_plain(self, path: str) -> Any:
@@ -101,6 +101,15 @@ class Repository:
     def delete(self, path: str) -> None:
         with self._answering(), suppress(FileNotFoundError):
             obstore.delete(self._store, path)
+
+    @contextmanager
+    def _there(self) -> Iterator[None]:
+        """For writing: what is not found then is no file but the place itself."""
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise BackupError(f"There is no bucket for {self.place}.",
+                              "Make the bucket, or correct BRIGHTRUN_BACKUP_TO.") from error
 
     @contextmanager
     def _answering(self, path: str = "") -> Iterator[None]:

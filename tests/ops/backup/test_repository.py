@@ -10,6 +10,7 @@ from ops.backup.errors import BackupError
 from ops.backup.repository import Repository, open_repository
 from ops.backup.settings import BackupSettings
 from stack.parts import S3Part
+from tests.fixtures.servers import BACKUP_BUCKET
 
 CONTENT = b"what is kept " * 200_000
 
@@ -99,8 +100,7 @@ def test_a_folder_that_is_not_there_is_not_made_by_whoever_reads(tmp_path: Path)
 
 
 def test_a_bucket_is_such_a_place_too(tmp_path: Path, s3: S3Part) -> None:
-    s3.create_buckets(["backups-of-a-test"])
-    place = repository(tmp_path, backup_to="s3://backups-of-a-test/installation", backup_s3_endpoint=s3.endpoint,
+    place = repository(tmp_path, backup_to=f"s3://{BACKUP_BUCKET}/installation", backup_s3_endpoint=s3.endpoint,
                        backup_s3_access_key=s3.access_key, backup_s3_secret_key=s3.secret_key)
     stored = place.put("a/b", io.BytesIO(CONTENT))
     with place.open(stored) as file:
@@ -109,6 +109,15 @@ def test_a_bucket_is_such_a_place_too(tmp_path: Path, s3: S3Part) -> None:
     place.delete("a/b")
     place.delete("a/b")
     assert place.list("a") == {}
+
+
+def test_a_bucket_that_is_not_there_is_named_and_no_file_is_said_to_be_lost(tmp_path: Path, s3: S3Part) -> None:
+    place = repository(tmp_path, backup_to="s3://nobody-made-it/installation", backup_s3_endpoint=s3.endpoint,
+                       backup_s3_access_key=s3.access_key, backup_s3_secret_key=s3.secret_key)
+    for write in (lambda: place.put("a", io.BytesIO(b"x")), lambda: place.put_plain("a", {})):
+        with pytest.raises(BackupError, match="no bucket for s3://nobody-made-it/installation") as caught:
+            write()
+        assert "Make the bucket" in caught.value.fix
 
 
 def test_an_identity_file_may_hold_older_keys_as_well(tmp_path: Path) -> None:
