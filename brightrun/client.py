@@ -204,11 +204,11 @@ class Client(Results, People):
         return dict(self.http.json("GET", f"{ROOT}/comparisons", params=parameters))
 
     def analytics(self, **filters: Any) -> dict[str, Any]:
-        """The workspace's ended jobs added up. `filters`: from, to, preset, creator."""
+        """The workspace's ended jobs added up. `filters`: from, to, preset, creator, client."""
         return dict(self.http.json("GET", f"{ROOT}/analytics", params=given(filters)))
 
     def analytics_csv(self, table: str = "weeks", **filters: Any) -> str:
-        """`table`: weeks, presets, people or jobs."""
+        """`table`: weeks, presets, people, clients, errors or jobs."""
         parameters = given({**filters, "table": table, "format": "csv"})
         return self.http.send("GET", f"{ROOT}/analytics", params=parameters, timeout=300).text
 

@@ -13,6 +13,7 @@ PAGES = {
     "first-run": "/first-run",
     "first-run-checked": "/first-run?file={file}",
     "templates": "/templates",
+    "analytics": "/analytics",
     "template-save": "/jobs/{job}/template",
     "not-found": "/nothing-here",
 }

@@ -4,6 +4,7 @@ from fastapi import FastAPI
 
 from services.dashboard.routes import (
     actions,
+    analytics,
     files,
     files_of_pages,
     first_run,
@@ -20,6 +21,6 @@ from services.dashboard.routes import (
 
 def include(app: FastAPI) -> None:
     """Every page."""
-    for module in (files_of_pages, home, sign_in, templates, job_list, job_live, job, job_parts, actions, files,
-                   new_job, first_run):
+    for module in (files_of_pages, home, sign_in, templates, analytics, job_list, job_live, job, job_parts, actions,
+                   files, new_job, first_run):
         app.include_router(module.router)

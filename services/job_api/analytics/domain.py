@@ -34,12 +34,13 @@ class Sums:
 
 @dataclass(frozen=True)
 class Group:
-    """`week`: the Monday, UTC. What is None was not grouped by."""
+    """`week`: the Monday, UTC. `client` "": of jobs that name none. What is None was not grouped by."""
 
     sums: Sums
     preset: str | None = None
     week: date | None = None
     creator: str | None = None
+    client: str | None = None
 
 
 @dataclass(frozen=True)

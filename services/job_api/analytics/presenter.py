@@ -14,9 +14,9 @@ def analytics(found: Analytics) -> dict[str, Any]:
     return {
         "object": "analytics", "from": period.after, "to": period.before, "totals": sums(found.totals),
         "presets": [preset(one) for one in found.presets], "weeks": [week(one) for one in found.weeks],
-        "people": [person(one, found) for one in found.people],
-        "cost_and_quality": {"data": [_point(one) for one in found.points], "total": found.totals.judged},
-        "errors": _errors(found), "savings": found.savings and _savings(found.savings),
+        "people": [person(one, found) for one in found.people], "clients": [client(one) for one in found.clients],
+        "cost_and_quality": {"data": [point(one) for one in found.points], "total": found.totals.judged},
+        "errors": errors(found), "savings": found.savings and _savings(found.savings),
         "unavailable": dict(found.unavailable)}
 
 
@@ -40,11 +40,15 @@ def person(found: Group, among: Analytics) -> dict[str, Any]:
     return {"creator": found.creator, "email": among.emails.get(found.creator or "")} | sums(found.sums)
 
 
-def _point(found: Point) -> dict[str, Any]:
+def client(found: Group) -> dict[str, Any]:
+    return {"client": found.client} | sums(found.sums)
+
+
+def point(found: Point) -> dict[str, Any]:
     return vars(found) | {"cost": dollars(found.cost_micro_usd)}
 
 
-def _errors(found: Analytics) -> list[dict[str, Any]]:
+def errors(found: Analytics) -> list[dict[str, Any]]:
     codes = diagnosis.statistics(found.errors, found.period)["codes"]
     return [code | {"fixes": [_fix(fix) for fix in found.fixes if fix.code == code["code"]]} for code in codes]
 

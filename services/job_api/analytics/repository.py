@@ -1,4 +1,5 @@
-"""One workspace's ended jobs added up by PostgreSQL: by preset, by preset and week, by person, and all of them."""
+"""One workspace's ended jobs added up by PostgreSQL: by preset, by preset and week, by person, by client, and all of
+them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -43,15 +44,17 @@ _NAMES = tuple(column.name for column in _SUMS)
 
 async def groups(tx: AsyncConnection, workspace_id: UUID, period: Period) -> list[Group]:
     """Everything in one pass over the jobs. Only the group of all jobs is there when there are none."""
-    sets = func.grouping_sets(tuple_(_jobs.preset, _WEEK), tuple_(_jobs.preset), tuple_(_jobs.created_by), tuple_())
-    statement = select(_jobs.preset, _WEEK, _jobs.created_by, *_SUMS).where(
+    sets = func.grouping_sets(
+        tuple_(_jobs.preset, _WEEK), tuple_(_jobs.preset), tuple_(_jobs.created_by), tuple_(_jobs.client),
+        tuple_())
+    statement = select(_jobs.preset, _WEEK, _jobs.created_by, _jobs.client, *_SUMS).where(
         _ENDED, *ended_in(workspace_id, period)).group_by(sets)
     return [_group(row) for row in await tx.execute(statement)]
 
 
 def _group(row: Row[Any]) -> Group:
     values = {name: value for name in _NAMES if (value := getattr(row, name)) is not None}
-    return Group(Sums(**values), row.preset, row.week, row.created_by)
+    return Group(Sums(**values), row.preset, row.week, row.created_by, row.client)
 
 
 async def points(tx: AsyncConnection, workspace_id: UUID, period: Period, limit: int) -> list[Point]:

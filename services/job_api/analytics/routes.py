@@ -23,9 +23,10 @@ async def read_analytics(
     query: Annotated[AnalyticsQuery, Query()], principal: Reader, deps: WithDependencies
 ) -> Response:
     """Jobs that ended in a time: success, cost and duration by preset and week, cost against quality, frequent errors
-    and what fixed them, interruptions, what spot saved, each person's share. With `format=csv` one of the tables."""
+    and what fixed them, interruptions, what spot saved, each person's and client's share. With `format=csv` one of
+    the tables."""
     workspace_id = principal.workspace_id
-    period = Period(query.from_, query.to, tuple(query.preset), tuple(query.creator))
+    period = Period(query.from_, query.to, tuple(query.preset), tuple(query.creator), tuple(query.client))
     headers = {"content-disposition": f'attachment; filename="{query.table}.csv"', "cache-control": "no-store"}
     if query.format == "csv" and query.table == "jobs":
         content = jobs_csv(deps.database, workspace_id, period)

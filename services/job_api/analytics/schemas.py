@@ -9,7 +9,7 @@ from pydantic import Field
 from services.job_api.diagnosis.schemas import CodeView
 from services.job_api.edge.fields import CommaSeparated, Moment, PlainText, PresetName, Request, View
 
-Table = Literal["weeks", "presets", "people", "jobs"]
+Table = Literal["weeks", "presets", "people", "clients", "errors", "jobs"]
 
 
 class AnalyticsQuery(Request):
@@ -17,6 +17,8 @@ class AnalyticsQuery(Request):
     to: Moment | None = Field(default=None, description="Jobs that ended before.")
     preset: Annotated[list[PresetName], CommaSeparated] = Field(default_factory=list)
     creator: Annotated[list[PlainText], CommaSeparated] = Field(default_factory=list)
+    client: list[PlainText] = Field(default_factory=list, description="Said several times for several: a name may have "
+                                                                      "a comma.")
     format: Literal["csv"] | None = Field(default=None, description="One table as a file.")
     table: Table = Field(default="weeks", description="Which one; `jobs`: every job that ended.")
 
@@ -51,6 +53,10 @@ class WeekSums(PresetSums):
 class PersonSums(SumsView):
     creator: str
     email: str | None
+
+
+class ClientSums(SumsView):
+    client: str = Field(description="Empty: of jobs that name none")
 
 
 class PointView(View):
@@ -103,6 +109,7 @@ class AnalyticsView(View):
     presets: list[PresetSums]
     weeks: list[WeekSums] = Field(description="By preset, the oldest first")
     people: list[PersonSums] = Field(description="Who has spent most first")
+    clients: list[ClientSums] = Field(description="Whose jobs cost most first")
     cost_and_quality: PointsView
     errors: list[FrequentError] = Field(description="The most frequent first")
     savings: SavingsView | None

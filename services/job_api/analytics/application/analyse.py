@@ -35,7 +35,7 @@ class Analytics:
 
     @property
     def totals(self) -> Sums:
-        return next((one.sums for one in self.groups if one.preset is None and one.creator is None), Sums())
+        return next((one.sums for one in self.groups if one == Group(one.sums)), Sums())
 
     @property
     def presets(self) -> list[Group]:
@@ -53,6 +53,12 @@ class Analytics:
         """Who has spent most first."""
         return sorted((one for one in self.groups if one.creator is not None),
                       key=lambda one: (-one.sums.cost_micro_usd, one.creator or ""))
+
+    @property
+    def clients(self) -> list[Group]:
+        """Whose jobs cost most first."""
+        return sorted((one for one in self.groups if one.client is not None),
+                      key=lambda one: (-one.sums.cost_micro_usd, one.client or ""))
 
 
 async def analyse(database: Database, rpc: RpcClient, workspace_id: UUID, period: Period) -> Analytics:
