@@ -1,11 +1,12 @@
 """Analytics as the API shows them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from contracts.rpc.costs import SpotSavings
 from services.job_api.amounts import dollars
 from services.job_api.analytics.application.analyse import Analytics
-from services.job_api.analytics.domain import Fix, Group, Point, Sums
+from services.job_api.analytics.domain import LEAST_MACHINES, Fix, Group, Point, Sums, TierMachines
 from services.job_api.diagnosis import presenter as diagnosis
 
 
@@ -16,8 +17,17 @@ def analytics(found: Analytics) -> dict[str, Any]:
         "presets": [preset(one) for one in found.presets], "weeks": [week(one) for one in found.weeks],
         "people": [person(one, found) for one in found.people], "clients": [client(one) for one in found.clients],
         "cost_and_quality": {"data": [point(one) for one in found.points], "total": found.totals.judged},
-        "errors": errors(found), "savings": found.savings and _savings(found.savings),
+        "errors": errors(found),
+        "tiers": [_tier(one) for one in found.tiers], "savings": found.savings and _savings(found.savings),
         "unavailable": dict(found.unavailable)}
+
+
+def interruption_rates(found: Sequence[TierMachines]) -> dict[str, Any]:
+    return {"object": "interruption_rates", "data": [_tier(one) for one in found], "least_machines": LEAST_MACHINES}
+
+
+def _tier(found: TierMachines) -> dict[str, Any]:
+    return vars(found) | {"interruption_rate": found.interruption_rate}
 
 
 def sums(found: Sums) -> dict[str, Any]:

@@ -88,6 +88,19 @@ class FrequentError(CodeView):
     fixes: list[FixView] = Field(description="What helped most first")
 
 
+class TierView(View):
+    gpu_pricing_tier: str = Field(description="What the machine was, whatever the job asked for")
+    machines: int = Field(description="That came up, and whose attempt is over")
+    interrupted: int = Field(description="Of these: over before it was meant to be")
+    interruption_rate: float | None = Field(description="interrupted / machines; null where too few were seen to tell")
+
+
+class InterruptionRates(View):
+    object: Literal["interruption_rates"]
+    data: list[TierView]
+    least_machines: int = Field(description="Below so many no rate is told")
+
+
 class SavingsView(View):
     """The same machine time on demand, less what was paid; what interruptions cost is part of both."""
 
@@ -112,6 +125,7 @@ class AnalyticsView(View):
     clients: list[ClientSums] = Field(description="Whose jobs cost most first")
     cost_and_quality: PointsView
     errors: list[FrequentError] = Field(description="The most frequent first")
+    tiers: list[TierView]
     savings: SavingsView | None
     unavailable: dict[str, str] = Field(description="What could not be asked just now, and why")
 

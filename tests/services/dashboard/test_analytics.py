@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 from services.job_api.edge.auth import Role
 from tests.services.dashboard.conftest import Browser
 from tests.services.job_api.analytics.test_analytics import MONDAY, PROVEN, ended
+from tests.services.job_api.analytics.test_interruption_rates import machines
 
 HOSTILE = '<script>alert("x")</script>'
 
@@ -58,6 +59,15 @@ async def test_filters_stand_in_the_address_and_reach_the_csv(api, browser) -> N
     for name, rows in {"weeks": 2, "presets": 2, "people": 1, "clients": 3, "errors": 1}.items():
         assert len(await table(browser, f"/analytics/{name}.csv")) == rows, name
     assert (await browser.get("/analytics/others.csv")).status_code == 404
+
+
+async def test_interruption_rates_stand_beside_the_choice_of_a_tier(api, browser) -> None:
+    for _ in range(5):
+        await machines(api, "spot", "spot", "on_demand", lost=(1,))
+    for path in ("/new-job", "/analytics"):
+        page = (await browser.get(path)).text
+        assert "Spot: 50.0 % interrupted (5 of 10 machines)" in page, path
+        assert "On demand: too few to tell: 5 machines" in page, path
 
 
 async def table(browser: Browser, path: str) -> list[dict[str, str]]:

@@ -29,7 +29,7 @@ async def ended(api: Any, *jobs: dict[str, Any], workspace_id: UUID | None = Non
              "base_model": "m", "gpu_type": "local", "gpu_pricing_tier": "spot", "created_by": "ada", "attempt": 1,
              "status": "completed", "completed_at": MONDAY, "actual_cost_micro_usd": 1_000_000, "duration_s": 600,
              "checkpoint_recovery_count": 0, "validation": None, "client": "", "error_type": None, "error_code": None,
-             "retry_of": None, "adjustments": []}
+             "retry_of": None, "adjustments": [], "set_aside": []}
     rows = [usual | {"id": uuid7()} | job for job in jobs]
     async with api.database.transaction() as tx:
         await tx.execute(insert(training_jobs).values(rows))
