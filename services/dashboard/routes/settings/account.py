@@ -11,4 +11,4 @@ router = APIRouter()
 
 @router.get("/settings")
 def show_account(visit: SignedIn) -> Response:
-    return section_page(visit, "settings/account.html", kind=visit.session.kind)
+    return section_page(visit, "settings/account.html", {}, kind=visit.session.kind)

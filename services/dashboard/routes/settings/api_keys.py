@@ -1,6 +1,6 @@
 """API keys: the list, new ones that are shown once, new ones in the place of old ones, and their end."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
@@ -31,19 +31,19 @@ def keys_page(visit: Visit, *, made: ApiKey | None = None, values: dict[str, Any
     """With `made`: a new key, shown this once. `values`: what a refused form had."""
     found = attempt(lambda: [_row(visit, key) for key in visit.client.api_keys()])
     blank = {"name": "", "email": "", "expires_on": "", "roles": [], "request_id": str(uuid4())}
-    return section_page(visit, "settings/keys.html", found, found=found, made=made, kept=KEPT,
+    return section_page(visit, "settings/keys.html", {"found": found}, made=made, kept=KEPT,
                         values=blank | (values or {}), **told)
 
 
 def _row(visit: Visit, key: ApiKey) -> dict[str, Any]:
     in_use_here = visit.session.credential.startswith(key.prefix)
-    return key.model_dump() | {"state": _state(key), "in_use_here": in_use_here, "request_id": str(uuid4())}
+    return key.model_dump() | {"state": _state(key, visit.parts.clock.now()), "in_use_here": in_use_here, "request_id": str(uuid4())}
 
 
-def _state(key: ApiKey) -> str:
+def _state(key: ApiKey, now: datetime) -> str:
     if key.revoked_at is not None:
         return "revoked"
-    return "expired" if key.expires_at is not None and key.expires_at <= datetime.now(UTC) else "works"
+    return "expired" if key.expires_at is not None and key.expires_at <= now else "works"
 
 
 @router.post("")

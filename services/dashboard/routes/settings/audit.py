@@ -26,7 +26,7 @@ def list_entries(visit: SignedIn) -> Response:
         wanted = {name: value for name, value in (state | changes).items() if value}
         return f"/settings/audit?{urlencode(wanted)}"
 
-    return section_page(visit, "settings/audit.html", found, found=found, state=state, link=link, outcomes=OUTCOMES,
+    return section_page(visit, "settings/audit.html", {"found": found}, state=state, link=link, outcomes=OUTCOMES,
                         may_see_all=is_operator(visit), csv=f"/settings/audit.csv?{urlencode(state)}",
                         later=bool(after))
 

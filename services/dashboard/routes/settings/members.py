@@ -33,7 +33,7 @@ def members_page(visit: Visit, *, made: dict[str, Any] | None = None, values: di
     secret = (made or {}).get("secret")
     link = f"{visit.parts.address(visit.request, '/invitation')}#{secret}" if secret else ""
     return section_page(
-        visit, "settings/members.html", *found.values(), **found, last_admin=_last_admin(found["members"]),
+        visit, "settings/members.html", found, last_admin=_last_admin(found["members"]),
         made=made, link=link, valid=VALID, other_roles=_OTHERS, values=blank | (values or {}), **told)
 
 

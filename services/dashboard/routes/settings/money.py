@@ -20,7 +20,7 @@ def show_money(visit: SignedIn) -> Response:
 
 def money_page(visit: Visit, **told: Any) -> Response:
     found = visit.together(budget=visit.client.budget, rates=visit.client.rates)
-    return section_page(visit, "settings/budget.html", *found.values(), **found, may_set_budget=may(visit, OWNERS),
+    return section_page(visit, "settings/budget.html", found, may_set_budget=may(visit, OWNERS),
                         may_set_rates=is_operator(visit), **told)
 
 

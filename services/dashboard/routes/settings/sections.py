@@ -1,6 +1,6 @@
 """What the sections of the settings share: their menu, and how each tells what it could not get or do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from starlette.datastructures import FormData
@@ -39,17 +39,18 @@ def is_operator(visit: Visit) -> bool:
 
 
 def section_page(
-    visit: Visit, template: str, /, *outcomes: Outcome, status: int = 200, problem: dict[str, Any] | None = None,
-    **context: Any,
+    visit: Visit, template: str, /, found: Mapping[str, Outcome], *, status: int = 200,
+    problem: dict[str, Any] | None = None, **context: Any,
 ) -> Response:
-    """`problem`: what became of a form. Without one, the first of `outcomes` that was refused speaks; one whose
-    service is away greys out its card."""
-    failed = next((outcome for outcome in outcomes if outcome.problem is not None), None)
+    """`found`: what each card is made of, by its name in the template. `problem`: what became of a form. Without one,
+    the first card that was refused speaks; one whose service is away is greyed out."""
+    failed = next((outcome for outcome in found.values() if outcome.problem is not None), None)
     if failed is not None and failed.problem is not None and problem is None:
         told = described(failed.problem)
         status, problem = told["status"], None if failed.is_away else told
     sections = [entry for entry in SECTIONS if entry.offered_to(visit.me)]
-    return visit.page(template, status=status, problem=problem, sections=sections, roles=ROLES, **context)
+    return visit.page(template, status=status, problem=problem, sections=sections, roles=ROLES, **found,
+                      **context)
 
 
 def after(visit: Visit, act: Callable[[], Any], to: str, notice: str, again: Callable[..., Response]) -> Response:
