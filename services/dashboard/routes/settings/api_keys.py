@@ -36,8 +36,8 @@ def keys_page(visit: Visit, *, made: ApiKey | None = None, values: dict[str, Any
 
 
 def _row(visit: Visit, key: ApiKey) -> dict[str, Any]:
-    in_use_here = visit.session.credential.startswith(key.prefix)
-    return key.model_dump() | {"state": _state(key, visit.parts.clock.now()), "in_use_here": in_use_here, "request_id": str(uuid4())}
+    shown = {"state": _state(key, visit.parts.clock.now()), "request_id": str(uuid4())}
+    return key.model_dump() | shown | {"in_use_here": visit.session.credential.startswith(key.prefix)}
 
 
 def _state(key: ApiKey, now: datetime) -> str:
