@@ -46,7 +46,7 @@ async def lateness(installation: Installation, found: Browser, job_id: str, work
         before = set(trainer.told)
         await trainer.run(seconds)
         await asyncio.sleep(5)
-        return _compared({step: at for step, at in trainer.told.items() if step not in before},
+        return compared({step: at for step, at in trainer.told.items() if step not in before},
                          await page.evaluate("window.drawn"))
 
 
@@ -57,7 +57,7 @@ async def _open(page: Page, address: str) -> None:
     await page.evaluate(_WATCH)
 
 
-def _compared(told: dict[int, float], drawn: list[list[float]]) -> Lateness:
+def compared(told: dict[int, float], drawn: list[list[float]]) -> Lateness:
     """A message is drawn with the first frame that shows its newest step or a later one."""
     late = []
     for step, at in told.items():
