@@ -16,6 +16,12 @@ PAGES = {
     "templates": "/templates",
     "analytics": "/analytics",
     "template-save": "/jobs/{job}/template",
+    "settings": "/settings",
+    "settings-keys": "/settings/keys",
+    "settings-members": "/settings/members",
+    "settings-budget": "/settings/budget",
+    "settings-audit": "/settings/audit",
+    "invitation": "/invitation",
     "not-found": "/nothing-here",
 }
 THEMES = ("light", "dark")
