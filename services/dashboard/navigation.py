@@ -26,6 +26,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("Compare", "/compare"),
     Entry("Training files", "/files"),
     Entry("Templates", "/templates"),
+    Entry("Settings", "/settings"),
 )
 
 

@@ -15,10 +15,15 @@ async def test_cards_of_services_that_are_away_say_so(alone) -> None:  # noqa: F
     async with serving(api_url=alone.url) as url:
         browser = await Browser(url).sign_in(alone.credentials["api_key"])
         answer = await browser.get(f"/jobs/{job['id']}")
+        money = await browser.get("/settings/budget")
     assert answer.status_code == 200
     assert "Still here" in answer.text
     assert "The evaluation cannot be shown just now" in answer.text
     assert "The measurements cannot be shown just now" in answer.text
+    assert money.status_code == 503
+    assert "The budget cannot be shown just now" in money.text
+    assert "The rates cannot be shown just now" in money.text
+    assert 'href="/settings/keys"' in money.text
 
 
 async def test_jobs_are_compared_without_their_measurements(alone) -> None:  # noqa: F811
@@ -36,4 +41,3 @@ async def test_jobs_are_compared_without_their_measurements(alone) -> None:  # n
     assert (curve.status_code, "metrics_ingest" in curve.json()["detail"]) == (503, True), "the chart says so"
     words = " ".join(page.extract_text() for page in PdfReader(BytesIO(made.content)).pages)
     assert "The curves of First could not be read" in " ".join(words.split())
-
