@@ -1,6 +1,7 @@
 """Parts of a job's page that are asked for by themselves: curves, pages of the log, the trainer's output, downloads."""
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
@@ -26,7 +27,7 @@ def read_series(
     `marks`: with the steps of the newest checkpoints, as far as the log can be had."""
     names = [name for name in metrics.split(",") if name in (*METRIC_NAMES, "epoch")]
     client, about = visit.client, str(job_id)
-    asked = {"points": lambda: client.metrics(
+    asked: dict[str, Callable[[], Any]] = {"points": lambda: client.metrics(
         about, names, from_step=from_step, to_step=to_step, max_points=max_points)}
     if marks:
         asked["saved"] = lambda: client.events(

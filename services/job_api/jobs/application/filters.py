@@ -1,17 +1,16 @@
 """What a workspace's jobs can be found by."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from chassis.database.engine import Database
 from services.job_api.accounts import repository as accounts
 from services.job_api.jobs.repository import in_use
+from services.job_api.jobs.repository.job_rows import Row
 
 MOST = 100
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
