@@ -100,6 +100,10 @@ NOTICES = {
     "file-deleted": "The file was deleted.", "template-saved": "The template was saved.",
     "template-shared": "The template is shared with the workspace.",
     "template-private": "The template is yours alone now.", "template-deleted": "The template was deleted.",
+    "key-revoked": "The key was revoked: it stopped working at once.", "roles-changed": "The roles were changed.",
+    "member-removed": "The member was removed: their sessions and keys stopped working at once.",
+    "invitation-revoked": "The invitation was taken back.", "budget-set": "The budget was changed.",
+    "rate-set": "The rate was changed; it holds from now on.",
 }
 
 

@@ -15,6 +15,12 @@ PAGES = {
     "first-run-checked": "/first-run?file={file}",
     "templates": "/templates",
     "template-save": "/jobs/{job}/template",
+    "settings": "/settings",
+    "settings-keys": "/settings/keys",
+    "settings-members": "/settings/members",
+    "settings-budget": "/settings/budget",
+    "settings-audit": "/settings/audit",
+    "invitation": "/invitation",
     "not-found": "/nothing-here",
 }
 THEMES = ("light", "dark")

@@ -41,9 +41,8 @@ async def watch_jobs(visit: SignedIn) -> Response:
 
 async def _rows(visit: Visit, state: dict[str, str]) -> AsyncIterator[bytes]:
     yield f"retry: {_RETRY_MS}\n\n".encode()
-    shown: dict[str, str] = {}
+    shown: dict[str, tuple[dict[str, Any], str]] = {}
     stopping: asyncio.Event = visit.request.app.state.runtime.stopping
-    first = True
     while not stopping.is_set():
         try:
             page = await run_in_threadpool(page_of, visit.client, state)
@@ -54,11 +53,13 @@ async def _rows(visit: Visit, state: dict[str, str]) -> AsyncIterator[bytes]:
         except BrightrunError:
             page = {"data": []}
         for job in page["data"]:
+            before = shown.get(job["id"])
+            if before and before[0] == job:  # most of them, most of the time
+                continue
             text = visit.text("jobs_row.html", job=job)
-            if shown.get(job["id"]) != text and not first:
+            shown[job["id"]] = job, text
+            if before and before[1] != text:
                 yield message(f"row-{job['id']}", text)
-            shown[job["id"]] = text
-        first = False
         yield _HEARTBEAT
         await _pause(stopping, visit.parts.settings.live_interval_s)
 

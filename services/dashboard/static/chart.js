@@ -1,7 +1,7 @@
 // A job's curves: read once, then only what came behind the last step. Settings stand in the address (#).
 import { columnsOf, marksInWords, merged, placeOf, smoothed } from "./curves.js";
 
-const FOLLOW_POINTS = 2000, MERGE_EVERY_MS = 400;
+const FOLLOW_POINTS = 2000, MERGE_EVERY_MS = 400, LOOK_AGAIN_MS = 150, LOOKS = 4;
 const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 class Chart {
@@ -42,8 +42,10 @@ class Chart {
     } catch (error) { this.say(`The curve cannot be shown just now: ${error.message}`); }
   }
 
-  // Only what is new; while the user looks at a part, it is kept and not shown.
-  async more() {
+  // Only what is new; while the user looks at a part, it is kept and not shown. `step`: what was heard of; its points may
+  // be a moment behind.
+  async more(step = 0) {
+    if (step > (this.heard ?? 0)) { this.heard = step; this.looks = LOOKS; }
     if (this.busy) { this.again = true; return; }
     this.busy = true;
     try {
@@ -53,7 +55,9 @@ class Chart {
         this.draw();
       }
     } catch (error) { this.say(`The curve is not up to date: ${error.message}`); }
-    setTimeout(() => { this.busy = false; if (this.again) { this.again = false; this.more(); } }, MERGE_EVERY_MS);
+    const behind = this.data?.x.length && !this.zoom && this.data.x.at(-1) < (this.heard ?? 0) && this.looks-- > 0;
+    this.again ||= behind;
+    setTimeout(() => { this.busy = false; if (this.again) { this.again = false; this.more(); } }, behind ? LOOK_AGAIN_MS : MERGE_EVERY_MS);
   }
 
   draw() {
@@ -168,6 +172,7 @@ class Chart {
     });
     this.say([...parts, marksInWords(this.data)].join(" ").trim());
     this.section.dataset.points = this.data.x.length;
+    this.section.dataset.lastStep = this.data.x.at(-1);
     if (!this.section.querySelector("[data-table]").hidden) this.fillTable();
   }
 
@@ -231,7 +236,8 @@ class Chart {
 }
 
 const charts = [...document.querySelectorAll("[data-chart]")].map((section) => new Chart(section));
-const visible = (chart) => chart.section.offsetParent !== null;
+// What lies in a closed <details> has a place in the layout, and is not seen.
+const visible = (chart) => chart.section.checkVisibility();
 const loadVisible = () => charts.filter((chart) => visible(chart) && !chart.data).forEach((chart) => chart.load());
 loadVisible();
 document.querySelector(".more-charts")?.addEventListener("toggle", loadVisible);
@@ -239,11 +245,11 @@ document.querySelector(".more-charts")?.addEventListener("toggle", loadVisible);
 const attached = new WeakSet();
 document.addEventListener("htmx:sseOpen", (event) => {
   const { source } = event.detail;
-  const catchUp = () => charts.filter((chart) => visible(chart) && chart.data).forEach((chart) => chart.more());
+  const catchUp = (step) => charts.filter((chart) => visible(chart) && chart.data).forEach((chart) => chart.more(step));
   if (!attached.has(source)) {
-    source.addEventListener("moved", catchUp);
+    source.addEventListener("moved", (message) => catchUp(Number(message.data) || 0));
     source.addEventListener("checkpoint", (message) => charts.forEach((chart) => chart.saved(Number(message.data))));
   }
   attached.add(source);
-  catchUp();
+  catchUp(0);
 });

@@ -10,7 +10,12 @@ async def test_cards_of_services_that_are_away_say_so(alone) -> None:  # noqa: F
     async with serving(api_url=alone.url) as url:
         browser = await Browser(url).sign_in(alone.credentials["api_key"])
         answer = await browser.get(f"/jobs/{job['id']}")
+        money = await browser.get("/settings/budget")
     assert answer.status_code == 200
     assert "Still here" in answer.text
     assert "The evaluation cannot be shown just now" in answer.text
     assert "The measurements cannot be shown just now" in answer.text
+    assert money.status_code == 503
+    assert "The budget cannot be shown just now" in money.text
+    assert "The rates cannot be shown just now" in money.text
+    assert 'href="/settings/keys"' in money.text

@@ -131,4 +131,7 @@ class CostGuard:
         return costs.Rates(rates=tuple(self.rates))
 
     async def set_rate(self, request: costs.SetRate) -> costs.GpuRate:
-        return costs.GpuRate(**request.model_dump(exclude={"changed_by"}), valid_from=datetime.now(UTC))
+        new = costs.GpuRate(**request.model_dump(exclude={"changed_by"}), valid_from=datetime.now(UTC))
+        kept = [rate for rate in self.rates if (rate.gpu_type, rate.pricing_tier) != (new.gpu_type, new.pricing_tier)]
+        self.rates = [*kept, new]
+        return new
