@@ -95,6 +95,10 @@ class Client(Results, People, Money):
         parameters = given({**filters, "format": "csv"})
         return self.http.send("GET", f"{ROOT}/jobs", params=parameters, timeout=300).text
 
+    def job_filters(self) -> dict[str, Any]:
+        """Tags, clients, projects and creators in use, the most used first."""
+        return dict(self.http.json("GET", f"{ROOT}/job-filters"))
+
     def edit_job(self, job_id: str, **changes: Any) -> Job:
         """Name, description, notes, tags, client, project. `notes_revision`: what `notes` is an edit of; ApiError with
         the code notes_conflict, and both texts, when there is a newer one."""

@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from services.dashboard.routes import (
     actions,
     analytics,
+    compare,
     files,
     files_of_pages,
     first_run,
@@ -24,5 +25,5 @@ from services.dashboard.routes import (
 def include(app: FastAPI) -> None:
     """Every page."""
     for module in (files_of_pages, home, sign_in, templates, analytics, job_list, job_live, job, job_parts, notes,
-                   actions, files, new_job, first_run, settings):
+                   actions, files, new_job, first_run, settings, compare):
         app.include_router(module.router)

@@ -5,7 +5,21 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, BindParameter, Date, Double, Row, any_, bindparam, cast, func, or_, select, true, tuple_
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    Date,
+    Double,
+    Row,
+    any_,
+    bindparam,
+    cast,
+    func,
+    or_,
+    select,
+    true,
+    tuple_,
+)
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -28,7 +42,8 @@ _VERDICT = _jobs.validation["verdict"].astext
 _JUDGED = _COMPLETED & _VERDICT.is_not(None)
 _CAME_UP, _LOST = "pod.running", "pod.interrupted"
 # Written out, so that every plan may use the index of these two.
-_OF_MACHINES: BindParameter[tuple[str, ...]] = bindparam("of_machines", (_CAME_UP, _LOST), expanding=True, literal_execute=True)
+_OF_MACHINES: BindParameter[tuple[str, ...]] = bindparam(
+    "of_machines", (_CAME_UP, _LOST), expanding=True, literal_execute=True)
 _INTERRUPTED = _jobs.checkpoint_recovery_count > 0
 _SUMS = (
     func.count().label("ended"), func.count().filter(_COMPLETED).label("completed"),
