@@ -100,6 +100,7 @@ NOTICES = {
     "file-deleted": "The file was deleted.", "template-saved": "The template was saved.",
     "template-shared": "The template is shared with the workspace.",
     "template-private": "The template is yours alone now.", "template-deleted": "The template was deleted.",
+    "replayed": "The message was sent again. If it fails again, it comes back as a dead letter with a new number.",
 }
 
 

@@ -15,6 +15,8 @@ PAGES = {
     "first-run-checked": "/first-run?file={file}",
     "templates": "/templates",
     "template-save": "/jobs/{job}/template",
+    "operations": "/operations",
+    "dead-letters": "/operations/dead-letters",
     "not-found": "/nothing-here",
 }
 THEMES = ("light", "dark")

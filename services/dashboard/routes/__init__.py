@@ -14,6 +14,7 @@ from services.dashboard.routes import (
     job_parts,
     new_job,
     notes,
+    operations,
     sign_in,
     templates,
 )
@@ -22,5 +23,5 @@ from services.dashboard.routes import (
 def include(app: FastAPI) -> None:
     """Every page."""
     for module in (files_of_pages, home, sign_in, templates, job_list, job_live, job, job_parts, notes, actions, files,
-                   new_job, first_run):
+                   new_job, first_run, operations):
         app.include_router(module.router)

@@ -10,7 +10,15 @@ async def test_cards_of_services_that_are_away_say_so(alone) -> None:  # noqa: F
     async with serving(api_url=alone.url) as url:
         browser = await Browser(url).sign_in(alone.credentials["api_key"])
         answer = await browser.get(f"/jobs/{job['id']}")
+        operations = await browser.get("/operations")
     assert answer.status_code == 200
     assert "Still here" in answer.text
     assert "The evaluation cannot be shown just now" in answer.text
     assert "The measurements cannot be shown just now" in answer.text
+    assert operations.status_code == 200
+    for words in ("The machines cannot be shown just now.", "What leaked cannot be shown just now.", "No dead letters",
+                  "The service validator is not running."):
+        assert words in operations.text, words
+    for consumer in ("provisioner_jobs", "notifier_costs", "job_api_costs"):
+        assert f'id="consumer-{consumer}"' in operations.text, consumer
+    assert operations.text.index('id="service-provisioner"') < operations.text.index('id="service-job_api"')
