@@ -25,6 +25,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("Queue", "/queue"),
     Entry("Training files", "/files"),
     Entry("Templates", "/templates"),
+    Entry("Settings", "/settings"),
     Entry("Operations", "/operations", operators=True),
 )
 

@@ -22,9 +22,18 @@ def arranged(found: dict[str, Any]) -> dict[str, Any]:
     return found | {
         "services": _worst_first(services, lambda one: _worst(_states(one))),
         "consumers": _worst_first(consumers, lambda one: one["state"]),
-        "machines": found["machines"] | {"data": _worst_first(found["machines"]["data"], lambda one: one["state"])},
+        "machines": found["machines"] | _machines(found["machines"]["data"]),
         "healthy": sum(one["state"] == "ok" for one in services),
         "taking": sum(one["state"] == "ok" for one in consumers)}
+
+
+def _machines(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """With what they cost together, as far as their providers tell prices."""
+    return {
+        "data": _worst_first(rows, lambda one: one["state"]),
+        "rate_micro_usd_per_hour": sum(one["rate_micro_usd_per_hour"] or 0 for one in rows),
+        "cost_micro_usd": sum(one["cost_micro_usd"] or 0 for one in rows),
+        "without_price": sum(one["rate_micro_usd_per_hour"] is None for one in rows)}
 
 
 def _states(service: dict[str, Any]) -> list[str]:

@@ -101,6 +101,10 @@ NOTICES = {
     "template-shared": "The template is shared with the workspace.",
     "template-private": "The template is yours alone now.", "template-deleted": "The template was deleted.",
     "replayed": "The message was sent again. If it fails again, it comes back as a dead letter with a new number.",
+    "key-revoked": "The key was revoked: it stopped working at once.", "roles-changed": "The roles were changed.",
+    "member-removed": "The member was removed: their sessions and keys stopped working at once.",
+    "invitation-revoked": "The invitation was taken back.", "budget-set": "The budget was changed.",
+    "rate-set": "The rate was changed; it holds from now on.",
 }
 
 

@@ -17,6 +17,12 @@ PAGES = {
     "template-save": "/jobs/{job}/template",
     "operations": "/operations",
     "dead-letters": "/operations/dead-letters",
+    "settings": "/settings",
+    "settings-keys": "/settings/keys",
+    "settings-members": "/settings/members",
+    "settings-budget": "/settings/budget",
+    "settings-audit": "/settings/audit",
+    "invitation": "/invitation",
     "not-found": "/nothing-here",
 }
 THEMES = ("light", "dark")

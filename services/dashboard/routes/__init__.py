@@ -15,6 +15,7 @@ from services.dashboard.routes import (
     new_job,
     notes,
     operations,
+    settings,
     sign_in,
     templates,
 )
@@ -23,5 +24,5 @@ from services.dashboard.routes import (
 def include(app: FastAPI) -> None:
     """Every page."""
     for module in (files_of_pages, home, sign_in, templates, job_list, job_live, job, job_parts, notes, actions, files,
-                   new_job, first_run, operations):
+                   new_job, first_run, operations, settings):
         app.include_router(module.router)

@@ -34,7 +34,7 @@ export function merged(data, later) {
     };
   }
   return { x: join(data.x, later.x), attempts: join(data.attempts, later.attempts), times: join(data.times, later.times),
-    columns, points, boundaries: later.boundaries };
+    columns, points, boundaries: later.boundaries, checkpoints: data.checkpoints };
 }
 
 // The x column of an axis, and the same rows of any other column: uPlot wants x to grow.
@@ -43,4 +43,20 @@ export function columnsOf(data, axis, logarithmic) {
   const rows = source.map((value, row) => [value, row]).filter(([value]) => value !== null && (!logarithmic || axis === "time" || value > 0));
   rows.sort(([a], [b]) => a - b);
   return { x: rows.map(([value]) => value), pick: (column) => rows.map(([, row]) => column[row] ?? null) };
+}
+
+// Where a step of an attempt lies on an axis: at its own row, or at the next one that was measured. null: nowhere yet.
+export function placeOf(data, axis, step, attempt) {
+  if (axis === "step") return step;
+  const source = axis === "time" ? data.times : data.columns.epoch;
+  const row = data.x.findIndex((at, number) => at >= (step ?? 0) && data.attempts[number] >= attempt);
+  return row < 0 ? null : source?.[row] ?? null;
+}
+
+// What the marks say, for those who do not see them.
+export function marksInWords(data) {
+  const words = data.boundaries.map((mark) => `Attempt ${mark.attempt} goes on from step ${(mark.step ?? 0).toLocaleString()}.`);
+  const saved = data.checkpoints ?? [];
+  if (saved.length) words.push(`${saved.length} checkpoint${saved.length === 1 ? "" : "s"} (▲), the last at step ${saved.at(-1).toLocaleString()}.`);
+  return words.join(" ");
 }

@@ -11,6 +11,7 @@ async def test_cards_of_services_that_are_away_say_so(alone) -> None:  # noqa: F
         browser = await Browser(url).sign_in(alone.credentials["api_key"])
         answer = await browser.get(f"/jobs/{job['id']}")
         operations = await browser.get("/operations")
+        money = await browser.get("/settings/budget")
     assert answer.status_code == 200
     assert "Still here" in answer.text
     assert "The evaluation cannot be shown just now" in answer.text
@@ -22,3 +23,7 @@ async def test_cards_of_services_that_are_away_say_so(alone) -> None:  # noqa: F
     for consumer in ("provisioner_jobs", "notifier_costs", "job_api_costs"):
         assert f'id="consumer-{consumer}"' in operations.text, consumer
     assert operations.text.index('id="service-provisioner"') < operations.text.index('id="service-job_api"')
+    assert money.status_code == 503
+    assert "The budget cannot be shown just now" in money.text
+    assert "The rates cannot be shown just now" in money.text
+    assert 'href="/settings/keys"' in money.text

@@ -66,7 +66,7 @@ async def test_everything_at_a_glance(installation, operator, rented) -> None:
     for words in ("not as expected", "paused at", "1 min 02 s", "of at most 30 s", "3 events wait", "published within",
                   "docs/runbooks/OutboxOld.md", "job_api_training", "of at most 1,000", "some_consumer", "no such job",
                   "$0.50 per hour", "$1.00", installation.credentials["email"], "$0.25", "in the last 30 days",
-                  "Replay all 1", "metrics_ingest", "Expected", f'href="/jobs/{rented["id"]}"', "&lt;script&gt;alert"):
+                  "Replay all 1", "</strong> per hour for 1 machine", "metrics_ingest", "Expected", f'href="/jobs/{rented["id"]}"', "&lt;script&gt;alert"):
         assert words in page, words
     assert page.index("3 events wait") < page.index("1 message<")  # the worst first
     assert "Open Grafana" not in page
@@ -211,6 +211,14 @@ async def test_pages_of_dead_letters_follow_each_other(installation, operator) -
     assert following is not None
     assert f'id="dead-letter-{sequences[20]}"' in (await operator.get(following[1])).text
     assert "20 oldest of 21" in (await operator.get("/operations")).text
+
+
+def test_machines_are_summed_as_far_as_prices_are_known() -> None:
+    rows = [{"state": state, "rate_micro_usd_per_hour": rate, "cost_micro_usd": cost}
+            for state, rate, cost in (("expected", 5, 2), ("unexpected", 7, None), ("unknown", None, None))]
+    machines = arranged({"services": [], "machines": {"state": "known", "data": rows}})["machines"]
+    assert [row["state"] for row in machines["data"]] == ["unexpected", "unknown", "expected"]
+    assert (machines["rate_micro_usd_per_hour"], machines["cost_micro_usd"], machines["without_price"]) == (12, 2, 1)
 
 
 @pytest.mark.parametrize(("states", "order"), [
