@@ -66,7 +66,8 @@ async def test_everything_at_a_glance(installation, operator, rented) -> None:
     for words in ("not as expected", "paused at", "1 min 02 s", "of at most 30 s", "3 events wait", "published within",
                   "docs/runbooks/OutboxOld.md", "job_api_training", "of at most 1,000", "some_consumer", "no such job",
                   "$0.50 per hour", "$1.00", installation.credentials["email"], "$0.25", "in the last 30 days",
-                  "Replay all 1", "</strong> per hour for 1 machine", "metrics_ingest", "Expected", f'href="/jobs/{rented["id"]}"', "&lt;script&gt;alert"):
+                  "Replay all 1", "</strong> per hour for 1 machine", "metrics_ingest",
+                  "Expected", f'href="/jobs/{rented["id"]}"', "&lt;script&gt;alert"):
         assert words in page, words
     assert page.index("3 events wait") < page.index("1 message<")  # the worst first
     assert "Open Grafana" not in page
