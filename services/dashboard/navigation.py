@@ -23,6 +23,7 @@ class Entry:
 ENTRIES: tuple[Entry, ...] = (
     Entry("Jobs", "/jobs"),
     Entry("Queue", "/queue"),
+    Entry("Compare", "/compare"),
     Entry("Training files", "/files"),
     Entry("Templates", "/templates"),
     Entry("Settings", "/settings"),

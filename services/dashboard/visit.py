@@ -15,6 +15,7 @@ from brightrun.errors import ApiError
 from chassis.clock import Clock
 from services.dashboard.api import Api, Outcome
 from services.dashboard.navigation import menu
+from services.dashboard.pdf.typesetter import Typesetter
 from services.dashboard.rendering import Templates
 from services.dashboard.session import Session, Sessions
 from services.dashboard.settings import Settings
@@ -29,6 +30,7 @@ class Parts:
     sessions: Sessions
     templates: Templates
     clock: Clock
+    typesetter: Typesetter
 
     def secure(self, request: Request) -> bool:
         return (self.settings.public_url or str(request.url)).startswith("https:")

@@ -1,5 +1,10 @@
 """Services behind the API that do not answer."""
 
+import asyncio
+from io import BytesIO
+
+from pypdf import PdfReader
+
 from tests.services.dashboard.conftest import Browser, serving
 from tests.services.job_api.conftest import alone, told  # noqa: F401  fixtures
 
@@ -27,3 +32,20 @@ async def test_cards_of_services_that_are_away_say_so(alone) -> None:  # noqa: F
     assert "The budget cannot be shown just now" in money.text
     assert "The rates cannot be shown just now" in money.text
     assert 'href="/settings/keys"' in money.text
+
+
+async def test_jobs_are_compared_without_their_measurements(alone) -> None:  # noqa: F811
+    async with alone.others():
+        jobs = [await alone.new_job(name=name) for name in ("First", "Second")]
+    asked = f"?job={jobs[0]['id']}&job={jobs[1]['id']}"
+    async with serving(api_url=alone.url) as url:
+        browser = await Browser(url).sign_in(alone.credentials["api_key"])
+        page, made, curve = await asyncio.gather(
+            browser.get(f"/compare{asked}"), browser.get(f"/compare.pdf{asked}"),
+            browser.get(f"/jobs/{jobs[0]['id']}/series", headers={"accept": "application/json"}))
+    assert page.status_code == 200
+    assert "The best losses and the throughput cannot be shown just now." in page.text
+    assert "What each came to" in page.text
+    assert (curve.status_code, "metrics_ingest" in curve.json()["detail"]) == (503, True), "the chart says so"
+    words = " ".join(page.extract_text() for page in PdfReader(BytesIO(made.content)).pages)
+    assert "The curves of First could not be read" in " ".join(words.split())
