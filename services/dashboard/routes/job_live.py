@@ -41,9 +41,8 @@ async def watch_jobs(visit: SignedIn) -> Response:
 
 async def _rows(visit: Visit, state: dict[str, str]) -> AsyncIterator[bytes]:
     yield f"retry: {_RETRY_MS}\n\n".encode()
-    shown: dict[str, str] = {}
+    shown: dict[str, str] = {}  # at first nothing: what changed since the page was made, or the stream broke, is news
     stopping: asyncio.Event = visit.request.app.state.runtime.stopping
-    first = True
     while not stopping.is_set():
         try:
             page = await run_in_threadpool(page_of, visit.client, state)
@@ -55,10 +54,9 @@ async def _rows(visit: Visit, state: dict[str, str]) -> AsyncIterator[bytes]:
             page = {"data": []}
         for job in page["data"]:
             text = visit.text("jobs_row.html", job=job)
-            if shown.get(job["id"]) != text and not first:
+            if shown.get(job["id"]) != text:
                 yield message(f"row-{job['id']}", text)
             shown[job["id"]] = text
-        first = False
         yield _HEARTBEAT
         await _pause(stopping, visit.parts.settings.live_interval_s)
 

@@ -1,5 +1,7 @@
 """Services behind the API that do not answer."""
 
+from brightrun.client import Client
+from brightrun.errors import Unreachable
 from tests.services.dashboard.conftest import Browser, serving
 from tests.services.job_api.conftest import alone, told  # noqa: F401  fixtures
 
@@ -14,3 +16,24 @@ async def test_cards_of_services_that_are_away_say_so(alone) -> None:  # noqa: F
     assert "Still here" in answer.text
     assert "The evaluation cannot be shown just now" in answer.text
     assert "The measurements cannot be shown just now" in answer.text
+
+
+async def test_a_part_of_a_page_gets_a_note_where_a_page_does_not_fit(browser) -> None:
+    """Lines of a log, asked for by htmx, stand in a card."""
+    missing = "/jobs/0198a000-0000-7000-8000-000000000001/series"
+    part = await browser.get(missing, headers={"hx-request": "true"})
+    assert part.status_code == 404
+    assert part.text.strip().startswith('<div class="away"')
+    assert "<html" not in part.text
+    assert "<html" in (await browser.get(missing)).text
+
+
+async def test_a_page_that_could_not_be_made_is_tried_again_with_its_filters(browser, monkeypatch) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise Unreachable("Nobody is there.", "Wait.")
+
+    monkeypatch.setattr(Client, "me", away)
+    answer = await browser.get("/jobs?q=calm&sort=name")
+    assert answer.status_code == 503
+    assert "data-again" in answer.text
+    assert 'href="/jobs?q=calm&amp;sort=name">Try again' in answer.text
