@@ -23,8 +23,8 @@ RUN python3 -m venv --without-pip /opt/venv \
     && find /opt/venv -type d \( -name tests -o -path '*/sqlalchemy/testing' -o -path '*/numpy/f2py' \
         -o -path '*/numpy/_core/include' \) -prune -exec rm -r {} + \
     && find /opt/venv -type f \( -name '*.c' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.pyi' -o -name '*.a' \) -delete \
-    && strip --strip-debug /opt/venv/lib/python3*/site-packages/uvloop/*.so \
-        /opt/venv/lib/python3*/site-packages/asyncpg/*/*.so
+    # numpy's libraries were moved by patchelf, and strip would break them.
+    && find /opt/venv -name '*.so' -not -path '*/numpy*' -exec strip --strip-unneeded {} +
 
 FROM packages AS code
 COPY contracts /app/contracts

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 NAMES = ("job_api", "hot_reads", "import_file", "durables", "metrics_ingest", "metrics_chart", "local_run",
-         "trainer_overhead")
+         "trainer_overhead", "web_page")
 # Only when named: `peers` installs other people's programs for a while, `fleet` takes a quarter of an hour, `gpu` wants
 # a GPU (its toy does not), what `padding_free` compares with is no part of the product, and `capacity` is for planning.
 ON_REQUEST = ("peers", "fleet", "padding_free", "gpu", "capacity")
@@ -33,6 +33,12 @@ TARGETS: dict[str, tuple[str, float, str]] = {
     "chart_1m_points_ms": ("<=", 150.0, "ms, 1M points of one job to 2,000, server time"),
     "start_to_trainer_s": ("<=", 3.0, "s, start accepted to trainer process running"),
     "kill_to_training_s": ("<=", 20.0, "s, kill -9 of the trainer to training again"),
+    "live_p95_s": ("<=", 1.0, "s, metric given to the broker to its point on the screen, p95"),
+    "page_median_ms": ("<=", 1000.0, "ms, slowest page to full content with 10,000 jobs and 1M points, median"),
+    "page_worst_ms": ("<=", 1000.0, "ms, the same, worst of nine"),
+    "page_kb": ("<=", 300.0, "kB, heaviest page over the line, nothing kept"),
+    "watching_percent": ("<=", 10.0, "% of a core, dashboard and API, for one open page of a training job"),
+    "first_run_s": ("<=", 300.0, "s, the first run in a browser, first page to adapter"),
     "trainer_overhead_percent": ("<=", 5.0, "% over a bare TRL script on the same data"),
     "fleet_completed_percent": (">=", 99.0, "% of the fleet's jobs that complete"),
     "fleet_recovery_p95_min": ("<=", 10.0, "simulated minutes from a lost machine to the next step, p95"),

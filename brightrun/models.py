@@ -68,6 +68,8 @@ class Job(Answer):
     allowed_actions: list[str] = []
     adjustments: list[dict[str, Any]] | None = None
     error: dict[str, Any] | None = None
+    created_by: str = ""
+    created_by_name: str | None = None
     created_at: datetime | None = None
 
     @property

@@ -10,12 +10,10 @@ from chassis.messaging.losses import WHAT_TO_DO
 from chassis.messaging.outbox import backlog
 from chassis.objects.store import ObjectStore
 from chassis.observability.health import OK, Check, CheckResult
+from contracts.rpc.health import OUTBOX_OLD_S
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
-
-# The relay publishes within a second; this is a broker, a stream or a relay that has stopped.
-_OUTBOX_TOO_OLD_S = 30.0
 
 
 def database_check(database: Database) -> Check:
@@ -42,7 +40,7 @@ def outbox_check(database: Database) -> Check:
         if found.parked:
             words = f"{found.parked} events are parked because no stream can take them: python -m chassis.parked list"
             return CheckResult("failed", words, found.parked)
-        if found.age_s > _OUTBOX_TOO_OLD_S:
+        if found.age_s > OUTBOX_OLD_S:
             detail = f"{found.unpublished} events wait; the oldest for {found.age_s:.0f} s. Is NATS up?"
             return CheckResult("failed", detail, round(found.age_s, 1))
         return CheckResult(value=round(found.age_s, 3))

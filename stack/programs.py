@@ -34,7 +34,7 @@ from stack.passwords import Passwords
 from stack.private_files import write_private
 from stack.provider import FAKE_KUBERNETES_PROGRAM, FAKE_PROGRAMS, FAKE_RUNPOD_PROGRAM, wanted_fake
 from stack.replicas import replica_names
-from stack.state import REST_SERVICE, ProgramState, operations_of, reachable_url
+from stack.state import REST_SERVICE, ProgramState, listens_everywhere, operations_of, reachable_url
 
 SERVERS = ("postgres", "nats", "valkey", "s3")
 ALL = (*SERVERS, TOPOLOGY, *SERVICES)
@@ -223,8 +223,18 @@ class Blueprint:
         return (sharing if self._shares(REST_SERVICE) else {}) | {
             "BRIGHTRUN_OPERATIONS_HOST": LOOPBACK,
             "BRIGHTRUN_OPERATIONS_PORT": str(self.ports.get(operations_of(replica), 0)),
+            "BRIGHTRUN_DASHBOARD_URL": self._page_url(),
             "BRIGHTRUN_WEBHOOK_SECRET": os.environ.get("BRIGHTRUN_WEBHOOK_SECRET") or self.passwords.webhook,
         }
+
+    def _page_url(self) -> str:
+        """Of the web page, as browsers reach it. One that listens everywhere is reached by a name that only the
+        outside knows: it is said, or `/` leads nowhere."""
+        if told := os.environ.get("BRIGHTRUN_DASHBOARD_URL", ""):
+            return told
+        if DASHBOARD not in self.selected or listens_everywhere(self.host):
+            return ""
+        return reachable_url(self.host, self.ports[DASHBOARD])
 
     def write_addresses(self, service: str) -> None:
         """The files that the service reads at each new connection to its database."""

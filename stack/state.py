@@ -96,7 +96,11 @@ def remembered_ports(layout: Layout) -> dict[str, int]:
 
 def reachable_url(host: str, port: int) -> str:
     """A server that listens everywhere is reached by the loopback address from here."""
-    return f"http://{LOOPBACK if host in ('', '0.0.0.0', '::') else host}:{port}"  # noqa: S104  compared, not bound
+    return f"http://{LOOPBACK if listens_everywhere(host) else host}:{port}"
+
+
+def listens_everywhere(host: str) -> bool:
+    return host in ("", "0.0.0.0", "::")  # noqa: S104  compared, not bound
 
 
 def _read(path: Path) -> dict[str, Any]:

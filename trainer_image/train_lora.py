@@ -158,9 +158,9 @@ class Attempt:
             on_less_at_once=lambda old, new: self.less_at_once(old, new, trainer.state.global_step))
         verify_loss_mask(trainer, data)
         verify_adapter_size(trainer.model, hyperparameters.lora_rank)
-        trainer.add_callback(
-            Progress(reporter, self.metrics, self.checkpoints, GpuReadings(), trainer.record, trainer.clock))
-        reporter.every_second(self.metrics.flush)
+        progress = Progress(reporter, self.metrics, self.checkpoints, GpuReadings(), trainer.record, trainer.clock)
+        trainer.add_callback(progress)
+        reporter.every_second(progress.tell)
         health = HealthWatch(reporter, trainer.clock, GpuReadings(), self.folder)
         trainer.add_callback(health)
         reporter.every_second(health.tick)

@@ -26,6 +26,7 @@ def list_jobs(
     tag: str = "",
     client_name: Annotated[list[str] | None, typer.Option("--client", help="For whom; several times.")] = None,
     project: Annotated[list[str] | None, typer.Option(help="Of these projects; several times.")] = None,
+    creator: Annotated[list[str] | None, typer.Option(help="Made by: name, address or id; several times.")] = None,
     query: Annotated[str, typer.Option("--query", "-q", help="In name, notes and tags.")] = "",
     sort: Annotated[str, typer.Option(help="created_at, cost, duration, name or status")] = "created_at",
     limit: Annotated[int, typer.Option(min=1, max=100)] = 20,
@@ -34,7 +35,8 @@ def list_jobs(
     as_json: Json = False,
 ) -> None:
     """The workspace's jobs, newest first."""
-    chosen = {"status": status, "tag": tag, "client": client_name, "project": project, "q": query, "sort": sort}
+    chosen = {"status": status, "tag": tag, "client": client_name, "project": project, "q": query, "sort": sort,
+              "creator": creator}
     with session() as client:
         if as_csv:
             sys.stdout.write(client.jobs_csv(**chosen))
@@ -69,6 +71,8 @@ def show(job_id: JobId, as_json: Json = False) -> None:
     if out.result(job):
         return
     out.say(f"{job.name} ({job.id})")
+    if job.created_by_name:
+        out.say(f"Made by   {job.created_by_name}")
     if job.client or job.project:
         out.say(f"For       {', '.join(filter(None, (job.client, job.project)))}")
     out.say(f"Status    {job.status}, {job.progress_percentage:.1f} %  {figures(job)}")

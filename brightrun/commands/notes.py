@@ -86,7 +86,7 @@ def _show_history(page: Any) -> None:
     if out.result(page):
         return
     for entry in page.data:
-        who = entry["edited_by"] or "nobody knows whom"
+        who = entry.get("edited_by_name") or entry["edited_by"] or "nobody knows whom"
         out.say(f"Revision {entry['revision']}, {entry['edited_at'][:19]}, by {who}")
         out.say(entry["notes"])
         out.say()

@@ -62,7 +62,7 @@ class TrainingResumed(TrainingEvent):
 
 
 class TrainingProgressed(TrainingEvent):
-    """A snapshot for the job's row, at most every two seconds; the full series travels in `metrics.reported`."""
+    """A snapshot for the job's row, about once a second, behind the points of its steps in `metrics.reported`."""
 
     event: ClassVar[str] = "progressed"
 

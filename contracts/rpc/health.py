@@ -6,6 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.rpc.spec import Rpc
 
+# A relay publishes within a second: older than this in an outbox, and the broker, a stream or the relay has stopped.
+OUTBOX_OLD_S = 30.0
+
 
 class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")

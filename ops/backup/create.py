@@ -71,13 +71,13 @@ class BackupMaker:
             segment_bytes=before.segment_bytes, start_lsn=before.position, restore_point=name, restore_lsn=position)
 
     def _base(self, backup_id: str) -> StoredFile:
-        process = self._cluster.base_backup()
+        running = self._cluster.base_backup()
         try:
-            stored = self._repository.put(f"{folder_of(backup_id)}/base.tar.gz", cast(BinaryIO, process.stdout))
-            if process.wait() != 0:
-                raise BackupError(f"pg_basebackup failed: {postgres.said(process)}", "Look into PostgreSQL's log.")
+            stored = self._repository.put(f"{folder_of(backup_id)}/base.tar.gz", cast(BinaryIO, running.process.stdout))
+            if running.process.wait() != 0:
+                raise BackupError(f"pg_basebackup failed: {running.said()}", "Look into PostgreSQL's log.")
         finally:
-            postgres.end(process)
+            running.end()
         return stored
 
     def _secrets(self, backup_id: str) -> StoredFile:

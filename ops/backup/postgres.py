@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 from urllib.parse import unquote, urlsplit
 
 import asyncpg
@@ -28,6 +28,33 @@ from ops.backup.tunnel import TlsTunnel
 
 SLOT = "brightrun_backup"
 _PATIENCE_S = 60.0
+
+
+@dataclass(frozen=True)
+class RunningProgram:
+    """One of PostgreSQL's programs, and the file that takes what it complains about."""
+
+    process: subprocess.Popen[bytes]
+    complaints: BinaryIO
+
+    @property
+    def runs(self) -> bool:
+        return self.process.poll() is None
+
+    def said(self) -> str:
+        """The last lines of its complaints."""
+        self.complaints.seek(0)
+        return self.complaints.read().decode(errors="replace").strip()[-500:]
+
+    def end(self) -> None:
+        if not self.runs:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
 
 @dataclass(frozen=True)
@@ -81,67 +108,49 @@ class Postgres:
         finally:
             await connection.close(timeout=5)
 
-    def base_backup(self) -> subprocess.Popen[bytes]:
+    def base_backup(self) -> RunningProgram:
         """A compressed tar of the whole cluster on stdout. WAL is received beside it."""
         return self._start("pg_basebackup", "--pgdata=-", "--format=tar", "--compress=client-gzip:1",
                            "--wal-method=none", "--checkpoint=fast", stdout=subprocess.PIPE)
 
-    def receive_wal(self, folder: Path, slot: str = "") -> subprocess.Popen[bytes]:
+    def receive_wal(self, folder: Path, slot: str = "") -> RunningProgram:
         options = [f"--slot={slot}"] if slot else []
         return self._start("pg_receivewal", f"--directory={folder}", "--no-loop", "--status-interval=2", *options)
 
-    def _start(self, name: str, *options: str, stdout: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+    def _start(self, name: str, *options: str, stdout: int = subprocess.DEVNULL) -> RunningProgram:
         host, port = self._way
         argv = [str(program(name)), "--no-password", f"--host={host}", f"--port={port}",
                 f"--username={self.user}", *options]
-        said = tempfile.TemporaryFile()  # noqa: SIM115  read when it has ended
-        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=stdout, stderr=said,
+        complaints = tempfile.TemporaryFile()  # noqa: SIM115  read when it has ended
+        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=stdout, stderr=complaints,
                                    env={**os.environ, "PGPASSWORD": self.password})
-        process.said = said  # type: ignore[attr-defined]
-        return process
-
-
-def said(process: subprocess.Popen[bytes]) -> str:
-    """The last lines of what it had to complain about."""
-    file: BinaryIO = process.said  # type: ignore[attr-defined]
-    file.seek(0)
-    return file.read().decode(errors="replace").strip()[-500:]
-
-
-def end(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        return RunningProgram(process, cast(BinaryIO, complaints))
 
 
 @contextmanager
-def receiving(postgres: Postgres, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+def receiving(postgres: Postgres, folder: Path) -> Iterator[RunningProgram]:
     """WAL from now on, in a folder of its own."""
     folder.mkdir(parents=True, exist_ok=True)
-    process = postgres.receive_wal(folder)
+    running = postgres.receive_wal(folder)
     try:
-        _wait(process, lambda: any(folder.iterdir()), "no WAL arrived")
-        yield process
+        _wait(running, lambda: any(folder.iterdir()), "no WAL arrived")
+        yield running
     finally:
-        end(process)
+        running.end()
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def wait_for_segment(process: subprocess.Popen[bytes], folder: Path, name: str) -> None:
+def wait_for_segment(running: RunningProgram, folder: Path, name: str) -> None:
     """Until it is complete. Raises BackupError."""
-    _wait(process, lambda: (folder / name).exists(), f"the WAL segment {name} did not arrive")
+    _wait(running, lambda: (folder / name).exists(), f"the WAL segment {name} did not arrive")
 
 
-def _wait(process: subprocess.Popen[bytes], done: Any, failure: str) -> None:
+def _wait(running: RunningProgram, done: Any, failure: str) -> None:
     deadline = time.monotonic() + _PATIENCE_S
     while not done():
-        if process.poll() is not None:
-            raise BackupError(f"pg_receivewal ended: {said(process)}", "The role must be allowed to replicate, and the "
-                              "server needs wal_level = replica and max_wal_senders > 2 (`make down`, `make up`).")
+        if not running.runs:
+            raise BackupError(f"pg_receivewal ended: {running.said()}", "The role must be allowed to replicate, and "
+                              "the server needs wal_level = replica and max_wal_senders > 2 (`make down`, `make up`).")
         if time.monotonic() > deadline:
             raise BackupError(f"{failure} within {_PATIENCE_S:.0f} s.", "Look into PostgreSQL's log.")
         time.sleep(0.05)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ops.backup import archive, postgres, wal
+from ops.backup import archive, wal
 from ops.backup.changes import Change, write_change
 from ops.backup.errors import BackupError
 from ops.backup.objects import BucketCopier, Catalog
-from ops.backup.postgres import SLOT, Postgres
+from ops.backup.postgres import SLOT, Postgres, RunningProgram
 from ops.backup.repository import Repository, StoredFile
 
 
@@ -23,23 +22,23 @@ class WalReceiver:
 
     def __init__(self, cluster: Postgres, folder: Path) -> None:
         self._cluster, self._folder = cluster, folder
-        self._process: subprocess.Popen[bytes] | None = None
+        self._program: RunningProgram | None = None
         self.has_gap = False
 
     def ensure(self) -> None:
         """Runs it if it does not. Raises BackupError with its last words when it had ended."""
-        if self._process is not None and self._process.poll() is None:
+        if self._program is not None and self._program.runs:
             return
-        failure = postgres.said(self._process) if self._process is not None else ""
+        failure = self._program.said() if self._program is not None else ""
         self._folder.mkdir(parents=True, exist_ok=True)
         self.has_gap |= not self._slot()
-        self._process = self._cluster.receive_wal(self._folder, SLOT)
+        self._program = self._cluster.receive_wal(self._folder, SLOT)
         if failure:
             raise BackupError(f"pg_receivewal ended: {failure}", "It was started again.")
 
     def stop(self) -> None:
-        if self._process is not None:
-            postgres.end(self._process)
+        if self._program is not None:
+            self._program.end()
 
     def complete(self) -> list[Path]:
         return sorted(path for path in self._folder.iterdir()

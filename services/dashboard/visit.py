@@ -93,7 +93,7 @@ class Visit:
 NOTICES = {
     "started": "The job was started.", "cancelled": "The job was cancelled.", "paused": "The job is being paused.",
     "resumed": "The job goes on.", "promoted": "The job is next in line.", "deleted": "The job was deleted.",
-    "tier": "The job moves to the other tier.", "saved": "Saved.",
+    "tier": "The job moves to the other tier.", "saved": "Saved.", "restored": "The earlier text is back.",
     "continued": "A new job goes on from the checkpoint.", "retried": "The retry was started.",
     "signed-out": "You are signed out.",
     "uploaded": "The file was uploaded and checked.", "accepted": "The warnings are accepted.",

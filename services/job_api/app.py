@@ -93,7 +93,8 @@ def create_app(settings: Settings, jwt: JwtSettings | None = None, oidc: OidcSet
 
 def _home(settings: Settings) -> Home:
     paths = {"documentation": DOCS, "openapi": OPENAPI, "errors": ERRORS}
-    return Home(TITLE, VERSION, ABOUT, {name: settings.public(path) for name, path in paths.items()})
+    return Home(TITLE, VERSION, ABOUT, {name: settings.public(path) for name, path in paths.items()},
+                settings.dashboard_url)
 
 
 def _dependencies(runtime: ServiceRuntime, settings: Settings, sign_in: SignIn) -> Dependencies:

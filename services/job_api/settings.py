@@ -32,6 +32,8 @@ class Settings(ServiceSettings):
     # How clients reach this API, without a path: https://api.example.com. Put before the links in answers; empty: the
     # links are paths, which every client can resolve against the address it called.
     public_url: str = Field(default="", pattern=r"^$|^https?://[^\s/?#]+(/[^\s?#]*)?$")
+    # Of the web page, as people reach it: `/` leads browsers there. Empty: `/` shows links to the documentation.
+    dashboard_url: str = Field(default="", pattern=r"^$|^https?://[^\s/?#]+(/[^\s?#]*)?$")
     # Signs webhooks (`X-Brightrun-Signature`) about any workspace's jobs: whoever has it speaks for all of them. Empty
     # (better): each workspace has a secret of its own, which an admin makes over REST.
     webhook_secret: SecretStr = SecretStr("")

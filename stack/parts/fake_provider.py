@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 import sys
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from pathlib import Path
 
 from stack.parts.process import LOOPBACK, Command, Part, PartError
@@ -16,7 +16,7 @@ from stack.private_files import write_private
 _TESTS = Path(__file__).parents[2] / "tests"
 
 
-class FakeProviderPart(Part):
+class FakeProviderPart(Part, ABC):
     """`pods_dir` holds its machines' folders. They end with it. Subclasses say which provider it is: by `name` its
     program and package in `tests`, what that calls the caller's secret, and what makes the services rent there."""
 
@@ -54,4 +54,3 @@ class FakeProviderPart(Part):
     @abstractmethod
     def service_environment(self) -> dict[str, str]:
         """What makes the services rent their machines there."""
-        raise NotImplementedError

@@ -7,6 +7,7 @@ PAGES = {
     "jobs-empty": "/jobs?q=nothing-is-called-like-this",
     "queue": "/queue",
     "job": "/jobs/{job}",
+    "notes": "/jobs/{job}/notes",
     "files": "/files",
     "file": "/files/{file}",
     "new-job": "/new-job?from_job={job}",

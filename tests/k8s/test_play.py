@@ -99,7 +99,7 @@ def played(images: None, made: dict[str, dict[str, str]], tmp_path_factory: pyte
 
 
 def test_every_job_ends_well_and_every_service_gets_ready(played: Played) -> None:
-    for service in SERVICES:
+    for service in (*SERVICES, "dashboard"):
         played.wait_until_ready(f"{service.replace('_', '-')}-0")
     for document in of_kind(render("dev"), "Job"):
         [container] = document["spec"]["template"]["spec"]["containers"]

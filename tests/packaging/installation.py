@@ -95,9 +95,13 @@ class Installation:
 
     def wait_until_all_are_ready(self) -> None:
         """Every process of ours that answers for its health, on its operators' port where it has one."""
-        for name, service in document()["services"].items():
-            if not runs_once(service) and "".join(command(service)[:1]).startswith("services."):
-                self.wait_until_ready(name, int(environment(service).get("BRIGHTRUN_OPERATIONS_PORT", 8000)))
+        for name in self._ours():
+            port = environment(document()["services"][name]).get("BRIGHTRUN_OPERATIONS_PORT", 8000)
+            self.wait_until_ready(name, int(port))
+
+    def _ours(self) -> list[str]:
+        return [name for name, service in document()["services"].items()
+                if not runs_once(service) and "".join(command(service)[:1]).startswith("services.")]
 
     def authority(self) -> Path:
         """The certificate of the proxy's own authority, as an administrator hands it to users."""
@@ -127,5 +131,6 @@ class Installation:
                        "SSL_CERT_FILE": str(self.authority()), "PYTHONPATH": str(ROOT)}
         done = subprocess.run([sys.executable, "-m", "brightrun", *arguments], env=environment, cwd=self.folder,
                               check=False, capture_output=True, text=True)
-        assert done.returncode == 0, f"brightrun {' '.join(arguments)}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+        assert done.returncode == 0, (f"brightrun {' '.join(arguments)}: {done.stdout[-2000:]}{done.stderr[-2000:]}\n"
+                                      + "\n".join(f"--- {name}\n{self.log(name)}" for name in self._ours()))
         return done.stdout

@@ -36,7 +36,8 @@ def images(engine: Engine) -> Engine:
 def installed(images: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     tools = tmp_path_factory.mktemp("tools")
     subprocess.run([sys.executable, "-m", "venv", str(tools)], check=True)
-    subprocess.run([str(tools / "bin" / "pip"), "install", "--quiet", "podman-compose==1.6.0"], check=True)
+    subprocess.run([str(tools / "bin" / "pip"), "install", "--quiet", "--require-hashes", "--requirement",
+                    str(ROOT / "requirements" / "k8s-check" / "podman-compose.lock")], check=True)
     folder = tmp_path_factory.mktemp("installation")
     installation = Installation.prepare(folder, f"brightruntest{free_port()}", tools / "bin" / "podman-compose",
                                         TAGS["services"], free_port())

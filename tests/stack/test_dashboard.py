@@ -1,5 +1,6 @@
 """The web page as a program of the stack."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,20 @@ def test_it_knows_the_api_and_its_own_key_and_no_other_secret(tmp_path) -> None:
     assert told["BRIGHTRUN_SESSION_KEY"] == blueprint.passwords.session != ""
     assert not [name for name in told if "DATABASE" in name or "NATS" in name or "S3" in name or "REDIS" in name]
     assert program.health.endswith(f":{blueprint.ports[DASHBOARD_OPERATIONS]}/health/ready")
+
+
+def test_the_root_of_the_api_leads_to_it(tmp_path, monkeypatch) -> None:
+    monkeypatch.delenv("BRIGHTRUN_DASHBOARD_URL", raising=False)
+    blueprint, program = page_of(tmp_path)
+
+    def told(**changes: object) -> str:
+        return replace(blueprint, **changes).service_environment("job_api")["BRIGHTRUN_DASHBOARD_URL"]
+
+    assert told() == f"http://{LOOPBACK}:{program.port}"
+    assert told(selected=ALL) == ""
+    assert told(host="0.0.0.0") == ""  # noqa: S104  not bound
+    monkeypatch.setenv("BRIGHTRUN_DASHBOARD_URL", "https://train.example.com")
+    assert told(host="0.0.0.0") == "https://train.example.com"  # noqa: S104  not bound
 
 
 def test_a_stack_of_a_release_without_a_page_gets_a_key_for_it(tmp_path) -> None:

@@ -1,5 +1,6 @@
 """Speed and time left, as a GPU would have them: work is queued at once and done later."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from uuid import uuid4
@@ -11,6 +12,7 @@ from contracts.pod_environment import PodSpec
 from contracts.presets import PRESETS
 from trainer_image import lora_trainer
 from trainer_image.data import Sample
+from trainer_image.journal import Journal
 from trainer_image.lora_trainer import LoraTrainer
 from trainer_image.machine import GpuReadings
 from trainer_image.metric_series import MetricSeries
@@ -88,6 +90,25 @@ def test_what_comes_before_the_first_step_is_not_training(gpu: Gpu) -> None:
     gpu.now += 50.0
     gpu.step()
     assert gpu.values("tokens_per_second") == [TOKENS / 3.0]
+
+
+def test_the_points_of_a_step_are_told_ahead_of_it_and_each_step_once(gpu: Gpu, tmp_path: Path) -> None:
+    """What hears of a step asks for its points: they are on their way."""
+    def told() -> list[tuple[str, int]]:
+        events = [json.loads(entry.payload)["data"] for entry in Journal(tmp_path / "events.journal").read(0, 100)]
+        return [("progress", data["step"]) if "step" in data else ("points", *data["steps"]) for data in events]
+
+    gpu.step()  # the first at once
+    assert told() == [("points", 1), ("progress", 1)]
+    gpu.step()
+    gpu.step()
+    assert len(told()) == 2
+    gpu.progress.tell()
+    gpu.progress.tell()
+    assert told()[2:] == [("points", 2, 3), ("progress", 3)]
+    gpu.state.global_step = STEPS - 1
+    gpu.step()  # the last at once
+    assert told()[4:] == [("points", STEPS), ("progress", STEPS)]
 
 
 class Paused:

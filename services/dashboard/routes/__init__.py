@@ -13,6 +13,7 @@ from services.dashboard.routes import (
     job_live,
     job_parts,
     new_job,
+    notes,
     sign_in,
     templates,
 )
@@ -20,6 +21,6 @@ from services.dashboard.routes import (
 
 def include(app: FastAPI) -> None:
     """Every page."""
-    for module in (files_of_pages, home, sign_in, templates, job_list, job_live, job, job_parts, actions, files,
+    for module in (files_of_pages, home, sign_in, templates, job_list, job_live, job, job_parts, notes, actions, files,
                    new_job, first_run):
         app.include_router(module.router)

@@ -27,9 +27,7 @@ ACTIONS: dict[str, tuple[Action, str]] = {
     "promote": (lambda client, job_id, form: client.promote(job_id), "promoted"),
     "switch_tier": (lambda client, job_id, form: client.change_tier(
         job_id, text_of(form, "tier"), text_of(form, "reason")), "tier"),
-    "notes": (lambda client, job_id, form: client.edit_job(job_id, notes=text_of(form, "notes")), "saved"),
-    "describe": (lambda client, job_id, form: client.edit_job(
-        job_id, name=text_of(form, "name"), description=text_of(form, "description"), tags=_tags(form)), "saved"),
+    "describe": (lambda client, job_id, form: client.edit_job(job_id, **_described(form)), "saved"),
 }
 # Those that make another job, whose page comes next.
 MAKES_A_JOB: dict[str, tuple[Action, str]] = {
@@ -76,5 +74,10 @@ def _refused(visit: Visit, job_id: str, error: ApiError) -> Response:
     return job_page(visit, job_id, status=error.status, problem=problem)
 
 
-def _tags(form: FormData) -> list[str]:
-    return [tag.strip() for tag in text_of(form, "tags").split(",") if tag.strip()]
+def _described(form: FormData) -> dict[str, Any]:
+    """Only what the form has changes."""
+    found: dict[str, Any] = {
+        name: text_of(form, name) for name in ("name", "description", "client", "project", "tags") if name in form}
+    if "tags" in found:
+        found["tags"] = [tag.strip() for tag in found["tags"].split(",") if tag.strip()]
+    return found

@@ -21,8 +21,8 @@ router = APIRouter()
 FILTERS = ("status", "preset", "tier", "creator", "tag", "created_after", "created_before", "min_cost", "max_cost", "q")
 _OTHERS = ("sort", "order", "after")
 COLUMNS = (("name", "Job"), ("status", "Status"), ("cost", "Cost"), ("duration", "Duration"), ("created_at", "Created"))
-_CSV = ("id", "name", "status", "preset", "gpu_pricing_tier", "created_by", "created_at", "started_at", "completed_at",
-        "duration_seconds", "cost_estimate", "actual_cost", "cost_is_final", "latest_loss", "tags")
+_CSV = ("id", "name", "status", "preset", "gpu_pricing_tier", "created_by_name", "created_at", "started_at",
+        "completed_at", "duration_seconds", "cost_estimate", "actual_cost", "cost_is_final", "latest_loss", "tags")
 _PAGE = 25
 _CSV_PAGE, _CSV_MOST = 100, 50_000
 _BULK = {"cancel": "cancel", "delete": "delete"}
@@ -40,9 +40,13 @@ def wanted(request: Request) -> dict[str, str]:
 
 def page_of(client: Client, state: dict[str, str]) -> dict[str, Any]:
     """A page of rows that are small: without configuration, estimate and texts."""
-    query = {name: f"{value}T00:00:00Z" if name.startswith("created_") and len(value) == 10 else value
-             for name, value in state.items()}
-    return client.jobs(limit=_PAGE, view="compact", **query).model_dump()
+    return client.jobs(limit=_PAGE, view="compact", **_query(state)).model_dump()
+
+
+def _query(state: dict[str, str]) -> dict[str, str]:
+    """As the API takes it: a day is its first moment."""
+    return {name: f"{value}T00:00:00Z" if name.startswith("created_") and len(value) == 10 else value
+            for name, value in state.items()}
 
 
 @router.get("/jobs")
@@ -77,7 +81,7 @@ def _context(visit: Visit, state: dict[str, str]) -> dict[str, Any]:
 @router.get("/jobs.csv")
 def export_jobs(visit: SignedIn) -> Response:
     """Everything that the filters let through, as the table is sorted."""
-    state = {name: value for name, value in wanted(visit.request).items() if name != "after"}
+    state = _query({name: value for name, value in wanted(visit.request).items() if name != "after"})
     first = visit.client.jobs(limit=_CSV_PAGE, view="compact", **state)
     name = {"content-disposition": 'attachment; filename="jobs.csv"'}
     return StreamingResponse(_csv(visit.client, state, first), media_type="text/csv; charset=utf-8", headers=name)

@@ -41,7 +41,8 @@ async def watch_jobs(visit: SignedIn) -> Response:
 
 async def _rows(visit: Visit, state: dict[str, str]) -> AsyncIterator[bytes]:
     yield f"retry: {_RETRY_MS}\n\n".encode()
-    shown: dict[str, str] = {}  # at first nothing: what changed since the page was made, or the stream broke, is news
+    # At first nothing is: what changed since the page was made, or while the stream was broken off, is not lost.
+    shown: dict[str, tuple[dict[str, Any], str]] = {}
     stopping: asyncio.Event = visit.request.app.state.runtime.stopping
     while not stopping.is_set():
         try:
@@ -53,10 +54,13 @@ async def _rows(visit: Visit, state: dict[str, str]) -> AsyncIterator[bytes]:
         except BrightrunError:
             page = {"data": []}
         for job in page["data"]:
+            before = shown.get(job["id"])
+            if before and before[0] == job:  # most of them, most of the time
+                continue
             text = visit.text("jobs_row.html", job=job)
-            if shown.get(job["id"]) != text:
+            shown[job["id"]] = job, text
+            if not before or before[1] != text:
                 yield message(f"row-{job['id']}", text)
-            shown[job["id"]] = text
         yield _HEARTBEAT
         await _pause(stopping, visit.parts.settings.live_interval_s)
 

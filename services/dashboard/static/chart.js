@@ -1,7 +1,7 @@
 // A job's curves: read once, then only what came behind the last step. Settings stand in the address (#).
 import { columnsOf, merged, smoothed } from "./curves.js";
 
-const FOLLOW_POINTS = 2000, MERGE_EVERY_MS = 400, TRY_AGAIN_MS = 5000;
+const FOLLOW_POINTS = 2000, MERGE_EVERY_MS = 400, LOOK_AGAIN_MS = 150, LOOKS = 4, TRY_AGAIN_MS = 5000;
 const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 class Chart {
@@ -43,8 +43,10 @@ class Chart {
     this.loading = false;
   }
 
-  // Only what is new; while the user looks at a part, it is kept and not shown.
-  async more() {
+  // Only what is new; while the user looks at a part, it is kept and not shown. `step`: what was heard of; its points may
+  // be a moment behind.
+  async more(step = 0) {
+    if (step > (this.heard ?? 0)) { this.heard = step; this.looks = LOOKS; }
     if (this.busy) { this.again = true; return; }
     this.busy = true;
     try {
@@ -56,7 +58,9 @@ class Chart {
         else { this.data = merged(this.data, later); this.draw(); }
       }
     } catch (error) { this.say(`The curve is not up to date: ${error.message}`); this.moreLater(); }
-    setTimeout(() => { this.busy = false; if (this.again) { this.again = false; this.more(); } }, MERGE_EVERY_MS);
+    const behind = this.data?.x.length && !this.zoom && this.data.x.at(-1) < (this.heard ?? 0) && this.looks-- > 0;
+    this.again ||= behind;
+    setTimeout(() => { this.busy = false; if (this.again) { this.again = false; this.more(); } }, behind ? LOOK_AGAIN_MS : MERGE_EVERY_MS);
   }
 
   moreLater() {
@@ -159,6 +163,7 @@ class Chart {
     });
     this.say(parts.join(" "));
     this.section.dataset.points = this.data.x.length;
+    this.section.dataset.lastStep = this.data.x.at(-1);
     if (!this.section.querySelector("[data-table]").hidden) this.fillTable();
   }
 
@@ -222,7 +227,8 @@ class Chart {
 }
 
 const charts = [...document.querySelectorAll("[data-chart]")].map((section) => new Chart(section));
-const visible = (chart) => chart.section.offsetParent !== null;
+// What lies in a closed <details> has a place in the layout, and is not seen.
+const visible = (chart) => chart.section.checkVisibility();
 const loadVisible = () => charts.filter((chart) => visible(chart) && !chart.data).forEach((chart) => chart.load());
 loadVisible();
 document.querySelector(".more-charts")?.addEventListener("toggle", loadVisible);
@@ -230,8 +236,8 @@ document.querySelector(".more-charts")?.addEventListener("toggle", loadVisible);
 const attached = new WeakSet();
 document.addEventListener("htmx:sseOpen", (event) => {
   const { source } = event.detail;
-  const catchUp = () => charts.filter((chart) => visible(chart) && !chart.loading).forEach((chart) => chart.more());
-  if (!attached.has(source)) source.addEventListener("moved", catchUp);
+  const catchUp = (step) => charts.filter((chart) => visible(chart) && !chart.loading).forEach((chart) => chart.more(step));
+  if (!attached.has(source)) source.addEventListener("moved", (message) => catchUp(Number(message.data) || 0));
   attached.add(source);
-  catchUp();
+  catchUp(0);
 });

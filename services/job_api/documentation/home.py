@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from html import escape
 from typing import Any
+from urllib.parse import urlsplit
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -25,12 +26,18 @@ _PAGE = """<!doctype html>
 
 @dataclass(frozen=True)
 class Home:
-    """`links`: what it is -> its address."""
+    """`links`: what it is -> its address. `web_page`: where people go instead; empty: there is none."""
 
     name: str
     version: str
     about: str
     links: dict[str, str]
+    web_page: str = ""
+
+    def leads_to(self, host: str) -> str:
+        """The web page for who came to `host` (with its port); empty where that would lead here again."""
+        there = urlsplit(self.web_page)
+        return "" if there.netloc == host and there.path in ("", "/") else self.web_page
 
     def document(self) -> dict[str, Any]:
         return {"object": "api", "name": self.name, "version": self.version, "description": self.about, **self.links}

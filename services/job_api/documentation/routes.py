@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from fastapi import APIRouter, Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from services.job_api.documentation.home import Home, prefers_html
 from services.job_api.edge.responses import JsonResponse
@@ -19,6 +19,8 @@ def router(home: Home, errors_path: str) -> APIRouter:
     async def read_home(request: Request) -> Response:
         vary = {"vary": "accept"}
         if prefers_html(request.headers.get("accept", "")):
+            if there := home.leads_to(request.url.netloc):
+                return RedirectResponse(there, 303, vary | {"cache-control": "no-store"})
             return HTMLResponse(home.page(), headers=vary)
         return JsonResponse(home.document(), headers=vary)
 

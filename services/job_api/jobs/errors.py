@@ -54,9 +54,11 @@ class InvalidValues(DomainError):
 class NotesConflict(DomainError):
     """The notes were changed after the text that an edit (`yours`) began with; `edited_by` None: nobody knows."""
 
-    def __init__(self, job_id: UUID, revision: int, current: str, yours: str, edited_by: str | None) -> None:
+    def __init__(
+        self, job_id: UUID, revision: int, current: str, yours: str, edited_by: str | None, name: str | None
+    ) -> None:
         super().__init__(f"the notes of job {job_id} are at revision {revision}")
-        self.job_id, self.revision, self.edited_by = job_id, revision, edited_by
+        self.job_id, self.revision, self.edited_by, self.edited_by_name = job_id, revision, edited_by, name
         self.current, self.yours = current, yours
 
 

@@ -33,7 +33,7 @@ _PLAIN = (
     "latest_loss", "latest_validation_loss", "latest_learning_rate", "latest_perplexity",
     "last_checkpoint_step", "error_type", "error_message", "retry_count", "checkpoint_recovery_count", "provider",
     "runpod_job_id", "runpod_instance_id", "validation", "template_id", "retry_of", "continues",
-    "continues_from_step", "continued_by", "adjustments", "retry_suggestion", "created_by",
+    "continues_from_step", "continued_by", "adjustments", "retry_suggestion", "created_by", "created_by_name",
     "created_at", "updated_at",
 )
 
@@ -78,7 +78,7 @@ _COMPACT = (
     "id", "name", "tags", "client", "project", "template_id", "training_file_id", "preset", "gpu_type",
     "gpu_pricing_tier", "status", "current_stage", "progress_percentage", "current_epoch", "current_step",
     "total_steps", "latest_loss", "error_type", "retry_count", "cost_estimate_micro_usd", "actual_cost_micro_usd",
-    "created_by", "created_at", "started_at", "completed_at", "updated_at",
+    "created_by", "created_by_name", "created_at", "started_at", "completed_at", "updated_at",
 )
 
 
@@ -99,7 +99,7 @@ CSV_COLUMNS = (
     "id", "name", "status", "preset", "client", "project", "tags", "gpu_type", "gpu_pricing_tier", "created_by",
     "created_at", "started_at", "completed_at", "duration_seconds", "progress_percentage", "cost_estimate",
     "cost_estimate_micro_usd", "actual_cost", "actual_cost_micro_usd", "cost_is_final", "latest_loss", "error_type",
-    "retry_count", "training_file_id", "template_id",
+    "retry_count", "training_file_id", "template_id", "created_by_name",
 )
 
 
@@ -112,7 +112,7 @@ def job_cells(row: Row) -> list[Any]:
 def notes(row: Row) -> dict[str, Any]:
     """A text that a job's notes have had."""
     return {"object": "training_job.notes"} | {
-        name: row[name] for name in ("job_id", "revision", "notes", "edited_by", "edited_at")}
+        name: row[name] for name in ("job_id", "revision", "notes", "edited_by", "edited_by_name", "edited_at")}
 
 
 def queued_job(row: Row) -> dict[str, Any]:

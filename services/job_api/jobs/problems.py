@@ -56,14 +56,14 @@ def move_refused(refusal: MoveRefused) -> Conflict:
 
 def notes_conflict(error: NotesConflict) -> Conflict:
     """With both texts, so that nobody has to type one again."""
-    who = error.edited_by or "somebody"
+    who = error.edited_by_name or error.edited_by or "somebody"
     return Conflict(
         f"The notes were changed by {who} after you had read them; they are at revision {error.revision} now.",
         code="notes_conflict", title="The notes were changed",
         suggested_fix="Put both texts together and send them with the notes_revision that 'notes' names.",
         job_id=str(error.job_id), notes={
-            "revision": error.revision, "edited_by": error.edited_by, "current": error.current,
-            "yours": error.yours})
+            "revision": error.revision, "edited_by": error.edited_by,
+            "edited_by_name": error.edited_by_name, "current": error.current, "yours": error.yours})
 
 
 def start_in_progress(error: StartInProgress) -> Conflict:

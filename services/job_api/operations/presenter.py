@@ -23,6 +23,7 @@ def dead_letter(message: DeadLetter) -> dict[str, Any]:
         "dead_lettered_at": message.dead_lettered_at, "event": event if readable else None,
         "raw": None if readable else message.data.decode(errors="replace"),
         "truncated_from": message.truncated_from,
+        "allowed_actions": [] if message.truncated_from is not None else ["replay"],
     }
 
 

@@ -1,8 +1,6 @@
 """What operators see of all workspaces: whose machines' jobs are, and who waits."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,32 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.job_status import ACTIVE
 from services.job_api.accounts.tables import users, workspaces
 from services.job_api.jobs.tables import training_jobs
+from services.job_api.operations.domain import JobOwner, QueueOfWorkspace
 
 _jobs = training_jobs.c
 _WAITS = _jobs.waiting_since.is_not(None)
-
-
-@dataclass(frozen=True)
-class JobOwner:
-    """Whose a job is. `email` None: the creator is no user of ours."""
-
-    name: str
-    workspace_name: str
-    created_by: str
-    email: str | None
-    cost_micro_usd: int
-
-
-@dataclass(frozen=True)
-class QueueOfWorkspace:
-    """`for_a_machine`: those whose turn it is and for which the provider has none."""
-
-    workspace_id: UUID
-    workspace_name: str
-    active: int
-    waiting: int
-    for_a_machine: int
-    oldest_since: datetime | None
 
 
 async def owners(tx: AsyncConnection, job_ids: Collection[UUID]) -> dict[UUID, JobOwner]:
@@ -45,6 +21,7 @@ async def owners(tx: AsyncConnection, job_ids: Collection[UUID]) -> dict[UUID, J
         users, cast(users.c.id, Text) == _jobs.created_by)
     statement = select(
         _jobs.id, _jobs.name, workspaces.c.name, _jobs.created_by, users.c.email, _jobs.actual_cost_micro_usd,
+        _jobs.status, _jobs.status_since,
     ).select_from(source).where(_jobs.id.in_(job_ids))
     return {row[0]: JobOwner(*row[1:]) for row in await tx.execute(statement)}
 

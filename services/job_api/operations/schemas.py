@@ -23,6 +23,7 @@ class DeadLetterView(View):
     raw: str | None = Field(description="The message as text, where it is not")
     truncated_from: int | None = Field(
         description="Bytes of the whole message, where only its beginning is kept; such a one cannot be replayed")
+    allowed_actions: list[Literal["replay"]] = Field(description="What may be done with it")
 
 
 class DeadLetterList(View):
@@ -66,12 +67,16 @@ class ConsumerView(View):
     in_hand: int | None
     redelivered: int | None
     trouble: str = Field(description="Why it takes nothing; empty when all is well")
+    state: Literal["ok", "degraded", "failed", "unknown"]
+    most_pending: int = Field(description="More messages than this should not wait")
 
 
 class OutboxView(View):
     waiting: int
     parked: int
     oldest_age_s: float
+    state: Literal["ok", "failed"]
+    longest_age_s: float = Field(description="No event should wait longer")
 
 
 class ServiceView(View):
@@ -79,7 +84,8 @@ class ServiceView(View):
     state: Literal["ok", "degraded", "failed", "starting", "draining", "unknown"]
     message: str = Field(description="What is wrong, in words; empty when all is well")
     checks: list[CheckView]
-    consumers: list[ConsumerView]
+    consumers: list[ConsumerView] = Field(
+        description="All that it should have; those that it did not tell of are `unknown`")
     outbox: OutboxView | None = Field(description="null: the service has none, or is away")
 
 
@@ -102,6 +108,9 @@ class MachineView(View):
     cost_micro_usd: int | None
     job_cost: float | None = Field(description="US dollars of all machines of its job, as last reported")
     job_cost_micro_usd: int | None
+    job_status: str | None
+    state: Literal["expected", "unexpected", "unknown"]
+    message: str = Field(description="Why it should not be there; empty when it should")
 
 
 class MachinesView(View):
@@ -152,9 +161,23 @@ class QueuesView(View):
     data: list[WorkspaceQueueView]
 
 
+class FindingView(View):
+    """One thing that is not as it should be."""
+
+    state: Literal["failed", "unknown", "degraded"]
+    part: Literal["service", "consumer", "outbox", "machine", "machines", "leaks", "dead_letters", "queue"]
+    name: str
+    observed: str
+    expected: str
+    what_to_do: str
+    runbook: str = Field(description="The page in `docs/runbooks` about it; empty: there is none")
+
+
 class OperationsView(View):
     object: Literal["operations"]
     as_of: datetime
+    state: Literal["ok", "degraded", "failed", "unknown"] = Field(description="Of the worst of `findings`")
+    findings: list[FindingView] = Field(description="What is not as it should be, the worst first")
     services: list[ServiceView]
     machines: MachinesView
     leaked: LeaksView

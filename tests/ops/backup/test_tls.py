@@ -53,11 +53,11 @@ async def test_a_server_that_is_not_believed_is_told_nothing_and_named(cluster: 
         server = reached(port, believed.file)
         with pytest.raises(BackupError, match="signed by an authority that is not believed here"):
             await asyncio.to_thread(postgres.identify, server)
-        process = server.base_backup()  # no way past it by the programs
-        assert process.stdout is not None
-        assert await asyncio.to_thread(process.stdout.read) == b""
-        assert await asyncio.to_thread(process.wait) != 0
-        assert "connection" in postgres.said(process)
+        running = server.base_backup()  # no way past it by the programs
+        assert running.process.stdout is not None
+        assert await asyncio.to_thread(running.process.stdout.read) == b""
+        assert await asyncio.to_thread(running.process.wait) != 0
+        assert "connection" in running.said()
 
 
 @pytest.mark.slow
@@ -65,8 +65,8 @@ async def test_a_server_without_tls_gets_no_password(cluster: Cluster, tmp_path:
     server = reached(cluster.server.port, Authority(tmp_path / "authority").file)
     with pytest.raises(BackupError, match="SSL"):
         await asyncio.to_thread(postgres.identify, server)
-    process = server.base_backup()
-    assert await asyncio.to_thread(process.wait) != 0
+    running = server.base_backup()
+    assert await asyncio.to_thread(running.process.wait) != 0
 
 
 @pytest.mark.parametrize("offered", [[b"SCRAM-SHA-256-PLUS", b"SCRAM-SHA-256"], [b"SCRAM-SHA-256"]])

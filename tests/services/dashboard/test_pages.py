@@ -65,6 +65,8 @@ async def test_the_csv_has_every_job_and_no_formula(api, browser) -> None:
     assert head.startswith("id,name,status")
     assert ",'=1+1,pending," in row
     assert '"a,b"' in row
+    assert (await api.job((await api.client.get("/jobs")).json()["data"][0]["id"]))["created_by_name"] in row
+    assert (await browser.get("/jobs.csv?created_before=2020-01-01")).text.count("\n") == 1
 
 
 async def test_a_job_is_shown_with_all_its_cards(api, browser) -> None:

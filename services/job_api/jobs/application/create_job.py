@@ -12,6 +12,7 @@ from contracts.hyperparameters import Hyperparameters
 from contracts.identifiers import uuid7
 from contracts.presets import resolve
 from contracts.rpc.costs import EstimateRequest, ReserveRequest
+from services.job_api.accounts import repository as accounts
 from services.job_api.callers import Caller
 from services.job_api.files.repository import references
 from services.job_api.jobs.application.commands import Defaults, Finish, JobContext, NewJob, ResultT
@@ -108,7 +109,9 @@ async def _insert(tx: AsyncConnection, row: dict[str, Any]) -> Row:
     written = await jobs.add(tx, row | {"event_seq": 1, "notes_revision": 1 if row["notes"] else 0})
     await JobLog(tx, row["id"], 0).publish([created])
     await keep_first(tx, written)
-    return {**written, "training_file_name": file["name"], "continued_by": []}
+    names = await accounts.names_of(tx, row["workspace_id"], {row["created_by"]})
+    return {**written, "training_file_name": file["name"], "continued_by": [],
+            "created_by_name": names.get(row["created_by"])}
 
 
 def _hyperparameters(wanted: NewJob) -> Hyperparameters:

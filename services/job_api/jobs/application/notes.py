@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.job_api.accounts import repository as accounts
 from services.job_api.callers import Caller
 from services.job_api.jobs.domain.job import Job
 from services.job_api.jobs.errors import NotesConflict
@@ -26,8 +27,9 @@ async def revise(tx: AsyncConnection, caller: Caller, job: Job, text: str, based
         return {}
     newest = await notes.newest(tx, caller.workspace_id, job.id)
     if based_on is not None and based_on != job.notes_revision:
-        raise NotesConflict(
-            job.id, job.notes_revision, job.notes, text, newest["edited_by"] if newest else None)
+        who = newest["edited_by"] if newest else None
+        names = await accounts.names_of(tx, caller.workspace_id, {who or ""})
+        raise NotesConflict(job.id, job.notes_revision, job.notes, text, who, names.get(who or ""))
     revision = newest["revision"] if newest else 0
     if job.notes != (newest["notes"] if newest else ""):
         # A release that keeps no history has written it.

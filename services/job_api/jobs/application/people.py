@@ -5,9 +5,11 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from chassis.database.engine import Database
 from services.job_api.accounts import repository as accounts
 from services.job_api.jobs.domain.people import subjects_in, with_names
 from services.job_api.jobs.repository import events
+from services.job_api.jobs.repository.creators import called
 from services.job_api.jobs.repository.events import EventFilter
 from services.job_api.jobs.repository.job_rows import Row
 
@@ -49,6 +51,27 @@ async def queued_with_names(tx: AsyncConnection, workspace_id: UUID, rows: Seque
     """Waiting jobs with `requested_by_name`: of the member who started each; None where nobody is that now."""
     names = await accounts.names_of(tx, workspace_id, {row["start_requested_by"] or "" for row in rows})
     return [{**row, "requested_by_name": names.get(row["start_requested_by"] or "")} for row in rows]
+
+
+async def notes_with_names(tx: AsyncConnection, workspace_id: UUID, rows: Sequence[Row]) -> Sequence[Row]:
+    """Texts of notes with `edited_by_name`: of the member who wrote each; None where nobody is that now."""
+    names = await accounts.names_of(tx, workspace_id, {row["edited_by"] or "" for row in rows})
+    return [{**row, "edited_by_name": names.get(row["edited_by"] or "")} for row in rows]
+
+
+async def creators(database: Database, workspace_id: UUID, given: Sequence[str]) -> Sequence[str]:
+    """Subjects of who is meant: ids as they are, and whoever has one of the names or addresses."""
+    if all(map(_is_id, given)):
+        return given
+    async with database.read() as tx:
+        return [*given, *await called(tx, workspace_id, given)]
+
+
+def _is_id(text: str) -> bool:
+    try:
+        return bool(UUID(text))
+    except ValueError:
+        return False
 
 
 def _words(row: Row) -> str:

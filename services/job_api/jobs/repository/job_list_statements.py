@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Integer, Text, any_, bindparam, select, tu
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis.database.compiled import CompiledRead
+from services.job_api.jobs.repository.creators import CREATED_BY_NAME
 from services.job_api.jobs.repository.jobs import VIEW_COLUMNS, VIEW_FROM
 from services.job_api.jobs.tables import training_jobs
 
@@ -24,7 +25,7 @@ _COLUMNS: dict[str, tuple[ColumnElement[Any], ...]] = {
         _jobs.current_step, _jobs.total_steps, _jobs.latest_loss, _jobs.eta_s, _jobs.error_type, _jobs.retry_count,
         _jobs.cost_estimate_micro_usd, _jobs.actual_cost_micro_usd, _jobs.cost_final, _jobs.duration_s,
         _jobs.created_by, _jobs.created_at, _jobs.started_at, _jobs.completed_at, _jobs.updated_at,
-        _jobs.last_checkpoint_step, _jobs.checkpoints_expired),
+        _jobs.last_checkpoint_step, _jobs.checkpoints_expired, CREATED_BY_NAME),
 }
 _SORTS: dict[str, ColumnElement[Any]] = {
     "created_at": _jobs.created_at, "cost": _jobs.actual_cost_micro_usd, "duration": _jobs.duration_s,

@@ -13,6 +13,7 @@ from chassis.database.compiled import CompiledRead
 from chassis.database.engine import Database
 from services.job_api.files.tables import training_files
 from services.job_api.jobs.domain.job import Job
+from services.job_api.jobs.repository.creators import CREATED_BY_NAME
 from services.job_api.jobs.repository.job_rows import job_of
 from services.job_api.jobs.tables import training_jobs
 
@@ -24,11 +25,12 @@ _heirs = training_jobs.alias("heirs")
 _CONTINUED_BY = func.array(
     select(_heirs.c.id).where(_heirs.c.continues == training_jobs.c.id).order_by(_heirs.c.created_at)
     .correlate(training_jobs).scalar_subquery(), type_=ARRAY(Uuid)).label("continued_by")
-VIEW_COLUMNS = (*training_jobs.c, training_files.c.name.label("training_file_name"), _CONTINUED_BY)
+VIEW_COLUMNS = (*training_jobs.c, training_files.c.name.label("training_file_name"), _CONTINUED_BY, CREATED_BY_NAME)
 VIEW_FROM = training_jobs.join(training_files, training_files.c.id == training_jobs.c.training_file_id)
 # The same columns of a row that was just changed.
 _FILE_NAME = select(training_files.c.name).where(training_files.c.id == training_jobs.c.training_file_id)
-_WRITTEN = (*training_jobs.c, _FILE_NAME.scalar_subquery().label("training_file_name"), _CONTINUED_BY)
+_WRITTEN = (*training_jobs.c, _FILE_NAME.scalar_subquery().label("training_file_name"), _CONTINUED_BY,
+            CREATED_BY_NAME)
 
 # Statements are built once: building one with sixty columns takes longer than running it.
 _IN_WORKSPACE = (training_jobs.c.id == bindparam("b_job_id")) & (

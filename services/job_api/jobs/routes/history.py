@@ -12,7 +12,7 @@ from services.job_api.dependencies import Dependencies, WithDependencies
 from services.job_api.edge.auth import READERS, Authenticator, Reader
 from services.job_api.edge.responses import JsonResponse, page
 from services.job_api.jobs import presenter
-from services.job_api.jobs.application.people import page_of_events
+from services.job_api.jobs.application.people import notes_with_names, page_of_events
 from services.job_api.jobs.errors import JobNotFound
 from services.job_api.jobs.exports import export_csv, export_json
 from services.job_api.jobs.repository import jobs, notes
@@ -57,7 +57,7 @@ async def list_notes(
         if await jobs.find(tx, principal.workspace_id, job_id) is None:
             raise JobNotFound(job_id)
         rows = await notes.page(tx, principal.workspace_id, job_id, limit=query.limit + 1, before=query.after)
-    shown = rows[: query.limit]
+        shown = await notes_with_names(tx, principal.workspace_id, rows[: query.limit])
     more = shown[-1]["revision"] if len(rows) > query.limit else None
     return JsonResponse(page([presenter.notes(row) for row in shown], more))
 

@@ -1,5 +1,6 @@
 """Jobs as a resource: create, list, read, edit, delete. The list and the single job are read most of all."""
 
+from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
@@ -17,10 +18,12 @@ from services.job_api.jobs.application import create_job as creation
 from services.job_api.jobs.application import delete_job as deletion
 from services.job_api.jobs.application import edit_job as editing
 from services.job_api.jobs.application.commands import NewJob, new_job
+from services.job_api.jobs.application.people import creators
 from services.job_api.jobs.application.places import read_with_places, with_place
 from services.job_api.jobs.errors import JobNotFound
 from services.job_api.jobs.exports import export_jobs
 from services.job_api.jobs.repository import job_list, jobs
+from services.job_api.jobs.repository.job_list import JobFilter
 from services.job_api.jobs.routes.translate import job_filter, job_values
 from services.job_api.jobs.schemas.jobs import CreateJob, Deleted, EditJob, JobList, JobListQuery, JobView
 from services.job_api.paths import PREFIX
@@ -43,11 +46,12 @@ async def create_job(
 @router.get("", response_model=JobList, responses=INVALID_CURSOR | {200: {"content": {"text/csv": {}}}})
 async def list_jobs(query: Annotated[JobListQuery, Query()], principal: Reader, deps: WithDependencies) -> Response:
     """The workspace's jobs, a page at a time; with `format=csv` everything that matches as one file."""
+    criteria = await _criteria(query, principal.workspace_id, deps)
     if query.format == "csv":
-        return _as_csv(query, principal.workspace_id, deps)
+        return _as_csv(query, criteria, principal.workspace_id, deps)
     compact = query.view == "compact"
     found = await job_list.page(
-        deps.database, principal.workspace_id, job_filter(query), sort=query.sort, descending=query.order == "desc",
+        deps.database, principal.workspace_id, criteria, sort=query.sort, descending=query.order == "desc",
         limit=query.limit, after=query.after, columns=job_list.COMPACT if compact else job_list.FULL)
     shown = presenter.compact_job if compact else presenter.job
     rows = await read_with_places(deps.database, found.rows, deps.jobs.queue_limits)
@@ -94,8 +98,14 @@ async def _wanted(body: CreateJob, who: Caller, deps: Dependencies) -> NewJob:
         return await job_from_template(tx, who, body.template_id, job_values(body))
 
 
-def _as_csv(query: JobListQuery, workspace_id: UUID, deps: Dependencies) -> StreamingResponse:
+async def _criteria(query: JobListQuery, workspace_id: UUID, deps: Dependencies) -> JobFilter:
+    return replace(job_filter(query), creators=await creators(deps.database, workspace_id, query.creator))
+
+
+def _as_csv(
+    query: JobListQuery, criteria: JobFilter, workspace_id: UUID, deps: Dependencies
+) -> StreamingResponse:
     headers = {"content-disposition": 'attachment; filename="jobs.csv"', "cache-control": "no-store"}
     lines = export_jobs(
-        deps.database, workspace_id, job_filter(query), sort=query.sort, descending=query.order == "desc")
+        deps.database, workspace_id, criteria, sort=query.sort, descending=query.order == "desc")
     return StreamingResponse(lines, media_type="text/csv", headers=headers)

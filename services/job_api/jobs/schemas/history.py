@@ -67,6 +67,7 @@ class NotesView(View):
     revision: int
     notes: str = Field(description="Markdown as it was written")
     edited_by: str | None = Field(description="A user's id or a token's subject; null: written before this was kept")
+    edited_by_name: str | None = Field(description="Of the member with this id; null: nobody who is one now")
     edited_at: datetime
 
 

@@ -32,6 +32,7 @@ from services.job_api.edge.fields import (
 from services.job_api.edge.json_types import JsonTypes
 from services.job_api.jobs.schemas.queue import QueueView
 
+CREATED_BY_NAME = "Of the member whose id `created_by` is; null: nobody who is one now"
 Money = Annotated[float, Field(ge=0, le=1e9)]
 
 
@@ -82,7 +83,8 @@ class JobListQuery(Request):
     status: Annotated[list[JobStatus], CommaSeparated] = Field(default_factory=list)
     preset: Annotated[list[PresetName], CommaSeparated] = Field(default_factory=list)
     tier: Annotated[list[PricingTier], CommaSeparated] = Field(default_factory=list)
-    creator: Annotated[list[PlainText], CommaSeparated] = Field(default_factory=list)
+    creator: Annotated[list[PlainText], CommaSeparated] = Field(
+        default_factory=list, description="Ids, or names or addresses of members; any of them.")
     tag: Annotated[list[Tag], CommaSeparated] = Field(default_factory=list, description="All of them.")
     client: list[Label] = Field(default_factory=list, description="Any of them, as a whole; a comma is part of a name.")
     project: list[Label] = Field(default_factory=list, description="Any of them, as a whole.")
@@ -238,6 +240,7 @@ class JobView(View):
     progress: ProgressView
     interruptions: InterruptionsView
     created_by: str
+    created_by_name: str | None = Field(description=CREATED_BY_NAME)
     created_at: datetime
     updated_at: datetime
 
@@ -275,6 +278,7 @@ class CompactJobView(View):
     duration_seconds: int
     estimated_time_remaining_seconds: float | None
     created_by: str
+    created_by_name: str | None = Field(description=CREATED_BY_NAME)
     created_at: datetime
     started_at: datetime | None
     completed_at: datetime | None

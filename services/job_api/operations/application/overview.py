@@ -17,7 +17,7 @@ from contracts.rpc import pods
 from contracts.rpc.health import HEALTH, HealthQuery, ServiceHealth
 from contracts.rpc.pods import Leaks, LeaksQuery, Machine, MachinesQuery
 from services.job_api.operations import repository
-from services.job_api.operations.repository import JobOwner, QueueOfWorkspace
+from services.job_api.operations.domain import JobOwner, QueueOfWorkspace
 from services.job_api.ports import RpcClient
 
 LEAKS_OF = timedelta(days=30)
@@ -48,6 +48,11 @@ class Overview:
     queues: Sequence[QueueOfWorkspace] | None
     as_of: datetime
     unavailable: Mapping[str, str]
+
+    @property
+    def knows_owners(self) -> bool:
+        """Whether a job without an owner is one that nobody knows."""
+        return "owners" not in self.unavailable
 
 
 @dataclass(frozen=True)

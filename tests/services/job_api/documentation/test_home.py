@@ -36,6 +36,22 @@ async def test_a_browser_gets_a_page_with_the_same_links() -> None:
         assert (await client.get(link)).status_code == 200
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_a_browser_is_led_to_the_web_page_where_there_is_one(method: str) -> None:
+    client = reader(dashboard_url="https://train.example.com")
+    answer = await client.request(method, "/", headers={"accept": BROWSER})
+    assert (answer.status_code, answer.headers["location"]) == (303, "https://train.example.com")
+    assert (answer.headers["vary"], answer.headers["cache-control"]) == ("accept", "no-store")
+    program = await client.get("/")
+    assert (program.status_code, program.json()) == (200, (await reader().get("/")).json())
+
+
+@pytest.mark.parametrize(("there", "status"), [("http://api", 200), ("http://api/", 200), ("http://api/page", 303)])
+async def test_nobody_is_led_in_a_circle(there: str, status: int) -> None:
+    answer = await reader(dashboard_url=there).get("/", headers={"accept": BROWSER})
+    assert answer.status_code == status
+
+
 async def test_links_carry_the_public_address() -> None:
     client = reader(public_url="https://api.example.com/training-proxy/")
     assert (await client.get("/")).json()["errors"] == "https://api.example.com/training-proxy/api/training/errors"

@@ -25,6 +25,11 @@ async def history(client, job_id, **params):
     return answer.json()
 
 
+async def name_of(api, subject: str) -> str:
+    [member] = [one for one in (await api.client.get("/members")).json()["data"] if one["id"] == subject]
+    return str(member["display_name"] or member["email"])
+
+
 async def test_every_text_is_kept_with_who_and_when(api) -> None:
     other = await api.member(Role.ENGINEER)
     first, second = [(await client.get("/me")).json()["subject"] for client in (api.client, other)]
@@ -36,6 +41,7 @@ async def test_every_text_is_kept_with_who_and_when(api) -> None:
     found = (await history(api.client, job["id"]))["data"]
     assert [(row["revision"], row["notes"], row["edited_by"]) for row in found] == [
         (3, "", first), (2, "plan, <b>done</b>", second), (1, "**plan**", first)]
+    assert [row["edited_by_name"] for row in found[1:]] == [await name_of(api, who) for who in (second, first)]
     assert found[0]["edited_at"] > found[1]["edited_at"] > found[2]["edited_at"]
 
 
@@ -46,7 +52,8 @@ async def test_an_edit_of_an_old_text_is_refused_with_both(api) -> None:
     assert (await edit(api.client, job["id"], "mine", 0)).status_code == 200
     refused = await edit(api.client, job["id"], "yours", 0)
     assert (refused.status_code, refused.json()["code"]) == (409, "notes_conflict")
-    assert refused.json()["notes"] == {"revision": 1, "edited_by": me, "current": "mine", "yours": "yours"}
+    assert refused.json()["notes"] == {
+        "revision": 1, "edited_by": me, "edited_by_name": await name_of(api, me), "current": "mine", "yours": "yours"}
     assert (await api.job(job["id"]))["notes"] == "mine"
     assert (await edit(api.client, job["id"], "mine and yours", 1)).json()["notes_revision"] == 2
 

@@ -66,3 +66,24 @@ async def test_members_without_a_name_are_called_by_their_address(api: Any) -> N
 async def _said(api: Any, job_id: str, kind: str) -> str:
     [entry] = (await api.client.get(f"/jobs/{job_id}/events", params={"type": kind})).json()["data"]
     return str(entry["message"])
+
+
+async def test_jobs_tell_who_made_them_and_are_found_by_that_name(api: Any) -> None:
+    ada, ada_id = await _named_member(api, "Ada Lovelace")
+    mine = await api.new_job(name="Not hers")
+    hers = (await ada.post("/jobs", json={"training_file_id": await api.add_file(), "name": "Hers"})).json()
+    assert (hers["created_by"], hers["created_by_name"]) == (ada_id, "Ada Lovelace")
+    assert (await api.job(hers["id"]))["created_by_name"] == "Ada Lovelace"
+    edited = await api.client.patch(f"/jobs/{hers['id']}", json={"description": "changed"})
+    assert edited.json()["created_by_name"] == "Ada Lovelace"
+    for creator in ("ada lovelace", ada_id, "nobody,Ada Lovelace"):
+        found = (await api.client.get("/jobs", params={"creator": creator, "view": "compact"})).json()["data"]
+        assert [(job["name"], job["created_by_name"]) for job in found] == [("Hers", "Ada Lovelace")], creator
+    assert (await api.client.get("/jobs", params={"creator": "nobody"})).json()["data"] == []
+    text = (await api.client.get("/jobs", params={"creator": "Ada Lovelace", "format": "csv"})).text
+    [row] = csv.DictReader(io.StringIO(text))
+    assert (row["name"], row["created_by_name"]) == ("Hers", "Ada Lovelace")
+    await api.client.delete(f"/members/{ada_id}")
+    full = (await api.client.get("/jobs")).json()["data"]
+    assert {job["name"]: job["created_by_name"] is None for job in full} == {"Hers": True, "Not hers": False}
+    assert mine["created_by_name"]

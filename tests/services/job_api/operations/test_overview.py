@@ -65,7 +65,18 @@ async def test_everything_at_a_glance(api) -> None:
     assert services["provisioner"]["state"] == "degraded"
     assert "pw" not in services["provisioner"]["message"]
     assert services["provisioner"]["outbox"]["oldest_age_s"] == 61.5
+    assert (services["provisioner"]["outbox"]["state"], services["provisioner"]["outbox"]["longest_age_s"]) == (
+        "failed", 30.0)
+    told = {consumer["durable"]: consumer["state"] for consumer in services["provisioner"]["consumers"]}
+    assert told == {"d": "ok", "provisioner_jobs": "unknown", "provisioner_pods": "unknown",
+                    "provisioner_training": "unknown"}
+    assert (found["state"], found["findings"][0]["part"], found["findings"][0]["runbook"]) == (
+        "failed", "outbox", "docs/runbooks/OutboxOld.md")
+    assert "pw" not in str(found["findings"])
+    assert {one["part"] for one in found["findings"]} >= {"dead_letters", "leaks", "service", "consumer"}
+    assert found["dead_letters"]["data"][0]["allowed_actions"] == ["replay"]
     [one] = found["machines"]["data"]
+    assert (one["state"], one["job_status"], one["message"]) == ("expected", "queued", "")
     assert (one["job_name"], one["owner_email"], one["workspace_name"]) == (
         "a job", api.credentials["email"], api.credentials["workspace_name"])
     assert round(one["cost"], 2) == 1.0
@@ -78,6 +89,10 @@ async def test_what_is_away_is_unknown_and_the_rest_is_there(alone) -> None:
     found = await seen(alone.client)
     states = {service["name"]: service["state"] for service in found["services"]}
     assert {states[name] for name in HEALTH} == {"unknown"}
+    assert found["state"] == "unknown"
+    assert {one["name"] for one in found["findings"] if one["part"] == "service"} >= set(HEALTH)
+    assert {consumer["state"] for service in found["services"] if service["state"] == "unknown"
+            for consumer in service["consumers"]} == {"unknown"}
     assert states["job_api"] != "unknown"
     assert (found["machines"]["state"], found["leaked"]["state"], found["leaked"]["cost"]) == (
         "unknown", "unknown", None)
