@@ -23,8 +23,10 @@ class Entry:
 ENTRIES: tuple[Entry, ...] = (
     Entry("Jobs", "/jobs"),
     Entry("Queue", "/queue"),
+    Entry("Compare", "/compare"),
     Entry("Training files", "/files"),
     Entry("Templates", "/templates"),
+    Entry("Settings", "/settings"),
 )
 
 

@@ -15,6 +15,7 @@ from brightrun.errors import ApiError
 from chassis.clock import Clock
 from services.dashboard.api import Api, Outcome
 from services.dashboard.navigation import menu
+from services.dashboard.pdf.typesetter import Typesetter
 from services.dashboard.rendering import Templates
 from services.dashboard.session import Session, Sessions
 from services.dashboard.settings import Settings
@@ -29,6 +30,7 @@ class Parts:
     sessions: Sessions
     templates: Templates
     clock: Clock
+    typesetter: Typesetter
 
     def secure(self, request: Request) -> bool:
         return (self.settings.public_url or str(request.url)).startswith("https:")
@@ -100,6 +102,10 @@ NOTICES = {
     "file-deleted": "The file was deleted.", "template-saved": "The template was saved.",
     "template-shared": "The template is shared with the workspace.",
     "template-private": "The template is yours alone now.", "template-deleted": "The template was deleted.",
+    "key-revoked": "The key was revoked: it stopped working at once.", "roles-changed": "The roles were changed.",
+    "member-removed": "The member was removed: their sessions and keys stopped working at once.",
+    "invitation-revoked": "The invitation was taken back.", "budget-set": "The budget was changed.",
+    "rate-set": "The rate was changed; it holds from now on.",
 }
 
 

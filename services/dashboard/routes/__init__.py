@@ -4,6 +4,7 @@ from fastapi import FastAPI
 
 from services.dashboard.routes import (
     actions,
+    compare,
     files,
     files_of_pages,
     first_run,
@@ -14,6 +15,7 @@ from services.dashboard.routes import (
     job_parts,
     new_job,
     notes,
+    settings,
     sign_in,
     templates,
 )
@@ -22,5 +24,5 @@ from services.dashboard.routes import (
 def include(app: FastAPI) -> None:
     """Every page."""
     for module in (files_of_pages, home, sign_in, templates, job_list, job_live, job, job_parts, notes, actions, files,
-                   new_job, first_run):
+                   new_job, first_run, settings, compare):
         app.include_router(module.router)

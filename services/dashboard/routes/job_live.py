@@ -78,7 +78,7 @@ async def watch_job(
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
     """`header`, `cost`, `stages` and `actions`: parts of the page; `entry`: a row of the log, with its number as id;
-    `moved`: the newest step, for the charts; `end`: nothing more will come."""
+    `moved`: the newest step, for the charts; `checkpoint`: a step that is safe; `end`: nothing more will come."""
     seen = int(last_event_id) if last_event_id and last_event_id.isdecimal() and len(last_event_id) < 19 else after
     return stream(_JobStream(visit, str(job_id)).messages(max(seen, after)))
 
@@ -121,6 +121,8 @@ class _JobStream:
             self._outdated = self._outdated or name.startswith(_CHANGES_ATTEMPTS)
             if event_id:
                 yield message("entry", self._visit.text("job_entry.html", entry=data, job_id=self._job_id), event_id)
+            if name == "checkpoint.saved":
+                yield message("checkpoint", str(data["payload"]["step"]))
             if name in ("training.progressed", "training.completed", "evaluation.generated"):
                 yield message("moved", str(data["payload"].get("step", "")))
 

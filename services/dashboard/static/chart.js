@@ -1,5 +1,5 @@
 // A job's curves: read once, then only what came behind the last step. Settings stand in the address (#).
-import { columnsOf, merged, smoothed } from "./curves.js";
+import { columnsOf, marksInWords, merged, placeOf, smoothed } from "./curves.js";
 
 const FOLLOW_POINTS = 2000, MERGE_EVERY_MS = 400, LOOK_AGAIN_MS = 150, LOOKS = 4, TRY_AGAIN_MS = 5000;
 const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -37,6 +37,7 @@ class Chart {
     this.loading = true;
     try {
       const range = this.zoom ? { from_step: Math.max(0, Math.floor(this.zoom.min)), to_step: Math.ceil(this.zoom.max) } : {};
+      if (this.section.dataset.marks) range.marks = "yes";
       this.data = await this.fetch(range);
       this.draw();
     } catch (error) { this.say(`The curve cannot be shown just now: ${error.message}`); this.moreLater(); }
@@ -101,20 +102,37 @@ class Chart {
     };
   }
 
-  // Where a later attempt took over.
+  // Where a later attempt took over (a line), and which steps are safe (a triangle at the foot).
   marks(plot) {
-    if (this.axis !== "step") return;
-    const { ctx, bbox } = plot;
+    const { ctx, bbox } = plot, foot = bbox.top + bbox.height, size = 5 * devicePixelRatio;
+    const at = (step, attempt) => {
+      const place = placeOf(this.data, this.axis, step, attempt);
+      const x = place === null ? NaN : Math.round(plot.valToPos(place, "x", true));
+      return x >= bbox.left && x <= bbox.left + bbox.width ? x : null;
+    };
     ctx.save();
     ctx.strokeStyle = ctx.fillStyle = style("--axis");
     ctx.setLineDash([4, 4]);
     for (const mark of this.data.boundaries) {
-      const x = Math.round(plot.valToPos(mark.step, "x", true));
-      if (x < bbox.left || x > bbox.left + bbox.width) continue;
-      ctx.beginPath(); ctx.moveTo(x, bbox.top); ctx.lineTo(x, bbox.top + bbox.height); ctx.stroke();
+      const x = at(mark.step ?? 0, mark.attempt);
+      if (x === null) continue;
+      ctx.beginPath(); ctx.moveTo(x, bbox.top); ctx.lineTo(x, foot); ctx.stroke();
       ctx.fillText(`attempt ${mark.attempt}`, x + 4, bbox.top + 12);
     }
+    ctx.fillStyle = style("--curve-3");
+    for (const step of this.data.checkpoints ?? []) {
+      const x = at(step, 1);
+      if (x === null) continue;
+      ctx.beginPath(); ctx.moveTo(x, foot - 2 * size); ctx.lineTo(x - size, foot); ctx.lineTo(x + size, foot); ctx.fill();
+    }
     ctx.restore();
+  }
+
+  // A checkpoint that was saved just now.
+  saved(step) {
+    if (!this.section.dataset.marks || !this.data || this.data.checkpoints.includes(step)) return;
+    this.data.checkpoints = [...this.data.checkpoints, step].sort((a, b) => a - b);
+    this.draw();
   }
 
   selected(plot) {
@@ -161,7 +179,7 @@ class Chart {
       const part = count.shown < count.total ? " (least and greatest kept)" : "";
       return `${this.labels[this.metrics.indexOf(name)]}: showing ${count.shown.toLocaleString()} of ${count.total.toLocaleString()} points${part}.${last}${flagged}`;
     });
-    this.say(parts.join(" "));
+    this.say([...parts, marksInWords(this.data)].join(" ").trim());
     this.section.dataset.points = this.data.x.length;
     this.section.dataset.lastStep = this.data.x.at(-1);
     if (!this.section.querySelector("[data-table]").hidden) this.fillTable();
@@ -237,7 +255,10 @@ const attached = new WeakSet();
 document.addEventListener("htmx:sseOpen", (event) => {
   const { source } = event.detail;
   const catchUp = (step) => charts.filter((chart) => visible(chart) && !chart.loading).forEach((chart) => chart.more(step));
-  if (!attached.has(source)) source.addEventListener("moved", (message) => catchUp(Number(message.data) || 0));
+  if (!attached.has(source)) {
+    source.addEventListener("moved", (message) => catchUp(Number(message.data) || 0));
+    source.addEventListener("checkpoint", (message) => charts.forEach((chart) => chart.saved(Number(message.data))));
+  }
   attached.add(source);
   catchUp(0);
 });

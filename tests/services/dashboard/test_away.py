@@ -1,5 +1,10 @@
 """Services behind the API that do not answer."""
 
+import asyncio
+from io import BytesIO
+
+from pypdf import PdfReader
+
 from brightrun.client import Client
 from brightrun.errors import Unreachable
 from tests.services.dashboard.conftest import Browser, serving
@@ -12,10 +17,32 @@ async def test_cards_of_services_that_are_away_say_so(alone) -> None:  # noqa: F
     async with serving(api_url=alone.url) as url:
         browser = await Browser(url).sign_in(alone.credentials["api_key"])
         answer = await browser.get(f"/jobs/{job['id']}")
+        money = await browser.get("/settings/budget")
     assert answer.status_code == 200
     assert "Still here" in answer.text
     assert "The evaluation cannot be shown just now" in answer.text
     assert "The measurements cannot be shown just now" in answer.text
+    assert money.status_code == 503
+    assert "The budget cannot be shown just now" in money.text
+    assert "The rates cannot be shown just now" in money.text
+    assert 'href="/settings/keys"' in money.text
+
+
+async def test_jobs_are_compared_without_their_measurements(alone) -> None:  # noqa: F811
+    async with alone.others():
+        jobs = [await alone.new_job(name=name) for name in ("First", "Second")]
+    asked = f"?job={jobs[0]['id']}&job={jobs[1]['id']}"
+    async with serving(api_url=alone.url) as url:
+        browser = await Browser(url).sign_in(alone.credentials["api_key"])
+        page, made, curve = await asyncio.gather(
+            browser.get(f"/compare{asked}"), browser.get(f"/compare.pdf{asked}"),
+            browser.get(f"/jobs/{jobs[0]['id']}/series", headers={"accept": "application/json"}))
+    assert page.status_code == 200
+    assert "The best losses and the throughput cannot be shown just now." in page.text
+    assert "What each came to" in page.text
+    assert (curve.status_code, "metrics_ingest" in curve.json()["detail"]) == (503, True), "the chart says so"
+    words = " ".join(page.extract_text() for page in PdfReader(BytesIO(made.content)).pages)
+    assert "The curves of First could not be read" in " ".join(words.split())
 
 
 async def test_a_part_of_a_page_gets_a_note_where_a_page_does_not_fit(browser) -> None:
