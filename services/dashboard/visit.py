@@ -123,7 +123,9 @@ def signed_in(visit: Annotated[Visit, Depends(visit)]) -> Visit:
     if not visit.session.signed_in:
         raise SignInNeeded
     try:
-        visit.me = visit.client.me()
+        me = visit.client.me()
+        # What is offered goes by what may be done, which is more than the roles that were given.
+        visit.me = me | {"roles": me.get("acts_as", me["roles"])}
     except ApiError as error:
         if error.status == 401:
             raise SignInNeeded("Your key or session is not valid any more. Sign in again.") from error
