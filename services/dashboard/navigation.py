@@ -28,6 +28,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("Templates", "/templates"),
     Entry("History", "/analytics"),
     Entry("Settings", "/settings"),
+    Entry("Operations", "/operations", operators=True),
 )
 
 

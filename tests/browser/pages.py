@@ -16,6 +16,8 @@ PAGES = {
     "templates": "/templates",
     "analytics": "/analytics",
     "template-save": "/jobs/{job}/template",
+    "operations": "/operations",
+    "dead-letters": "/operations/dead-letters",
     "settings": "/settings",
     "settings-keys": "/settings/keys",
     "settings-members": "/settings/members",

@@ -16,6 +16,7 @@ from services.dashboard.routes import (
     job_parts,
     new_job,
     notes,
+    operations,
     settings,
     sign_in,
     templates,
@@ -25,5 +26,5 @@ from services.dashboard.routes import (
 def include(app: FastAPI) -> None:
     """Every page."""
     for module in (files_of_pages, home, sign_in, templates, analytics, job_list, job_live, job, job_parts, notes,
-                   actions, files, new_job, first_run, settings, compare):
+                   actions, files, new_job, first_run, settings, compare, operations):
         app.include_router(module.router)
