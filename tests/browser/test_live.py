@@ -122,7 +122,7 @@ async def test_people_of_two_workspaces_do_not_see_each_other(chrome, running) -
     job = await running.ask(lambda client: client.create_job(uploaded.id, name="Ours alone", tags=["ours"]))
     stranger = await helpers.signed_in(chrome, running.url, await running.other_workspace())
     await expect(stranger.locator("main")).to_contain_text("No jobs yet")
-    ours = {"job": job.id, "file": uploaded.id}
+    ours = {"job": job.id, "file": uploaded.id, "other": job.id}
     for path in [path for path in PAGES.values() if "{" in path]:
         await stranger.goto(running.url + path.format(**ours))
         text = await stranger.locator("body").inner_text()
