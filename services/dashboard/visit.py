@@ -102,6 +102,7 @@ NOTICES = {
     "file-deleted": "The file was deleted.", "template-saved": "The template was saved.",
     "template-shared": "The template is shared with the workspace.",
     "template-private": "The template is yours alone now.", "template-deleted": "The template was deleted.",
+    "replayed": "The message was sent again. If it fails again, it comes back as a dead letter with a new number.",
     "key-revoked": "The key was revoked: it stopped working at once.", "roles-changed": "The roles were changed.",
     "member-removed": "The member was removed: their sessions and keys stopped working at once.",
     "invitation-revoked": "The invitation was taken back.", "budget-set": "The budget was changed.",
