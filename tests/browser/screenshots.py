@@ -1,4 +1,4 @@
-"""python -m tests.browser.screenshots FOLDER [NAME ...]: every page of the running stack, light and dark, wide and narrow.
+"""python -m tests.browser.screenshots FOLDER [NAME ...]: every page of the running stack, both themes, wide and narrow.
 
 `make up` and a job before it; the newest job that completed is photographed. With names (of `pages.py`): one screen of
 each, light and wide, as in docs/images.
@@ -74,6 +74,9 @@ def main(folder: Path, names: list[str]) -> int:
     state, path = read_state(Layout.from_environment()), chromium.program()
     if state is None or not dashboard.address(state):
         print("The web page does not run. Start it with `make up`.", file=sys.stderr)
+        return 1
+    if unknown := set(names) - set(PAGES):
+        print(f"There is no page {', '.join(sorted(unknown))}; there are {', '.join(PAGES)}.", file=sys.stderr)
         return 1
     if path is None:
         print(chromium.MISSING, file=sys.stderr)
