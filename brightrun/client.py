@@ -11,6 +11,7 @@ from brightrun.calls import given
 from brightrun.credentials import Credentials, find_credentials
 from brightrun.http import Http
 from brightrun.models import Download, Job, Page, QueuePage, TrainingFile
+from brightrun.money import Money
 from brightrun.people import People
 from brightrun.results import Results
 
@@ -18,7 +19,7 @@ from brightrun.results import Results
 _UPLOAD_TIMEOUT_S = 360
 
 
-class Client(Results, People):
+class Client(Results, People, Money):
     """`with Client() as client:` finds URL and key by itself; see brightrun.credentials."""
 
     def __init__(self, credentials: Credentials | None = None, http: Http | None = None) -> None:
@@ -93,6 +94,10 @@ class Client(Results, People):
         """All jobs that match, as CSV."""
         parameters = given({**filters, "format": "csv"})
         return self.http.send("GET", f"{ROOT}/jobs", params=parameters, timeout=300).text
+
+    def job_filters(self) -> dict[str, Any]:
+        """Tags, clients, projects and creators in use, the most used first."""
+        return dict(self.http.json("GET", f"{ROOT}/job-filters"))
 
     def edit_job(self, job_id: str, **changes: Any) -> Job:
         """Name, description, notes, tags, client, project. `notes_revision`: what `notes` is an edit of; ApiError with
@@ -204,11 +209,15 @@ class Client(Results, People):
         return dict(self.http.json("GET", f"{ROOT}/comparisons", params=parameters))
 
     def analytics(self, **filters: Any) -> dict[str, Any]:
-        """The workspace's ended jobs added up. `filters`: from, to, preset, creator."""
+        """The workspace's ended jobs added up. `filters`: from, to, preset, creator, client."""
         return dict(self.http.json("GET", f"{ROOT}/analytics", params=given(filters)))
 
+    def interruption_rates(self) -> dict[str, Any]:
+        """How many of the workspace's machines were lost so far, on each tier."""
+        return dict(self.http.json("GET", f"{ROOT}/interruption-rates"))
+
     def analytics_csv(self, table: str = "weeks", **filters: Any) -> str:
-        """`table`: weeks, presets, people or jobs."""
+        """`table`: weeks, presets, people, clients, errors or jobs."""
         parameters = given({**filters, "table": table, "format": "csv"})
         return self.http.send("GET", f"{ROOT}/analytics", params=parameters, timeout=300).text
 
@@ -231,9 +240,6 @@ class Client(Results, People):
             "GET", f"{ROOT}/jobs/{job_id}/download/metrics", params={"format": file_format}, timeout=300
         )
         return Download.model_validate(answer)
-
-    def budget(self) -> dict[str, Any]:
-        return dict(self.http.json("GET", f"{ROOT}/budget"))
 
     def status(self) -> dict[str, Any]:
         return dict(self.http.json("GET", f"{ROOT}/status"))

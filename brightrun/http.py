@@ -86,8 +86,9 @@ class Http:
 
 
 def authorized(credentials: Credentials) -> dict[str, str]:
-    """The headers that say who asks."""
-    return {"Authorization": f"Bearer {credentials.api_key}", "User-Agent": "brightrun"}
+    """The headers that say who asks; without a key nobody does, which a few requests take."""
+    who = {"Authorization": f"Bearer {credentials.api_key}"} if credentials.api_key else {}
+    return who | {"User-Agent": "brightrun"}
 
 
 def problem_of(response: httpx.Response) -> Problem:

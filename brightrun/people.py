@@ -24,10 +24,13 @@ class People(Calls):
         """Their sessions and keys in this workspace end at once (admins)."""
         return dict(self.http.json("DELETE", f"{ROOT}/members/{user_id}"))
 
-    def invite(self, roles: list[str], email: str | None = None, valid_for_hours: int | None = None) -> dict[str, Any]:
-        """Let somebody in by a link (admins); `secret` is told once."""
-        body = given({"roles": roles, "email": email, "valid_for_hours": valid_for_hours})
-        return dict(self.http.json("POST", f"{ROOT}/members/invitations", json=body))
+    def invite(
+        self, roles: list[str], email: str | None = None, valid_for_hours: int | None = None, request_id: str = "",
+    ) -> dict[str, Any]:
+        """Let somebody in by a link (admins); `secret` is told once. `request_id`: the same again invites nobody else,
+        and the answer has no secret."""
+        body = {"roles": roles} | given({"email": email, "valid_for_hours": valid_for_hours})
+        return dict(self.http.json("POST", f"{ROOT}/members/invitations", json=body, headers=_once(request_id)))
 
     def invitations(self) -> Page:
         """All of the workspace (admins), the newest first."""
@@ -50,7 +53,22 @@ class People(Calls):
         """All keys of the workspace (admins), the newest first."""
         return [ApiKey.model_validate(row) for row in self.http.json("GET", f"{ROOT}/api-keys")["data"]]
 
-    def rotate_api_key(self, key_id: str, keep_previous_for_s: int) -> ApiKey:
-        """A new key in the place of this one (admins); `key` is told once."""
+    def create_api_key(self, name: str, roles: list[str], request_id: str = "", **more: str | None) -> ApiKey:
+        """A new key (admins); `key` is told once, and not for the same `request_id` again. `more`: email (whose key it
+        is; the caller's own if absent), expires_at."""
+        body = {"name": name, "roles": roles} | given(more)
+        return ApiKey.model_validate(self.http.json("POST", f"{ROOT}/api-keys", json=body, headers=_once(request_id)))
+
+    def revoke_api_key(self, key_id: str) -> ApiKey:
+        """It stops working at once (admins)."""
+        return ApiKey.model_validate(self.http.json("DELETE", f"{ROOT}/api-keys/{key_id}"))
+
+    def rotate_api_key(self, key_id: str, keep_previous_for_s: int, request_id: str = "") -> ApiKey:
+        """A new key in the place of this one (admins); `key` is told once, and not for the same `request_id` again."""
         body = {"keep_previous_for_s": keep_previous_for_s}
-        return ApiKey.model_validate(self.http.json("POST", f"{ROOT}/api-keys/{key_id}/rotate", json=body))
+        return ApiKey.model_validate(self.http.json(
+            "POST", f"{ROOT}/api-keys/{key_id}/rotate", json=body, headers=_once(request_id)))
+
+
+def _once(request_id: str) -> dict[str, str]:
+    return {"Idempotency-Key": request_id} if request_id else {}

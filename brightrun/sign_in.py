@@ -31,11 +31,13 @@ class Pending:
     state: str
 
 
-def begin(api_url: str, redirect_uri: str, workspace_id: str = "") -> Pending:
+def begin(api_url: str, redirect_uri: str, workspace_id: str = "", invitation: str = "") -> Pending:
+    """`invitation`: the secret of one that the sign-in accepts."""
     verifier, state = secrets.token_urlsafe(48), secrets.token_urlsafe(24)
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    chosen = {"workspace_id": workspace_id, "invitation": invitation}
     query = {"redirect_uri": redirect_uri, "code_challenge": challenge, "code_challenge_method": "S256",
-             "state": state} | ({"workspace_id": workspace_id} if workspace_id else {})
+             "state": state} | {name: value for name, value in chosen.items() if value}
     return Pending(api_url, f"{api_url}{AUTH}/oidc?{urlencode(query)}", verifier, state)
 
 

@@ -26,6 +26,12 @@ def test_a_get_carries_no_key(faulty_api) -> None:
     assert faulty_api.seen[0][2]["Authorization"] == "Bearer br_test"
 
 
+def test_without_a_key_nobody_is_named(faulty_api) -> None:
+    faulty_api.answers = [Answer()]
+    Http(Credentials(faulty_api.credentials.url, "", "test")).json("POST", "/invitations/preview")
+    assert "Authorization" not in faulty_api.seen[0][2]
+
+
 @pytest.mark.parametrize(
     ("answer", "tries"),
     [

@@ -38,9 +38,12 @@ def sign_in_with_key(visit: AnyVisit, form: Form) -> Response:
 
 
 @router.get("/sign-in/oidc")
-def begin_oidc(visit: AnyVisit, next: str = "/") -> Response:  # noqa: A002
-    """A link, not a form: browsers follow no redirect of a form to another origin (form-action 'self')."""
-    begun = oidc.begin(visit.parts.settings.api_address, visit.parts.address(visit.request, DONE))
+def begin_oidc(visit: AnyVisit, next: str = "/", invited: bool = False) -> Response:  # noqa: A002
+    """A link, not a form: browsers follow no redirect of a form to another origin (form-action 'self'). `invited`: with
+    the invitation that this session has opened."""
+    invitation = visit.session.pending.get("invitation", "") if invited else ""
+    begun = oidc.begin(visit.parts.settings.api_address, visit.parts.address(visit.request, DONE),
+                       invitation=invitation)
     pending = {"verifier": begun.verifier, "state": begun.state, "next": _local(next)}
     response = RedirectResponse(begun.address, 303)
     visit.parts.sessions.write(response, replace(visit.session, pending=pending), secure=_secure(visit))
@@ -53,7 +56,7 @@ def finish_oidc(
 ) -> Response:
     """The identity provider sent the browser back, by way of the API."""
     pending = visit.session.pending
-    if not pending or not secrets.compare_digest(pending["state"].encode(), state.encode()):
+    if "state" not in pending or not secrets.compare_digest(pending["state"].encode(), state.encode()):
         return _page(visit, "/", "This sign-in did not begin in this browser. Begin it again.", 400)
     if error or not code:
         return _page(visit, pending["next"], error_description or "The sign-in failed.", 403)

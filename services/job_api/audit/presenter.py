@@ -1,5 +1,6 @@
 """Entries of the audit log as the API shows them."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy.engine import RowMapping
@@ -10,6 +11,11 @@ COLUMNS = (
     "id", "at", "workspace_id", "actor_kind", "actor", "credential", "operation", "target_kind", "target_id",
     "outcome", "status", "code", "address", "user_agent", "trace_id",
 )
+
+
+def entries(rows: Iterable[RowMapping], emails: Mapping[str, str]) -> list[dict[str, Any]]:
+    """`emails`: by subject."""
+    return [entry(row) | {"actor_email": emails.get(row["actor"])} for row in rows]
 
 
 def entry(row: RowMapping) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response, StreamingResponse
 
+from services.job_api.accounts import repository as accounts
 from services.job_api.accounts.errors import OperatorOnly
 from services.job_api.audit import presenter
 from services.job_api.audit.exports import export_csv
@@ -28,7 +29,9 @@ async def list_audit_entries(
         headers = {"content-disposition": 'attachment; filename="audit.csv"', "cache-control": "no-store"}
         return StreamingResponse(export_csv(deps.database, criteria), media_type="text/csv", headers=headers)
     found = await read_page(deps.database, criteria, limit=query.limit, after=query.after)
-    return JsonResponse(page([presenter.entry(row) for row in found.rows], found.next_cursor))
+    async with deps.database.read() as tx:
+        emails = await accounts.emails_of(tx, {row["actor"] for row in found.rows})
+    return JsonResponse(page(presenter.entries(found.rows, emails), found.next_cursor))
 
 
 async def _criteria(query: AuditQuery, principal: Principal, deps: Dependencies) -> AuditFilter:

@@ -39,6 +39,7 @@ class AuditEntryView(View):
     workspace_id: UUID | None
     actor_kind: ActorKind
     actor: str = Field(description="A user's id, a token's subject; empty: nobody whom the server knows")
+    actor_email: str | None = Field(default=None, description="Of an actor who is or was a member")
     credential: str = Field(description="The prefix of the API key or session, which opens nothing")
     operation: str
     target_kind: str

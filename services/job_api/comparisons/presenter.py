@@ -38,10 +38,6 @@ def _figure(row: Row) -> dict[str, Any]:
     return {
         "name": figure.name, "title": figure.title, "unit": figure.unit, "better": figure.better,
         "values": list(row.values),
-        "differences": [_difference(value, row) for value in row.values],
+        "differences": list(row.differences), "differences_pct": list(row.differences_pct),
         "best": list(row.best), "comparable": row.comparable, "note": "" if row.comparable else OTHER_CONVERSATIONS}
 
-
-def _difference(value: float | None, row: Row) -> float | None:
-    first = row.values[0]
-    return None if value is None or first is None or not row.comparable else value - first

@@ -56,6 +56,9 @@ class FigureView(View):
     values: list[float | None]
     differences: list[float | None] = Field(
         description="From the first job's value; null where one of both is not known or they are not comparable")
+    differences_pct: list[float | None] = Field(
+        description="The same in per cent of the first job's value; null also where that is 0, or the values are "
+                    "in per cent already")
     best: list[UUID] = Field(
         description="Of the completed jobs; several where they are equal, none where all are or `comparable` is false")
     comparable: bool

@@ -49,3 +49,18 @@ async def test_an_answer_that_nobody_asked_for_signs_nobody_in(house) -> None:  
         answer = await browser.get("/sign-in/done?code=stolen&state=guessed")
         assert answer.status_code == 400
         assert (await browser.get("/jobs")).status_code == 303
+
+
+async def test_an_invitation_is_accepted_by_signing_in(house) -> None:  # noqa: F811
+    made = (await house.api.client.post("/members/invitations", json={"roles": ["analyst"]})).json()
+    async with serving(api_url=house.api.url) as url:
+        browser = Browser(url)
+        page = (await browser.send("/invitation", page="/invitation", secret=made["secret"])).text
+        assert 'href="/sign-in/oidc?invited=true"' in page
+        answer = await walked(browser, "/sign-in/oidc?invited=true&next=/jobs")
+        assert (answer.status_code, answer.headers["location"]) == (303, "/jobs"), answer.text
+        page = (await browser.get("/settings")).text
+        assert "ada@example.com" in page
+        assert "Analyst" in page
+        assert "your organisation" in page
+        assert (await walked(Browser(url), "/sign-in/oidc")).status_code == 303  # a member by now

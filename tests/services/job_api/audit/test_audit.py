@@ -169,6 +169,14 @@ async def test_owners_read_their_workspaces_entries_by_pages(api) -> None:
 
 
 @pytest.mark.slow
+async def test_members_among_the_actors_are_named_by_their_address(api) -> None:
+    analyst = await api.member("analyst")
+    await analyst.post("/jobs", json={})
+    await api.as_key("").get("/jobs")
+    found = (await api.client.get("/audit?scope=installation")).json()["data"]
+    assert [entry["actor_email"] for entry in found[:2]] == [None, (await analyst.get("/me")).json()["email"]]
+
+
 async def test_filters_narrow_the_list(api) -> None:
     job = (await api.client.post("/jobs", json={"training_file_id": await api.add_file()})).json()
     await api.client.patch(f"/jobs/{uuid4()}", json={"name": "x"})
