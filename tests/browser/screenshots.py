@@ -65,7 +65,7 @@ def best(jobs: list[dict[str, Any]]) -> dict[str, str]:
 
 
 def _sign_in(page: Page, url: str, key: str) -> None:
-    page.goto(f"{url}/sign-in")
+    page.goto(f"{url}/sign-in?next=/jobs")
     page.get_by_label("API key").fill(key)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/jobs")
