@@ -3,6 +3,7 @@
 import asyncio
 from io import BytesIO
 
+import pytest
 from pypdf import PdfReader
 
 from brightrun.client import Client
@@ -42,6 +43,7 @@ async def test_cards_of_services_that_are_away_say_so(alone) -> None:  # noqa: F
     assert "What spot machines saved cannot be shown just now." in history.text
 
 
+@pytest.mark.slow
 async def test_jobs_are_compared_without_their_measurements(alone) -> None:  # noqa: F811
     async with alone.others():
         jobs = [await alone.new_job(name=name) for name in ("First", "Second")]
