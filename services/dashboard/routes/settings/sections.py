@@ -17,6 +17,7 @@ SECTIONS = (
     Entry("Account", "/settings"),
     Entry("API keys", "/settings/keys", ADMINS),
     Entry("Members", "/settings/members", ADMINS),
+    Entry("Notifications", "/settings/notifications"),
     Entry("Budget and rates", "/settings/budget"),
     Entry("Audit log", "/settings/audit", OWNERS),
 )
