@@ -6,11 +6,10 @@ import pytest
 import pytest_asyncio
 
 from services.job_api.edge.auth import Role
-from services.notifier.app import build_runtime
-from services.notifier.settings import Settings
 from tests.fixtures.waiting import tries
 from tests.services.dashboard.conftest import Browser
 from tests.services.dashboard.test_settings_keys import key_of
+from tests.services.job_api.notifier import running_notifier
 from tests.services.notifier.conftest import webhook  # noqa: F401  fixtures
 
 PATH = "/settings/notifications"
@@ -23,9 +22,7 @@ def channels(webhook) -> dict[str, str]:  # noqa: F811
 
 @pytest_asyncio.fixture
 async def notifier(installation, fresh_database, settings_for, channels) -> None:
-    database = await fresh_database("services.notifier")
-    settings = settings_for("notifier", database_url=database.url, nats_url=installation.nats_url, poll_s=0.2)
-    async with build_runtime(Settings(**(settings | channels))).lifespan():
+    async with running_notifier(fresh_database, settings_for, **channels):
         yield
 
 

@@ -25,7 +25,7 @@ SECTIONS = (
 ROLES = {
     "engineer": "starts, changes and stops jobs, uploads files",
     "analyst": "reads and downloads",
-    "owner": "reads, sets the budget, promotes waiting jobs, reads the audit log",
+    "owner": "reads, sets budget and notifications, promotes waiting jobs, reads the audit log",
     "admin": "may do everything in the workspace: members and keys too",
 }
 
