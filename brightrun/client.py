@@ -96,6 +96,10 @@ class Client(Results, People, Money, Notifications):
         parameters = given({**filters, "format": "csv"})
         return self.http.send("GET", f"{ROOT}/jobs", params=parameters, timeout=300).text
 
+    def job_filters(self) -> dict[str, Any]:
+        """Tags, clients, projects and creators in use, the most used first."""
+        return dict(self.http.json("GET", f"{ROOT}/job-filters"))
+
     def edit_job(self, job_id: str, **changes: Any) -> Job:
         """Name, description, notes, tags, client, project. `notes_revision`: what `notes` is an edit of; ApiError with
         the code notes_conflict, and both texts, when there is a newer one."""
@@ -206,11 +210,15 @@ class Client(Results, People, Money, Notifications):
         return dict(self.http.json("GET", f"{ROOT}/comparisons", params=parameters))
 
     def analytics(self, **filters: Any) -> dict[str, Any]:
-        """The workspace's ended jobs added up. `filters`: from, to, preset, creator."""
+        """The workspace's ended jobs added up. `filters`: from, to, preset, creator, client."""
         return dict(self.http.json("GET", f"{ROOT}/analytics", params=given(filters)))
 
+    def interruption_rates(self) -> dict[str, Any]:
+        """How many of the workspace's machines were lost so far, on each tier."""
+        return dict(self.http.json("GET", f"{ROOT}/interruption-rates"))
+
     def analytics_csv(self, table: str = "weeks", **filters: Any) -> str:
-        """`table`: weeks, presets, people or jobs."""
+        """`table`: weeks, presets, people, clients, errors or jobs."""
         parameters = given({**filters, "table": table, "format": "csv"})
         return self.http.send("GET", f"{ROOT}/analytics", params=parameters, timeout=300).text
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.gpus import GpuType, PricingTier
 from contracts.hyperparameters import Hyperparameters
+from contracts.job_status import JobStatus
 from contracts.rpc.spec import Rpc
 
 
@@ -56,6 +57,15 @@ class TierEstimate(Model):
     gpu_model: str = ""
 
 
+class EstimatePart(Model):
+    """A stretch of the expected duration: which stages of the job it covers, and what they cost at the hourly rate."""
+
+    name: str
+    stages: tuple[JobStatus, ...]
+    expected_s: float
+    cost_micro_usd: int = Field(ge=0)
+
+
 class BudgetView(Model):
     month: str
     limit_micro_usd: int
@@ -82,6 +92,8 @@ class Estimate(Model):
     allowed_to_proceed: bool
     rate_source: RateSource = RateSource.CONFIGURED
     gpu_model: str = ""
+    # What the expected duration and cost are made of, in order; empty from an older cost_guard.
+    parts: tuple[EstimatePart, ...] = ()
 
 
 class ReserveRequest(Model):

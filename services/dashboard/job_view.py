@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from contracts.job_status import STAGES, TERMINAL, JobStatus
-from services.dashboard.words import moment
+from services.dashboard.charts import METRICS, Metric
+from services.dashboard.words import label, moment
 
 # Above the estimate by more than so much, the card warns.
 VARIANCE_WARNING_PCT = 20.0
@@ -15,11 +16,14 @@ STEPS = (*_BEFORE, *STAGES)
 
 @dataclass(frozen=True)
 class Step:
-    """`state`: done, current, ahead or failed. `elapsed_s`: until now for the current one."""
+    """`state`: done, current, ahead or failed. `elapsed_s`: until now for the current one. `expected_s`: as estimated,
+    up to the end of `expected_until` where it has one figure for several stages; told at the first of them."""
 
     name: str
     state: str
     elapsed_s: float | None
+    expected_s: float | None = None
+    expected_until: str = ""
 
 
 def has_ended(job: dict[str, Any]) -> bool:
@@ -33,8 +37,17 @@ def steps(job: dict[str, Any], changes: list[dict[str, Any]], now: datetime) -> 
     position = STEPS.index(here) if here in STEPS else _furthest(entered)
     if job["status"] == JobStatus.COMPLETED:
         position = len(STEPS)
-    return [Step(name.value, _state(job, number, position), _elapsed(name, entered, job, now, number == position))
+    expected = _expected(job)
+    return [Step(name.value, _state(job, number, position), _elapsed(name, entered, job, now, number == position),
+                 *expected.get(name.value, ()))
             for number, name in enumerate(STEPS)]
+
+
+def _expected(job: dict[str, Any]) -> dict[str, tuple[float, str]]:
+    """By the first stage of each part of the estimate: its seconds, and the last stage where there are several."""
+    parts = (job["estimate"] or {}).get("parts", [])
+    return {part["stages"][0]: (part["expected_s"], part["stages"][-1] if len(part["stages"]) > 1 else "")
+            for part in parts if part["stages"]}
 
 
 def _entered(changes: list[dict[str, Any]]) -> dict[str, tuple[datetime, datetime | None]]:
@@ -116,7 +129,17 @@ def latest_values(latest: dict[str, Any], before: dict[str, list[Any]]) -> list[
     """The newest value of each metric and its change from the point before."""
     rows = []
     for name, found in latest.items():
-        history = [value for value in before.get(name, []) if isinstance(value, int | float)]
+        history = _numbers(before.get(name, []))
         change = history[-1] - history[-2] if len(history) > 1 else None
-        rows.append({"name": name, "value": found["value"], "step": found["step"], "change": change})
+        metric = METRICS.get(name, Metric(label(name)))
+        rows.append({"metric": metric, "value": found["value"], "step": found["step"], "change": change})
     return rows
+
+
+def without_change(latest: dict[str, Any], before: dict[str, list[Any]]) -> list[str]:
+    """Metrics of which only one point is among `before`: they are measured more rarely."""
+    return sorted(name for name in latest if len(_numbers(before.get(name, []))) < 2)
+
+
+def _numbers(values: list[Any]) -> list[float]:
+    return [value for value in values if isinstance(value, int | float)]

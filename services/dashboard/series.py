@@ -7,9 +7,10 @@ from typing import Any
 MOST_POINTS = 2_000
 
 
-def aligned(found: dict[str, Any]) -> dict[str, Any]:
+def aligned(found: dict[str, Any], saved: list[dict[str, Any]] | None = None) -> dict[str, Any]:
     """`x` are steps, `times` seconds since the epoch, `attempts` who trained the step; `columns` holds each metric's
-    values over the same steps, null where there is none. `shown` and `total` say how many points were left out."""
+    values over the same steps, null where there is none. `shown` and `total` say how many points were left out.
+    `saved`: the log's entries about checkpoints."""
     rows: dict[tuple[int, int], float] = {}
     for series in found["series"]:
         for step, attempt, time in zip(series["steps"], series["attempts"], series["times"], strict=True):
@@ -24,6 +25,7 @@ def aligned(found: dict[str, Any]) -> dict[str, Any]:
                                       "flagged": list(series["flagged_steps"])} for series in found["series"]},
         "boundaries": [{"attempt": mark["attempt"], "step": mark["resumed_from_step"]}
                        for mark in found["boundaries"] if mark["attempt"] > 1],
+        "checkpoints": sorted({entry["payload"]["step"] for entry in saved or ()}),
     }
 
 

@@ -51,16 +51,16 @@ GROUPS: tuple[Group, ...] = (
     Group("Everybody in the workspace", frozenset(), (
         "GET /me", "GET /status", "POST /auth/logout"), any_member=True),
     Group("Readers", frozenset({_E, _A, _O}), (
-        "GET /jobs", "GET /jobs/{job_id}", "GET /queue", "GET /presets", "GET /cost-estimate", "GET /budget",
-        "GET /notifications", "GET /rates",
-        "GET /jobs/{job_id}/events", "GET /jobs/{job_id}/stream", "GET /jobs/{job_id}/metrics",
-        "GET /jobs/{job_id}/evaluation", "GET /jobs/{job_id}/pods", "GET /jobs/{job_id}/attempts",
+        "GET /jobs", "GET /jobs/{job_id}", "GET /job-filters", "GET /queue", "GET /presets", "GET /cost-estimate",
+        "GET /budget", "GET /rates", "GET /jobs/{job_id}/events", "GET /jobs/{job_id}/stream",
+        "GET /jobs/{job_id}/metrics", "GET /jobs/{job_id}/evaluation", "GET /jobs/{job_id}/pods",
+        "GET /jobs/{job_id}/attempts", "GET /notifications",
         "GET /jobs/{job_id}/notes/history", "GET /templates", "GET /templates/{template_id}",
         "GET /jobs/{job_id}/logs", "GET /jobs/{job_id}/artifacts",
         "GET /jobs/{job_id}/downloads",
         "GET /errors/stats", "GET /jobs/{job_id}/error", "GET /jobs/{job_id}/error-log", "GET /files",
         "GET /files/{file_id}", "GET /files/{file_id}/preview", "POST /files/validate",
-        "GET /comparisons", "GET /analytics")),
+        "GET /comparisons", "GET /analytics", "GET /interruption-rates")),
     Group("Whoever takes results", frozenset({_E, _A}), (
         "GET /jobs/{job_id}/download/adapters", "GET /jobs/{job_id}/download/metrics")),
     Group("Engineers", frozenset({_E}), (

@@ -13,7 +13,7 @@ from services.job_api.edge.bodies import LARGEST_WEBHOOK
 from services.job_api.files.routes import router as files
 from services.job_api.invitations.routes import ACCEPT, PREVIEW
 from services.job_api.invitations.routes import router as invitations
-from services.job_api.jobs.routes import actions, bulk, history, insight, jobs, queue, steering
+from services.job_api.jobs.routes import actions, bulk, filters, history, insight, jobs, queue, steering
 from services.job_api.notifications.routes import router as notifications
 from services.job_api.operations.routes import dead_letters, overview, status
 from services.job_api.paths import PREFIX
@@ -37,6 +37,7 @@ _ROUTERS: tuple[APIRouter, ...] = (
     actions.router,
     steering.router,
     queue.router,
+    filters.router,
     history.router,
     insight.router,
     templates,

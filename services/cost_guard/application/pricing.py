@@ -10,10 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from chassis.database.engine import Database
 from chassis.database.scope import every_workspace
 from contracts.gpus import PricingTier
+from contracts.job_status import JobStatus
 from contracts.rpc.costs import (
     BudgetView,
     DurationRange,
     Estimate,
+    EstimatePart,
     EstimateRequest,
     Range,
     RateSource,
@@ -114,8 +116,24 @@ def estimate_of(quoted: Quote, state: BudgetState) -> Estimate:
         tiers=_tiers(quoted),
         budget=budget_view(state),
         allowed_to_proceed=quoted.cost.high <= state.available_micro_usd,
+        parts=_parts(quoted.rate, priced),
         **_source(offered),
     )
+
+
+# No run tells the stages of a start apart in what it teaches: they are one part.
+_START = (JobStatus.PROVISIONING, JobStatus.PREPROCESSING, JobStatus.MODEL_LOADING)
+
+
+def _parts(rate: int, priced: Priced) -> tuple[EstimatePart, ...]:
+    """They add up to what is expected, cents included."""
+    start, finish = cost_micro_usd(rate, priced.start_s), cost_micro_usd(rate, priced.finish_s)
+    rest = max(0, cost_micro_usd(rate, priced.duration.expected_s) - start - finish)
+    return (EstimatePart(name="start", stages=_START, expected_s=priced.start_s, cost_micro_usd=start),
+            EstimatePart(name="training", stages=(JobStatus.TRAINING,), expected_s=priced.training_s,
+                         cost_micro_usd=rest),
+            EstimatePart(name="finish", stages=(JobStatus.FINALIZATION,), expected_s=priced.finish_s,
+                         cost_micro_usd=finish))
 
 
 def budget_view(state: BudgetState) -> BudgetView:

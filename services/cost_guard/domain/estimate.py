@@ -37,6 +37,13 @@ class Priced:
     duration: Duration
     runs: int
     source: str
+    start_s: float
+    finish_s: float
+
+    @property
+    def training_s(self) -> float:
+        """What is expected between the start and the finish: training, with its evaluations."""
+        return self.duration.expected_s - self.start_s - self.finish_s
 
 
 def workload(
@@ -63,7 +70,10 @@ def price(
     """`offered`: the machine that the provider would give; None: the type's own card."""
     prior, speed = PRIORS[gpu_type], offered.relative_speed if offered else 1.0
     physical_s = physical_duration_s(prior, work.training_tokens, work.evaluation_tokens, work.steps, speed)
-    return Priced(work, physical_s, predict(prior, physical_s, log_errors), len(log_errors), prior.source)
+    duration = predict(prior, physical_s, log_errors)
+    learnt = duration.expected_s / physical_s
+    return Priced(work, physical_s, duration, len(log_errors), prior.source, prior.cold_start_s * learnt,
+                  prior.finish_s * learnt)
 
 
 def cost_micro_usd(rate_micro_usd_per_hour: int, seconds: float) -> int:

@@ -13,12 +13,12 @@ from brightrun.client import Client
 from contracts.gpus import PricingTier
 from services.dashboard.api import Outcome
 from services.dashboard.charts import CHARTS
-from services.dashboard.job_view import cost, has_ended, latest_values, steps
+from services.dashboard.job_view import cost, has_ended, latest_values, steps, without_change
 from services.dashboard.visit import SignedIn, Visit
 
 router = APIRouter()
 EVENTS_SHOWN, LINES_SHOWN = 50, 200
-# Validation is measured every so many steps.
+# Back from the oldest of the newest values: enough for a second one of what is measured at each step.
 _STEPS_BEFORE = 100
 TIERS = tuple(tier.value for tier in PricingTier)
 
@@ -52,13 +52,20 @@ def calls(client: Client, job_id: str) -> dict[str, Callable[[], Any]]:
 
 
 def _latest(client: Client, job_id: str) -> list[dict[str, Any]]:
-    """The newest value of each metric with its change; what is a little older comes with a second question."""
+    """The newest value of each metric with its change; what is a little older comes with a second question, and what is
+    measured more rarely than every so many steps with a third."""
     found = client.metrics(job_id, ["loss"], max_points=10)["latest"]
     if not found:
         return []
     since = max(0, min(value["step"] for value in found.values()) - _STEPS_BEFORE)
-    before = client.metrics(job_id, sorted(found)[:16], from_step=since)
-    return latest_values(found, {series["metric"]: series["values"] for series in before["series"]})
+    before = _values(client.metrics(job_id, sorted(found)[:16], from_step=since))
+    if since and (rare := without_change(found, before)):
+        before |= _values(client.metrics(job_id, rare[:16]))
+    return latest_values(found, before)
+
+
+def _values(found: dict[str, Any]) -> dict[str, list[Any]]:
+    return {series["metric"]: series["values"] for series in found["series"]}
 
 
 def context(job: dict[str, Any], found: dict[str, Outcome], now: datetime) -> dict[str, Any]:

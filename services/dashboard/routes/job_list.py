@@ -18,7 +18,8 @@ from services.dashboard.refusals import described
 from services.dashboard.visit import Form, SignedIn, Visit
 
 router = APIRouter()
-FILTERS = ("status", "preset", "tier", "creator", "tag", "created_after", "created_before", "min_cost", "max_cost", "q")
+FILTERS = ("status", "preset", "tier", "creator", "tag", "client", "project", "created_after", "created_before",
+           "min_cost", "max_cost", "q")
 _OTHERS = ("sort", "order", "after")
 COLUMNS = (("name", "Job"), ("status", "Status"), ("cost", "Cost"), ("duration", "Duration"), ("created_at", "Created"))
 _CSV = ("id", "name", "status", "preset", "gpu_pricing_tier", "created_by_name", "created_at", "started_at",
@@ -70,10 +71,13 @@ def _context(visit: Visit, state: dict[str, str]) -> dict[str, Any]:
     def link(**changes: str) -> str:
         return f"/jobs?{urlencode({name: value for name, value in (view | changes).items() if value})}"
 
+    known = visit.together(presets=visit.client.presets, filters=visit.client.job_filters)
+    suggested: dict[str, Any] = known["filters"].value or {"tags": [], "clients": [], "projects": [], "creators": []}
     return {
-        "state": state, "link": link, "columns": COLUMNS, "sort": state.get("sort", "created_at"), "order": order,
+        "state": state, "suggested": suggested, "link": link, "columns": COLUMNS, "order": order,
+        "sort": state.get("sort", "created_at"),
         "statuses": [status.value for status in JobStatus], "tiers": [tier.value for tier in PricingTier],
-        "presets": [preset["name"] for preset in visit.client.presets()], "filtered": any(map(view.get, FILTERS)),
+        "presets": [preset["name"] for preset in known["presets"].needed()], "filtered": any(map(view.get, FILTERS)),
         "live": f"/jobs/live?{urlencode(state)}", "csv": f"/jobs.csv?{urlencode(view)}",
     }
 

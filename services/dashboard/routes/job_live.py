@@ -41,6 +41,7 @@ async def watch_jobs(visit: SignedIn) -> Response:
 
 async def _rows(visit: Visit, state: dict[str, str]) -> AsyncIterator[bytes]:
     yield f"retry: {_RETRY_MS}\n\n".encode()
+    # At first nothing is: what changed since the page was made, or while the stream was broken off, is not lost.
     shown: dict[str, tuple[dict[str, Any], str]] = {}
     stopping: asyncio.Event = visit.request.app.state.runtime.stopping
     while not stopping.is_set():
@@ -58,7 +59,7 @@ async def _rows(visit: Visit, state: dict[str, str]) -> AsyncIterator[bytes]:
                 continue
             text = visit.text("jobs_row.html", job=job)
             shown[job["id"]] = job, text
-            if before and before[1] != text:
+            if not before or before[1] != text:
                 yield message(f"row-{job['id']}", text)
         yield _HEARTBEAT
         await _pause(stopping, visit.parts.settings.live_interval_s)
@@ -77,7 +78,7 @@ async def watch_job(
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
     """`header`, `cost`, `stages` and `actions`: parts of the page; `entry`: a row of the log, with its number as id;
-    `moved`: the newest step, for the charts; `end`: nothing more will come."""
+    `moved`: the newest step, for the charts; `checkpoint`: a step that is safe; `end`: nothing more will come."""
     seen = int(last_event_id) if last_event_id and last_event_id.isdecimal() and len(last_event_id) < 19 else after
     return stream(_JobStream(visit, str(job_id)).messages(max(seen, after)))
 
@@ -120,6 +121,8 @@ class _JobStream:
             self._outdated = self._outdated or name.startswith(_CHANGES_ATTEMPTS)
             if event_id:
                 yield message("entry", self._visit.text("job_entry.html", entry=data, job_id=self._job_id), event_id)
+            if name == "checkpoint.saved":
+                yield message("checkpoint", str(data["payload"]["step"]))
             if name in ("training.progressed", "training.completed", "evaluation.generated"):
                 yield message("moved", str(data["payload"].get("step", "")))
 

@@ -1,6 +1,7 @@
 """Parts of a job's page that are asked for by themselves: curves, pages of the log, the trainer's output, downloads."""
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
@@ -13,18 +14,26 @@ from services.dashboard.series import MOST_POINTS, aligned
 from services.dashboard.visit import SignedIn
 
 router = APIRouter(prefix="/jobs/{job_id}")
+CHECKPOINTS_MARKED = 100
 Step = Annotated[int | None, Query(ge=0, le=2**31 - 1)]
 
 
 @router.get("/series")
 def read_series(
     visit: SignedIn, job_id: UUID, metrics: str = "loss,validation_loss", from_step: Step = None, to_step: Step = None,
-    max_points: Annotated[int, Query(ge=10, le=5_000)] = MOST_POINTS,
+    max_points: Annotated[int, Query(ge=10, le=5_000)] = MOST_POINTS, marks: bool = False,
 ) -> Response:
-    """For a chart, as JSON: the whole at first, then only what came behind `from_step`, or the part zoomed into."""
+    """For a chart, as JSON: the whole at first, then only what came behind `from_step`, or the part zoomed into.
+    `marks`: with the steps of the newest checkpoints, as far as the log can be had."""
     names = [name for name in metrics.split(",") if name in (*METRIC_NAMES, "epoch")]
-    found = visit.client.metrics(str(job_id), names, from_step=from_step, to_step=to_step, max_points=max_points)
-    return JSONResponse(aligned(found))
+    client, about = visit.client, str(job_id)
+    asked: dict[str, Callable[[], Any]] = {"points": lambda: client.metrics(
+        about, names, from_step=from_step, to_step=to_step, max_points=max_points)}
+    if marks:
+        asked["saved"] = lambda: client.events(
+            about, limit=CHECKPOINTS_MARKED, order="desc", type="checkpoint.saved").data
+    found = visit.together(**asked)
+    return JSONResponse(aligned(found["points"].needed(), found["saved"].value if marks else None))
 
 
 @router.get("/events")

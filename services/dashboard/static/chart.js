@@ -1,7 +1,7 @@
 // A job's curves: read once, then only what came behind the last step. Settings stand in the address (#).
-import { columnsOf, merged, smoothed } from "./curves.js";
+import { columnsOf, marksInWords, merged, placeOf, smoothed } from "./curves.js";
 
-const FOLLOW_POINTS = 2000, MERGE_EVERY_MS = 400, LOOK_AGAIN_MS = 150, LOOKS = 4;
+const FOLLOW_POINTS = 2000, MERGE_EVERY_MS = 400, LOOK_AGAIN_MS = 150, LOOKS = 4, TRY_AGAIN_MS = 5000;
 const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 class Chart {
@@ -34,11 +34,14 @@ class Chart {
   }
 
   async load() {
+    this.loading = true;
     try {
       const range = this.zoom ? { from_step: Math.max(0, Math.floor(this.zoom.min)), to_step: Math.ceil(this.zoom.max) } : {};
+      if (this.section.dataset.marks) range.marks = "yes";
       this.data = await this.fetch(range);
       this.draw();
-    } catch (error) { this.say(`The curve cannot be shown just now: ${error.message}`); }
+    } catch (error) { this.say(`The curve cannot be shown just now: ${error.message}`); this.moreLater(); }
+    this.loading = false;
   }
 
   // Only what is new; while the user looks at a part, it is kept and not shown. `step`: what was heard of; its points may
@@ -50,13 +53,20 @@ class Chart {
     try {
       if (!this.data || this.axis === "epoch") await this.load();
       else if (!this.zoom) {
-        this.data = merged(this.data, await this.fetch({ from_step: this.data.x.at(-1) ?? 0 }));
-        this.draw();
+        const later = await this.fetch({ from_step: this.data.x.at(-1) ?? 0 });
+        // Another attempt began: steps of the one before it count no more.
+        if (later.boundaries.length !== this.data.boundaries.length) await this.load();
+        else { this.data = merged(this.data, later); this.draw(); }
       }
-    } catch (error) { this.say(`The curve is not up to date: ${error.message}`); }
+    } catch (error) { this.say(`The curve is not up to date: ${error.message}`); this.moreLater(); }
     const behind = this.data?.x.length && !this.zoom && this.data.x.at(-1) < (this.heard ?? 0) && this.looks-- > 0;
     this.again ||= behind;
     setTimeout(() => { this.busy = false; if (this.again) { this.again = false; this.more(); } }, behind ? LOOK_AGAIN_MS : MERGE_EVERY_MS);
+  }
+
+  moreLater() {
+    clearTimeout(this.waiting);
+    this.waiting = setTimeout(() => this.more(), TRY_AGAIN_MS);
   }
 
   draw() {
@@ -92,20 +102,37 @@ class Chart {
     };
   }
 
-  // Where a later attempt took over.
+  // Where a later attempt took over (a line), and which steps are safe (a triangle at the foot).
   marks(plot) {
-    if (this.axis !== "step") return;
-    const { ctx, bbox } = plot;
+    const { ctx, bbox } = plot, foot = bbox.top + bbox.height, size = 5 * devicePixelRatio;
+    const at = (step, attempt) => {
+      const place = placeOf(this.data, this.axis, step, attempt);
+      const x = place === null ? NaN : Math.round(plot.valToPos(place, "x", true));
+      return x >= bbox.left && x <= bbox.left + bbox.width ? x : null;
+    };
     ctx.save();
     ctx.strokeStyle = ctx.fillStyle = style("--axis");
     ctx.setLineDash([4, 4]);
     for (const mark of this.data.boundaries) {
-      const x = Math.round(plot.valToPos(mark.step, "x", true));
-      if (x < bbox.left || x > bbox.left + bbox.width) continue;
-      ctx.beginPath(); ctx.moveTo(x, bbox.top); ctx.lineTo(x, bbox.top + bbox.height); ctx.stroke();
+      const x = at(mark.step ?? 0, mark.attempt);
+      if (x === null) continue;
+      ctx.beginPath(); ctx.moveTo(x, bbox.top); ctx.lineTo(x, foot); ctx.stroke();
       ctx.fillText(`attempt ${mark.attempt}`, x + 4, bbox.top + 12);
     }
+    ctx.fillStyle = style("--curve-3");
+    for (const step of this.data.checkpoints ?? []) {
+      const x = at(step, 1);
+      if (x === null) continue;
+      ctx.beginPath(); ctx.moveTo(x, foot - 2 * size); ctx.lineTo(x - size, foot); ctx.lineTo(x + size, foot); ctx.fill();
+    }
     ctx.restore();
+  }
+
+  // A checkpoint that was saved just now.
+  saved(step) {
+    if (!this.section.dataset.marks || !this.data || this.data.checkpoints.includes(step)) return;
+    this.data.checkpoints = [...this.data.checkpoints, step].sort((a, b) => a - b);
+    this.draw();
   }
 
   selected(plot) {
@@ -152,7 +179,7 @@ class Chart {
       const part = count.shown < count.total ? " (least and greatest kept)" : "";
       return `${this.labels[this.metrics.indexOf(name)]}: showing ${count.shown.toLocaleString()} of ${count.total.toLocaleString()} points${part}.${last}${flagged}`;
     });
-    this.say(parts.join(" "));
+    this.say([...parts, marksInWords(this.data)].join(" ").trim());
     this.section.dataset.points = this.data.x.length;
     this.section.dataset.lastStep = this.data.x.at(-1);
     if (!this.section.querySelector("[data-table]").hidden) this.fillTable();
@@ -227,8 +254,11 @@ document.querySelector(".more-charts")?.addEventListener("toggle", loadVisible);
 const attached = new WeakSet();
 document.addEventListener("htmx:sseOpen", (event) => {
   const { source } = event.detail;
-  const catchUp = (step) => charts.filter((chart) => visible(chart) && chart.data).forEach((chart) => chart.more(step));
-  if (!attached.has(source)) source.addEventListener("moved", (message) => catchUp(Number(message.data) || 0));
+  const catchUp = (step) => charts.filter((chart) => visible(chart) && !chart.loading).forEach((chart) => chart.more(step));
+  if (!attached.has(source)) {
+    source.addEventListener("moved", (message) => catchUp(Number(message.data) || 0));
+    source.addEventListener("checkpoint", (message) => charts.forEach((chart) => chart.saved(Number(message.data))));
+  }
   attached.add(source);
   catchUp(0);
 });

@@ -26,6 +26,10 @@ def amounts(range_: Range) -> dict[str, Any]:
         f"{name}_micro_usd": amount for name, amount in bounds.items()}
 
 
+_PARTS = {"start": "Machine, image and base model", "training": "Training and its evaluations",
+          "finish": "Saving the results"}
+
+
 def estimate(training_file_id: UUID, configuration: Configuration, found: Estimate) -> dict[str, Any]:
     values = configuration.hyperparameters.model_dump(mode="json")
     plain = found.model_dump(mode="json", include={
@@ -41,6 +45,10 @@ def estimate(training_file_id: UUID, configuration: Configuration, found: Estima
             "rate_micro_usd_per_hour": tier.rate_micro_usd_per_hour, "rate_source": tier.rate_source.value,
             "gpu_model": tier.gpu_model, "cost": amounts(tier.cost_micro_usd),
         } for tier in found.tiers],
+        "parts": [{
+            "name": part.name, "title": _PARTS.get(part.name, part.name), "stages": part.stages,
+            "expected_s": part.expected_s, "cost": dollars(part.cost_micro_usd), "cost_micro_usd": part.cost_micro_usd,
+        } for part in found.parts],
         "warnings": [asdict(warning) for warning in warnings(found)],
     }
 

@@ -9,6 +9,7 @@ from pydantic import Field
 from contracts.gpus import GpuType, PricingTier
 from contracts.hyperparameter_guide import Kind
 from contracts.hyperparameters import HyperparameterOverrides
+from contracts.job_status import JobStatus
 from contracts.presets import ConfigurationDifference
 from contracts.rpc.costs import RateSource
 from services.job_api.edge.fields import Body, PresetName, View
@@ -46,6 +47,17 @@ class TierView(View):
     rate_source: RateSource = Field(description="provider: what it asks now for gpu_model; configured: the rate table")
     gpu_model: str
     cost: AmountRange
+
+
+class EstimatePartView(View):
+    """A stretch of the expected duration, and what it costs at the hourly rate."""
+
+    name: str
+    title: str
+    stages: list[JobStatus] = Field(description="The stages of a job that it covers; one figure for all of them")
+    expected_s: float
+    cost: float = Field(description="US dollars")
+    cost_micro_usd: int
 
 
 class BudgetView(View):
@@ -101,6 +113,7 @@ class EstimateView(View):
     throughput_tokens_per_s: float
     based_on_runs: int
     explanation: str
+    parts: list[EstimatePartView] = Field(description="What duration and cost are made of, in order")
     tiers: list[TierView]
     budget: BudgetView
     allowed_to_proceed: bool

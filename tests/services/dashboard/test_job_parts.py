@@ -1,7 +1,15 @@
 """Curves, log, output and downloads of a job, each asked for by itself."""
 
+from datetime import UTC, datetime
+
 from contracts import events
 from tests.fixtures.waiting import tries
+
+
+def checkpoint(api, job, step: int) -> events.CheckpointSaved:
+    return events.CheckpointSaved(
+        **api.about(job), step=step, bucket="b", prefix="p", manifest_key="k", manifest_sha256="0" * 64, files=(),
+        size_bytes=1, saved_at=datetime.now(UTC))
 
 
 async def test_a_curve_is_aligned_and_gaps_are_gaps(api, browser) -> None:
@@ -12,6 +20,25 @@ async def test_a_curve_is_aligned_and_gaps_are_gaps(api, browser) -> None:
     assert found["columns"] == {"loss": [2.0, None], "validation_loss": [2.0, None]}
     assert found["points"]["loss"] == {"shown": 2, "total": 2, "flagged": [2]}
     assert (await browser.get(f"/jobs/{job['id']}/series?max_points=1")).status_code == 422
+
+
+async def test_the_loss_has_marks_for_what_is_safe(api, browser) -> None:
+    job = await api.running_job()
+    for step in (20, 10):
+        await api.tell(checkpoint(api, job, step))
+    async for _ in tries():
+        found = (await browser.get(f"/jobs/{job['id']}/series?marks=yes")).json()
+        if found["checkpoints"] == [10, 20]:
+            break
+    assert found["checkpoints"] == [10, 20]
+    assert (await browser.get(f"/jobs/{job['id']}/series")).json()["checkpoints"] == []
+
+
+async def test_expected_times_stand_beside_the_stages(api, browser) -> None:
+    job = await api.new_job()
+    page = (await browser.get(f"/jobs/{job['id']}")).text
+    assert "expected 20 s to the end of model loading" in page
+    assert "expected 1 min 00 s<" in page
 
 
 async def test_the_log_is_filtered_searched_and_exported(api, browser) -> None:

@@ -30,6 +30,18 @@ async def test_jobs_are_listed_filtered_and_sorted_by_the_address(api, browser) 
     assert "Quiet one" in (await browser.get("/jobs?tag=calm&created_after=2020-01-01")).text
 
 
+async def test_filters_suggest_what_is_in_use_and_creators_have_names(api, browser) -> None:
+    job = await api.new_job(name="Mine", client="Acme <b>", project="Bright", tags=["calm"])
+    page = (await browser.get("/jobs")).text
+    for value in ("Acme &lt;b&gt;", "Bright", "calm"):
+        assert f'<option value="{value}"></option>' in page
+    assert f'<option value="{job["created_by"]}">{job["created_by_name"]}</option>' in page
+    assert job["created_by"] not in page.split("<tbody>")[1]
+    assert "Mine" in (await browser.get(f"/jobs?creator={job['created_by']}&project=Bright")).text
+    assert "No job is like that" in (await browser.get("/jobs?creator=Nobody")).text
+    assert "Acme &lt;b&gt;" in (await browser.get("/new-job")).text
+
+
 async def test_a_wrong_filter_is_told_and_the_form_stays(browser) -> None:
     answer = await browser.get("/jobs?min_cost=much")
     assert answer.status_code == 422

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.dashboard.job_view import cost, latest_values, steps
+from services.dashboard.job_view import cost, latest_values, steps, without_change
 from services.dashboard.words import clock, duration, markdown, money, number, percent, size
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -72,5 +72,18 @@ def test_the_cost_card_projects_at_the_present_pace_and_warns_above_a_fifth() ->
 
 
 def test_a_change_is_from_the_point_before() -> None:
-    [row] = latest_values({"loss": {"value": 1.0, "step": 9}}, {"loss": [3.0, "NaN", 1.5, 1.0]})
-    assert row["change"] == -0.5
+    found = {"loss": {"value": 1.0, "step": 9}, "validation_loss": {"value": 2.0, "step": 5}}
+    before = {"loss": [3.0, "NaN", 1.5, 1.0], "validation_loss": [2.0]}
+    rows = latest_values(found, before)
+    assert [(row["metric"].title, row["metric"].unit, row["change"]) for row in rows] == [
+        ("Loss", "nats per token", -0.5), ("Validation loss", "nats per token", None)]
+    assert without_change(found, before) == ["validation_loss"]
+
+
+def test_what_is_expected_is_told_at_the_first_stage_that_it_is_about() -> None:
+    parts = [{"stages": ["provisioning", "preprocessing", "model_loading"], "expected_s": 20},
+             {"stages": ["training"], "expected_s": 60}]
+    found = {step.name: step for step in steps(JOB | {"estimate": {"parts": parts}}, [], NOW)}
+    assert (found["provisioning"].expected_s, found["provisioning"].expected_until) == (20, "model_loading")
+    assert (found["training"].expected_s, found["training"].expected_until) == (60, "")
+    assert (found["queued"].expected_s, found["model_loading"].expected_s) == (None, None)

@@ -9,7 +9,15 @@ from uuid import UUID
 from chassis.messaging.requests import RequestRouter
 from contracts.gpus import PricingTier
 from contracts.identifiers import uuid7
+from contracts.job_status import JobStatus
 from contracts.rpc import costs
+
+# Of the estimate below, in seconds and micro-dollars.
+PARTS = tuple(
+    costs.EstimatePart(name=name, stages=stages, expected_s=seconds, cost_micro_usd=seconds * 1000)
+    for name, stages, seconds in (
+        ("start", (JobStatus.PROVISIONING, JobStatus.PREPROCESSING, JobStatus.MODEL_LOADING), 20),
+        ("training", (JobStatus.TRAINING,), 60), ("finish", (JobStatus.FINALIZATION,), 10)))
 
 
 def answering(answers: dict[Any, Any]) -> RequestRouter:
@@ -69,7 +77,8 @@ class CostGuard:
             gpu_type=request.gpu_type, pricing_tier=request.pricing_tier,
             duration=costs.DurationRange(low_s=60, expected_s=90, high_s=120), cost_micro_usd=amount,
             rate_micro_usd_per_hour=100_000, total_training_tokens=request.tokens, total_steps=30,
-            throughput_tokens_per_s=1000, based_on_runs=0, explanation="for tests", tiers=tiers, budget=self.view(),
+            parts=PARTS, throughput_tokens_per_s=1000, based_on_runs=0, explanation="for tests", tiers=tiers,
+            budget=self.view(),
             allowed_to_proceed=self.view().available_micro_usd >= self.price)
 
     async def answer_reserve(self, request: costs.ReserveRequest) -> costs.ReserveReply:

@@ -41,6 +41,17 @@ def test_the_published_job_is_hours_not_half_a_day() -> None:
     assert "no finished run yet" in explain(priced, 2_490_000, None)
 
 
+def test_the_parts_of_a_duration_are_all_of_it_whatever_runs_have_taught() -> None:
+    work = workload(PRESETS["balanced"].hyperparameters, conversations=242, tokens=705_000)
+    for taught in ([], [0.5] * 5):
+        priced = price(GpuType.H100_PCIE_80GB, work, taught)
+        parts = (priced.start_s, priced.training_s, priced.finish_s)
+        assert sum(parts) == pytest.approx(priced.duration.expected_s)
+        assert min(parts) > 0
+    assert price(GpuType.H100_PCIE_80GB, work, []).start_s == PRIORS[GpuType.H100_PCIE_80GB].cold_start_s
+    assert priced.start_s > PRIORS[GpuType.H100_PCIE_80GB].cold_start_s
+
+
 def test_the_card_with_the_price_has_its_own_speed() -> None:
     """Its hours cost more, and are fewer: cold start and finish stay what they are."""
     work = workload(PRESETS["balanced"].hyperparameters, conversations=242, tokens=705_000)
