@@ -72,6 +72,7 @@ document.addEventListener("htmx:sseBeforeMessage", (event) => {
     lastId = message.lastEventId || lastId;
     if (document.getElementById(`entry-${message.lastEventId}`)) event.preventDefault();
   }
+  if (message.type === "entry" && filtering()) refilter();
   if (message.type === "actions" && document.querySelector("#job-actions dialog[open]")) event.preventDefault();
   if (message.type.startsWith("row-")) {
     const box = event.target.querySelector("input[name=job]");
@@ -86,6 +87,41 @@ document.addEventListener("htmx:sseMessage", (event) => {
   }
   if (event.detail.type === "header") announceStatus();
 });
+// While the log is filtered, what comes is asked for anew with the filter; without one it stands above, each entry once.
+const filtering = () => [...document.querySelectorAll("#log-filter [name]")].some((field) => field.value);
+let asking = null;
+function refilter() {
+  asking ??= setTimeout(() => {
+    asking = null;
+    if (filtering() && !document.querySelector("#entries details[open]")) htmx.trigger("#log-filter", "refresh");
+  }, 2000);
+}
+const numberOf = (entry) => Number(entry.id.slice("entry-".length));
+function withoutDoubles() {
+  const above = document.getElementById("live-entries"), newest = document.querySelector("#entries .entry");
+  above.hidden = filtering();
+  for (const entry of [...above.children]) {
+    const isThere = document.querySelector(`#entries #${entry.id}`);
+    if (isThere || (!above.hidden && newest && numberOf(entry) <= numberOf(newest))) entry.remove();
+  }
+}
+
+// The trainer's output stands at its end and follows it, until somebody scrolls back to read.
+const tail = () => [...document.querySelectorAll("#output .output")].at(-1);
+const toTheEnd = () => { const lines = tail(); if (lines) lines.scrollTop = lines.scrollHeight; };
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const { elt, requestConfig } = event.detail, lines = tail();
+  if (elt.id !== "output-filter") return;
+  const reads = !requestConfig.triggeringEvent && lines && lines.scrollHeight - lines.scrollTop - lines.clientHeight > 8;
+  document.getElementById("output-paused").hidden = !reads;
+  if (reads) event.preventDefault();
+});
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.detail.target?.id === "entries") withoutDoubles(); // the stream swaps without saying where
+  if (event.detail.target?.id === "output") toTheEnd();
+});
+toTheEnd();
+
 document.addEventListener("visibilitychange", () => {
   if (!source || ended) return;
   if (document.hidden) source.close();

@@ -195,7 +195,8 @@ class Chart {
       const line = table.insertRow();
       for (const cell of cells) { const field = document.createElement(kind); field.textContent = cell ?? "–"; line.append(field); }
     };
-    row(["Step", ...this.labels], "th");
+    const { unit } = this.section.dataset;
+    row(["Step", ...this.labels.map((label) => unit ? `${label} (${unit})` : label)], "th");
     const last = Math.max(0, this.data.x.length - 500);
     for (let place = this.data.x.length - 1; place >= last; place--) row([this.data.x[place], ...this.metrics.map((name) => this.data.columns[name]?.[place])], "td");
     this.section.querySelector("[data-table]").replaceChildren(table);
