@@ -15,6 +15,7 @@ from services.dashboard import refusals, routes
 from services.dashboard.api import Api
 from services.dashboard.assets import Assets
 from services.dashboard.headers import SecurityHeaders
+from services.dashboard.pdf.typesetter import Typesetter
 from services.dashboard.rendering import Templates
 from services.dashboard.session import Sessions
 from services.dashboard.settings import Settings
@@ -34,7 +35,7 @@ def create_app(settings: Settings) -> FastAPI:
         await api.close()
 
     app = FastAPI(title="Bright Run", lifespan=lifespan, openapi_url=None, telemetry=TELEMETRY)  # type: ignore[arg-type]
-    app.state.parts = Parts(settings, api, sessions, Templates(assets), runtime.clock)
+    app.state.parts = Parts(settings, api, sessions, Templates(assets), runtime.clock, Typesetter())
     app.state.assets = assets
     routes.include(app)
     refusals.install(app)

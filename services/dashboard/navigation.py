@@ -23,9 +23,12 @@ class Entry:
 ENTRIES: tuple[Entry, ...] = (
     Entry("Jobs", "/jobs"),
     Entry("Queue", "/queue"),
+    Entry("Compare", "/compare"),
     Entry("Training files", "/files"),
     Entry("Templates", "/templates"),
+    Entry("History", "/analytics"),
     Entry("Settings", "/settings"),
+    Entry("Operations", "/operations", operators=True),
 )
 
 

@@ -31,19 +31,23 @@ def wants_page(request: Request) -> bool:
 
 
 def page(request: Request, status: int, title: str, message: str, fix: str = "", code: str = "") -> Response:
-    """For a browser a page, for a script of ours the same as JSON."""
+    """For a browser a page or what stands in a part of one, for a script of ours the same as JSON."""
     if not wants_page(request):
         return JSONResponse({"title": title, "detail": message, "suggested_fix": fix, "code": code}, status)
     context = {"title": title, "message": message, "fix": fix, "code": code, "number": status,
-               "again": request.url.path if request.method == "GET" else ""}
-    return visit(request).page("problem.html", status=status, **context)
+               "again": _here(request) if request.method == "GET" else ""}
+    template = "problem_part.html" if "hx-request" in request.headers else "problem.html"
+    return visit(request).page(template, status=status, **context)
+
+
+def _here(request: Request) -> str:
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
 async def _on_sign_in_needed(request: Request, error: Exception) -> Response:
     assert isinstance(error, SignInNeeded)
     parts = request.app.state.parts
-    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    query = {"next": here if request.method == "GET" and wants_page(request) else "/"}
+    query = {"next": _here(request) if request.method == "GET" and wants_page(request) else "/"}
     address = f"/sign-in?{urlencode(query | ({'ended': '1'} if error.reason else {}))}"
     if not wants_page(request):
         return JSONResponse({"title": "Sign in", "detail": error.reason or "Nobody is signed in."}, 401)

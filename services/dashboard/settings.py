@@ -36,6 +36,8 @@ class Settings(WebSettings):
     session_hours: float = Field(default=12.0, gt=0, le=24 * 30)
     # Of the jobs page: how often the jobs that it shows are looked at.
     live_interval_s: float = Field(default=2.0, ge=0.2)
+    # Of the page of operations: how often it refreshes itself while it is looked at.
+    operations_interval_s: float = Field(default=5.0, ge=0.2)
     # Linked from the page of operations.
     grafana_url: str = Field(default="", pattern=rf"^$|{_URL}")
     # What the first run offers to those who have no file of their own.

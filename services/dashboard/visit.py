@@ -15,6 +15,7 @@ from brightrun.errors import ApiError
 from chassis.clock import Clock
 from services.dashboard.api import Api, Outcome
 from services.dashboard.navigation import menu
+from services.dashboard.pdf.typesetter import Typesetter
 from services.dashboard.rendering import Templates
 from services.dashboard.session import Session, Sessions
 from services.dashboard.settings import Settings
@@ -29,6 +30,7 @@ class Parts:
     sessions: Sessions
     templates: Templates
     clock: Clock
+    typesetter: Typesetter
 
     def secure(self, request: Request) -> bool:
         return (self.settings.public_url or str(request.url)).startswith("https:")
@@ -104,6 +106,7 @@ NOTICES = {
     "file-deleted": "The file was deleted.", "template-saved": "The template was saved.",
     "template-shared": "The template is shared with the workspace.",
     "template-private": "The template is yours alone now.", "template-deleted": "The template was deleted.",
+    "replayed": "The message was sent again. If it fails again, it comes back as a dead letter with a new number.",
     "key-revoked": "The key was revoked: it stopped working at once.", "roles-changed": "The roles were changed.",
     "member-removed": "The member was removed: their sessions and keys stopped working at once.",
     "invitation-revoked": "The invitation was taken back.", "budget-set": "The budget was changed.",
@@ -124,7 +127,9 @@ def signed_in(visit: Annotated[Visit, Depends(visit)]) -> Visit:
     if not visit.session.signed_in:
         raise SignInNeeded
     try:
-        visit.me = visit.client.me()
+        me = visit.client.me()
+        # What is offered goes by what may be done, which is more than the roles that were given.
+        visit.me = me | {"roles": me.get("acts_as", me["roles"])}
     except ApiError as error:
         if error.status == 401:
             raise SignInNeeded("Your key or session is not valid any more. Sign in again.") from error

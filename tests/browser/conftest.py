@@ -74,7 +74,7 @@ def signed_in(window: Window, dashboard: str, api: Api) -> Callable[..., object]
         await page.goto(f"{dashboard}/sign-in?next={path}")
         await page.get_by_label("API key").fill(api.credentials["api_key"])
         await page.get_by_role("button", name="Sign in").click()
-        await page.wait_for_url(f"**{path}")
+        await page.wait_for_url(lambda url: "/sign-in" not in url)
         return page
 
     return enter

@@ -1,6 +1,6 @@
 """Every page, for what must hold of each: axe, both themes, 380 px, photographs."""
 
-# Name -> address; {job} is a job that has run, {file} its training file.
+# Name -> address; {job} is a job that has run, {file} its training file, {other} another job.
 PAGES = {
     "sign-in": "/sign-in",
     "jobs": "/jobs",
@@ -14,13 +14,18 @@ PAGES = {
     "first-run": "/first-run",
     "first-run-checked": "/first-run?file={file}",
     "templates": "/templates",
+    "analytics": "/analytics",
     "template-save": "/jobs/{job}/template",
+    "operations": "/operations",
+    "dead-letters": "/operations/dead-letters",
     "settings": "/settings",
     "settings-keys": "/settings/keys",
     "settings-members": "/settings/members",
     "settings-budget": "/settings/budget",
     "settings-audit": "/settings/audit",
     "invitation": "/invitation",
+    "compare": "/compare?job={job}&job={other}",
+    "compare-choice": "/compare",
     "not-found": "/nothing-here",
 }
 THEMES = ("light", "dark")

@@ -42,9 +42,10 @@ def photograph(browser: Browser, url: str, key: str, shown: dict[str, str], fold
 
 
 def best(jobs: list[dict[str, Any]]) -> dict[str, str]:
-    """The newest one that has completed, else the newest, with its file: their pages show most."""
-    found = next((job for job in jobs if job["status"] == "completed"), jobs[0])
-    return {"job": str(found["id"]), "file": str(found["training_file_id"])}
+    """The newest one that has completed, else the newest, with its file: their pages show most. The next to compare."""
+    found, *others = sorted(jobs, key=lambda job: job["status"] != "completed")
+    return {"job": str(found["id"]), "file": str(found["training_file_id"]),
+            "other": str((others or [found])[0]["id"])}
 
 
 def _sign_in(page: Page, url: str, key: str) -> None:

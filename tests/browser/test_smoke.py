@@ -38,13 +38,14 @@ async def test_from_the_sign_in_to_a_job_that_moves(api, signed_in, window) -> N
 async def test_every_page_in_both_themes_and_narrow(api, dashboard, signed_in) -> None:
     job = await api.running_job(name="A name that is long enough to be wrapped at the width of a telephone",
                                 notes="# Notes\n\n*some*", tags=["one", "two"])
+    other = await api.new_job(name="Other", preset="aggressive")
     page = await signed_in()
     found = []
     for name, path in PAGES.items():
         await page.set_viewport_size(WIDE)
         for theme in THEMES:
             await page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-            await page.goto(dashboard + path.format(job=job["id"], file=job["training_file_id"]))
+            await page.goto(dashboard + path.format(job=job["id"], file=job["training_file_id"], other=other["id"]))
             found += [f"{name} ({theme}): {problem}" for problem in await serious_problems(page)]
         await page.set_viewport_size(NARROW)
         width = await page.evaluate("document.documentElement.scrollWidth")

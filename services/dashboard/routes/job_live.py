@@ -41,6 +41,7 @@ async def watch_jobs(visit: SignedIn) -> Response:
 
 async def _rows(visit: Visit, state: dict[str, str]) -> AsyncIterator[bytes]:
     yield f"retry: {_RETRY_MS}\n\n".encode()
+    # At first nothing is: what changed since the page was made, or while the stream was broken off, is not lost.
     shown: dict[str, tuple[dict[str, Any], str]] = {}
     stopping: asyncio.Event = visit.request.app.state.runtime.stopping
     while not stopping.is_set():
@@ -58,7 +59,7 @@ async def _rows(visit: Visit, state: dict[str, str]) -> AsyncIterator[bytes]:
                 continue
             text = visit.text("jobs_row.html", job=job)
             shown[job["id"]] = job, text
-            if before and before[1] != text:
+            if not before or before[1] != text:
                 yield message(f"row-{job['id']}", text)
         yield _HEARTBEAT
         await _pause(stopping, visit.parts.settings.live_interval_s)

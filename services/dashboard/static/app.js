@@ -1,3 +1,8 @@
+import { isNew } from "./log.js";
+import { Stream } from "./stream.js";
+import "./away.js";
+import "./output.js";
+
 // What every page needs: times in the viewer's zone, dialogs, the one event stream, choosing rows, light and dark.
 const here = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const exactly = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
@@ -50,31 +55,44 @@ function countChosen() {
 }
 document.addEventListener("change", countChosen);
 
-// The stream: resumed after the last entry that was seen, closed while nobody looks, nothing shown twice.
-let lastId = "", source = null, ended = false;
-htmx.createEventSource = (url) => {
-  const address = new URL(url, location.href);
-  if (lastId) address.searchParams.set("after", lastId);
-  source = new EventSource(address);
-  return source;
-};
-document.addEventListener("htmx:sseOpen", () => document.documentElement.dataset.live = "yes");
-document.addEventListener("htmx:sseError", () => document.documentElement.dataset.live = "no");
+// The stream: nothing shown twice, and said while there is none.
+htmx.createEventSource = (url) => new Stream(url);
+const connection = document.getElementById("connection");
+function connected(state) {
+  document.documentElement.dataset.live = state;
+  connection.textContent = state === "no" ? "Not connected: trying again. What is shown may be out of date." : "";
+}
+document.addEventListener("htmx:sseOpen", () => connected("yes"));
+document.addEventListener("htmx:sseError", () => connected("no"));
 document.addEventListener("htmx:sseClose", (event) => {
   if (event.detail.type !== "message") return;
-  ended = true;
-  document.documentElement.dataset.live = "ended";
-  if (document.getElementById("job")) setTimeout(() => location.reload(), 1500); // results, proof, final cost
+  connected("ended");
+  if (document.getElementById("job")) setTimeout(showTheEnd, 1500); // results, proof, final cost
 });
+// The whole page anew; never what somebody is writing.
+async function showTheEnd() {
+  const there = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
+  if (!there || there.status >= 500) { setTimeout(showTheEnd, 3000); return; }
+  if (isBeingWritten()) connection.textContent = "The job has ended. Load the page anew to see its results; what you have written is not sent yet.";
+  else location.reload();
+}
+function isBeingWritten() {
+  const fields = [...document.querySelectorAll("main form[method=post] :is(textarea, input:not([type=hidden]))")];
+  return document.querySelector("dialog[open]") !== null || fields.some((field) => field.value !== field.defaultValue);
+}
+// A stream begins with every row: one that is the same stays, with what is chosen and focused in it.
+function isShown(row, text) {
+  const anew = document.createElement("tr");
+  anew.innerHTML = text;
+  localTimes(anew);
+  return anew.innerHTML.trim() === row.innerHTML.trim();
+}
 document.addEventListener("htmx:sseBeforeMessage", (event) => {
   const message = event.detail;
-  if (message.type === "entry") {
-    lastId = message.lastEventId || lastId;
-    if (document.getElementById(`entry-${message.lastEventId}`)) event.preventDefault();
-  }
-  if (message.type === "entry" && filtering()) refilter();
+  if (message.type === "entry" && !isNew(message.lastEventId)) event.preventDefault();
   if (message.type === "actions" && document.querySelector("#job-actions dialog[open]")) event.preventDefault();
   if (message.type.startsWith("row-")) {
+    if (isShown(event.target, message.data)) { event.preventDefault(); return; }
     const box = event.target.querySelector("input[name=job]");
     if (box?.checked) event.target.dataset.checked = "yes";
   }
@@ -87,47 +105,6 @@ document.addEventListener("htmx:sseMessage", (event) => {
   }
   if (event.detail.type === "header") announceStatus();
 });
-// While the log is filtered, what comes is asked for anew with the filter; without one it stands above, each entry once.
-const filtering = () => [...document.querySelectorAll("#log-filter [name]")].some((field) => field.value);
-let asking = null;
-function refilter() {
-  asking ??= setTimeout(() => {
-    asking = null;
-    if (filtering() && !document.querySelector("#entries details[open]")) htmx.trigger("#log-filter", "refresh");
-  }, 2000);
-}
-const numberOf = (entry) => Number(entry.id.slice("entry-".length));
-function withoutDoubles() {
-  const above = document.getElementById("live-entries"), newest = document.querySelector("#entries .entry");
-  above.hidden = filtering();
-  for (const entry of [...above.children]) {
-    const isThere = document.querySelector(`#entries #${entry.id}`);
-    if (isThere || (!above.hidden && newest && numberOf(entry) <= numberOf(newest))) entry.remove();
-  }
-}
-
-// The trainer's output stands at its end and follows it, until somebody scrolls back to read.
-const tail = () => [...document.querySelectorAll("#output .output")].at(-1);
-const toTheEnd = () => { const lines = tail(); if (lines) lines.scrollTop = lines.scrollHeight; };
-document.addEventListener("htmx:beforeRequest", (event) => {
-  const { elt, requestConfig } = event.detail, lines = tail();
-  if (elt.id !== "output-filter") return;
-  const reads = !requestConfig.triggeringEvent && lines && lines.scrollHeight - lines.scrollTop - lines.clientHeight > 8;
-  document.getElementById("output-paused").hidden = !reads;
-  if (reads) event.preventDefault();
-});
-document.addEventListener("htmx:afterSwap", (event) => {
-  if (event.detail.target?.id === "entries") withoutDoubles(); // the stream swaps without saying where
-  if (event.detail.target?.id === "output") toTheEnd();
-});
-toTheEnd();
-
-document.addEventListener("visibilitychange", () => {
-  if (!source || ended) return;
-  if (document.hidden) source.close();
-  else if (source.readyState === EventSource.CLOSED) source.dispatchEvent(new Event("error"));
-});
-
 let status = document.querySelector("#job-header .status")?.dataset.status;
 function announceStatus() {
   const now = document.querySelector("#job-header .status");

@@ -1,7 +1,7 @@
 // A job's curves: read once, then only what came behind the last step. Settings stand in the address (#).
 import { columnsOf, marksInWords, merged, placeOf, smoothed } from "./curves.js";
 
-const FOLLOW_POINTS = 2000, MERGE_EVERY_MS = 400, LOOK_AGAIN_MS = 150, LOOKS = 4;
+const FOLLOW_POINTS = 2000, MERGE_EVERY_MS = 400, LOOK_AGAIN_MS = 150, LOOKS = 4, TRY_AGAIN_MS = 5000;
 const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 class Chart {
@@ -34,12 +34,14 @@ class Chart {
   }
 
   async load() {
+    this.loading = true;
     try {
       const range = this.zoom ? { from_step: Math.max(0, Math.floor(this.zoom.min)), to_step: Math.ceil(this.zoom.max) } : {};
       if (this.section.dataset.marks) range.marks = "yes";
       this.data = await this.fetch(range);
       this.draw();
-    } catch (error) { this.say(`The curve cannot be shown just now: ${error.message}`); }
+    } catch (error) { this.say(`The curve cannot be shown just now: ${error.message}`); this.moreLater(); }
+    this.loading = false;
   }
 
   // Only what is new; while the user looks at a part, it is kept and not shown. `step`: what was heard of; its points may
@@ -51,13 +53,20 @@ class Chart {
     try {
       if (!this.data || this.axis === "epoch") await this.load();
       else if (!this.zoom) {
-        this.data = merged(this.data, await this.fetch({ from_step: this.data.x.at(-1) ?? 0 }));
-        this.draw();
+        const later = await this.fetch({ from_step: this.data.x.at(-1) ?? 0 });
+        // Another attempt began: steps of the one before it count no more.
+        if (later.boundaries.length !== this.data.boundaries.length) await this.load();
+        else { this.data = merged(this.data, later); this.draw(); }
       }
-    } catch (error) { this.say(`The curve is not up to date: ${error.message}`); }
+    } catch (error) { this.say(`The curve is not up to date: ${error.message}`); this.moreLater(); }
     const behind = this.data?.x.length && !this.zoom && this.data.x.at(-1) < (this.heard ?? 0) && this.looks-- > 0;
     this.again ||= behind;
     setTimeout(() => { this.busy = false; if (this.again) { this.again = false; this.more(); } }, behind ? LOOK_AGAIN_MS : MERGE_EVERY_MS);
+  }
+
+  moreLater() {
+    clearTimeout(this.waiting);
+    this.waiting = setTimeout(() => this.more(), TRY_AGAIN_MS);
   }
 
   draw() {
@@ -166,7 +175,7 @@ class Chart {
     const parts = points.map(([name, count]) => {
       const values = this.data.columns[name].filter((value) => value !== null);
       const last = values.length ? ` Last value ${Number(values.at(-1).toPrecision(5))}.` : "";
-      const flagged = count.flagged.length ? ` Not a number at ${count.flagged.length} steps.` : "";
+      const flagged = count.flagged.length ? ` Not a number at ${count.flagged.length} step${count.flagged.length === 1 ? "" : "s"}.` : "";
       const part = count.shown < count.total ? " (least and greatest kept)" : "";
       return `${this.labels[this.metrics.indexOf(name)]}: showing ${count.shown.toLocaleString()} of ${count.total.toLocaleString()} points${part}.${last}${flagged}`;
     });
@@ -246,7 +255,7 @@ document.querySelector(".more-charts")?.addEventListener("toggle", loadVisible);
 const attached = new WeakSet();
 document.addEventListener("htmx:sseOpen", (event) => {
   const { source } = event.detail;
-  const catchUp = (step) => charts.filter((chart) => visible(chart) && chart.data).forEach((chart) => chart.more(step));
+  const catchUp = (step) => charts.filter((chart) => visible(chart) && !chart.loading).forEach((chart) => chart.more(step));
   if (!attached.has(source)) {
     source.addEventListener("moved", (message) => catchUp(Number(message.data) || 0));
     source.addEventListener("checkpoint", (message) => charts.forEach((chart) => chart.saved(Number(message.data))));

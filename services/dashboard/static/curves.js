@@ -60,3 +60,28 @@ export function marksInWords(data) {
   if (saved.length) words.push(`${saved.length} checkpoint${saved.length === 1 ? "" : "s"} (▲), the last at step ${saved.at(-1).toLocaleString()}.`);
   return words.join(" ");
 }
+
+// Where each point of a job stands on an axis that several jobs share: minutes count from its first step.
+export function xOf(data, axis) {
+  if (axis === "time") { const first = Math.min(...data.times); return data.times.map((time) => (time - first) / 60); }
+  return axis === "epoch" && data.columns.epoch ? filled(data.x, data.columns.epoch) : data.x;
+}
+
+// Each metric is thinned by itself: between two that are known, values grow with the steps.
+function filled(steps, values) {
+  const known = steps.flatMap((step, row) => values[row] === null || values[row] === undefined ? [] : [[step, values[row]]]);
+  if (!known.length) return steps;
+  let place = 0;
+  return steps.map((step) => {
+    while (place < known.length - 1 && known[place][0] < step) place += 1;
+    const [after, high] = known[place], [before, low] = known[Math.max(0, place - 1)];
+    return after <= step || after === before ? high : low + (high - low) * (step - before) / (after - before);
+  });
+}
+
+// Curves of their own x as columns over one: uPlot wants x to grow. Where a curve has no point, there is a gap.
+export function overlaid(curves) {
+  const points = curves.map(({ x, y }) => new Map(x.map((value, row) => [value, y[row] ?? null])));
+  const every = [...new Set(points.flatMap((curve) => [...curve.keys()]))].sort((a, b) => a - b);
+  return [every, ...points.map((curve) => every.map((value) => curve.get(value) ?? null))];
+}

@@ -13,6 +13,7 @@ def me(
     return {
         "object": "caller", "subject": principal.subject, "email": email, "workspace_id": principal.workspace_id,
         "workspace_name": workspace["name"] if workspace else None, "roles": sorted(principal.roles),
+        "acts_as": sorted(principal.acts_as),
         "credential": principal.kind, "is_operator": is_operator}
 
 

@@ -20,6 +20,7 @@ class Me(View):
     workspace_id: UUID
     workspace_name: str | None
     roles: list[Role]
+    acts_as: list[Role] = Field(description="The roles whose work the caller may do: of an admin all, else `roles`")
     credential: Literal["jwt", "api_key", "session"]
     is_operator: bool = Field(description="Admins of this workspace run the installation")
 

@@ -7,7 +7,8 @@ from services.job_api.comparisons.application.compare import CURVES, Comparison
 from services.job_api.comparisons.domain.figures import OTHER_CONVERSATIONS, Row
 from services.job_api.jobs.repository.job_rows import Row as StoredRow
 
-_STORED = ("id", "name", "status", "training_file_id", "training_file_name", "preset", "created_by", "validation")
+_STORED = ("id", "name", "status", "training_file_id", "training_file_name", "preset", "created_by",
+           "created_by_name", "validation")
 
 
 def comparison(found: Comparison, *, with_curves: bool) -> dict[str, Any]:
@@ -38,10 +39,6 @@ def _figure(row: Row) -> dict[str, Any]:
     return {
         "name": figure.name, "title": figure.title, "unit": figure.unit, "better": figure.better,
         "values": list(row.values),
-        "differences": [_difference(value, row) for value in row.values],
+        "differences": list(row.differences), "differences_pct": list(row.differences_pct),
         "best": list(row.best), "comparable": row.comparable, "note": "" if row.comparable else OTHER_CONVERSATIONS}
 
-
-def _difference(value: float | None, row: Row) -> float | None:
-    first = row.values[0]
-    return None if value is None or first is None or not row.comparable else value - first

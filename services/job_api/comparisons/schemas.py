@@ -9,6 +9,7 @@ from contracts.job_status import JobStatus
 from contracts.rpc.metrics import AttemptBoundary, Series
 from services.job_api.comparisons.domain.recommendation import Basis
 from services.job_api.edge.fields import VALIDATION, CommaSeparated, Request, View
+from services.job_api.jobs.schemas.jobs import CREATED_BY_NAME
 
 
 def _distinct(ids: list[UUID]) -> list[UUID]:
@@ -41,6 +42,7 @@ class ComparedJobView(View):
     training_file_name: str
     preset: str
     created_by: str
+    created_by_name: str | None = Field(description=CREATED_BY_NAME)
     cost_is_final: bool
     validation: dict[str, Any] | None = Field(description=VALIDATION)
     curves: CurvesView | None = Field(description="null unless `max_points` asked for them, or without an answer")
@@ -56,6 +58,9 @@ class FigureView(View):
     values: list[float | None]
     differences: list[float | None] = Field(
         description="From the first job's value; null where one of both is not known or they are not comparable")
+    differences_pct: list[float | None] = Field(
+        description="The same in per cent of the first job's value; null also where that is 0, or the values are "
+                    "in per cent already")
     best: list[UUID] = Field(
         description="Of the completed jobs; several where they are equal, none where all are or `comparable` is false")
     comparable: bool

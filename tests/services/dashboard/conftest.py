@@ -61,7 +61,7 @@ async def serving(**settings: Any) -> AsyncIterator[str]:
     """The address of a dashboard."""
     port = free_port()
     app = create_app(Settings(**{"http_port": port, "startup_wait_s": 5, "log_level": "WARNING",
-                                 "live_interval_s": 0.2} | settings))
+                                 "live_interval_s": 0.2, "operations_interval_s": 0.5} | settings))
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, lifespan="on",
                                            timeout_graceful_shutdown=1))
     task = asyncio.create_task(server.serve())

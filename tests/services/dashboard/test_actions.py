@@ -98,6 +98,18 @@ async def test_an_analyst_is_told_what_is_not_theirs(api, dashboard) -> None:
         assert offered not in page
 
 
+async def test_an_administrator_is_offered_what_engineers_are(api, dashboard) -> None:
+    """Whoever installs it has the one role."""
+    from services.job_api.edge.auth import Role
+
+    job = await api.new_job()
+    admin = await api.member(Role.ADMIN)
+    browser = await Browser(dashboard).sign_in(admin.headers["authorization"].removeprefix("Bearer "))
+    assert 'href="/new-job"' in (await browser.get("/jobs")).text
+    assert "Upload and check" in (await browser.get("/files")).text
+    assert "Save as template" in (await browser.get(f"/jobs/{job['id']}")).text
+
+
 async def test_who_waits_is_shown_with_the_place(api, browser) -> None:
     page = await browser.get("/queue")
     assert "Nobody waits" in page.text

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from services.dashboard.assets import AssetsMissing
+from services.dashboard.assets import STATIC, AssetsMissing
 from services.dashboard.settings import Settings
 from tests.services.dashboard.conftest import Browser
 
@@ -40,7 +40,11 @@ async def test_a_job_page_weighs_less_than_300_kb(api, browser) -> None:
     job = await api.new_job()
     weight, page = 0, await browser.get(f"/jobs/{job['id']}")
     addresses = {*re.findall(r'(?:src|href)="(/assets/[^"]+)"', page.text)}
-    addresses.add(next(address for address in addresses if address.endswith("chart.js")).replace("chart", "curves"))
+    folder = next(address for address in addresses if address.endswith("/app.js")).removesuffix("app.js")
+    for script in STATIC.glob("*.js"):  # modules that the scripts of the page import
+        if script.name in ("app.js", "chart.js"):
+            addresses |= {folder + name for name in re.findall(r'"\./(\w+\.js)"', script.read_text())}
+    assert folder + "curves.js" in addresses
     for path in (f"/jobs/{job['id']}", *addresses):
         async with browser.http.stream("GET", path) as answer:
             weight += len(b"".join([part async for part in answer.aiter_raw()]))

@@ -85,13 +85,16 @@ async def test_the_stream_ends_with_the_job_and_a_strangers_at_once(api, browser
         await stream.next("end")
 
 
-async def test_rows_of_the_jobs_page_come_when_they_change(api, browser) -> None:
-    job = await api.new_job(name="Row")
-    await api.new_job(name="Still")
+async def test_rows_of_the_jobs_page_come_at_first_and_when_they_change(api, browser) -> None:
+    """At first: what changed since the page was made, or while the stream was broken off, is not lost."""
+    job, still = await api.new_job(name="Row"), await api.new_job(name="Still")
     async with Stream(browser, "/jobs/live") as stream:
-        await asyncio.sleep(0.5)
+        found = {kind: row for kind, _, row in [await stream.next(f"row-{job['id']}", f"row-{still['id']}")
+                                               for _ in range(2)]}
+        assert "Row" in found[f"row-{job['id']}"]
+        assert "Still" in found[f"row-{still['id']}"]
         await api.client.patch(f"/jobs/{job['id']}", json={"name": "Row <renamed>"})
-        _, _, row = await stream.next(f"row-{job['id']}")
+        _, _, row = await stream.next(f"row-{job['id']}", f"row-{still['id']}")
         assert "Row &lt;renamed&gt;" in row
 
 

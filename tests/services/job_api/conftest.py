@@ -40,7 +40,7 @@ WEBHOOK_SECRET = "a webhook secret for tests only"
 JWT_SECRET = "a shared secret of at least thirty-two characters"
 
 
-def insight(saved: list[pods.CheckpointView]) -> RequestRouter:
+def insight(saved: list[pods.CheckpointView], output: list[logs.NumberedLine]) -> RequestRouter:
     """metrics_ingest, the provisioner and the validator, as far as job_api asks them."""
 
     async def latest(request: metrics.LatestQuery) -> metrics.Latest:
@@ -62,7 +62,7 @@ def insight(saved: list[pods.CheckpointView]) -> RequestRouter:
         return pods.LogPage(attempt=1, text=text, next_offset=request.offset + len(text), end=False)
 
     async def lines(request: logs.LogLinesQuery) -> logs.LogLinesPage:
-        return logs.LogLinesPage(attempt=None)
+        return logs.LogLinesPage(attempt=1 if output else None, lines=tuple(output))
 
     async def evaluation(request: validation.EvaluationQuery) -> validation.EvaluationView:
         lost = [validation.ConversationResult(conversation_key=f"c-{n}", group="calm", tokens=100,
@@ -93,6 +93,8 @@ class Api:
         self.workspace_id = UUID(credentials["workspace_id"])
         # What the provisioner has of every job, the furthest step first.
         self.checkpoints: list[pods.CheckpointView] = []
+        # What the trainer of every job has printed.
+        self.output: list[logs.NumberedLine] = []
         self.client = self.as_key(credentials["api_key"])
 
     def as_key(self, key: str) -> httpx.AsyncClient:
@@ -187,7 +189,8 @@ class Api:
     async def others(self) -> AsyncIterator[None]:
         """The other services answer while this is open."""
         buses = []
-        answers = (("cost_guard", self.cost_guard.requests()), ("metrics_ingest", insight(self.checkpoints)))
+        answers = (("cost_guard", self.cost_guard.requests()),
+                   ("metrics_ingest", insight(self.checkpoints, self.output)))
         for service, router in answers:
             bus = Bus(ServiceSettings(service_name=service, nats_url=self.nats_url))
             bus.include(router)

@@ -57,6 +57,21 @@ class Row:
     best: tuple[UUID, ...]
     comparable: bool
 
+    @property
+    def differences(self) -> tuple[float | int | None, ...]:
+        """From the first job's value; None where one of both is not known, or they are not comparable."""
+        first = self.values[0]
+        return tuple(None if value is None or first is None or not self.comparable else value - first
+                     for value in self.values)
+
+    @property
+    def differences_pct(self) -> tuple[float | None, ...]:
+        """The same in per cent of the first job's value; None also where that is 0, and for what is in per cent."""
+        first = self.values[0]
+        if not first or self.figure.unit == "%":
+            return (None,) * len(self.values)
+        return tuple(None if change is None else 100 * change / abs(first) for change in self.differences)
+
 
 def rows(jobs: Sequence[ComparedJob]) -> list[Row]:
     measured = same_measure(jobs)

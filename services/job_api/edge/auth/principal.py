@@ -24,6 +24,10 @@ class Principal:
     # What was shown, without its secret: the key's or session's prefix, or the token's subject.
     credential: str = field(default="", compare=False)
 
-    def has_any(self, *roles: Role) -> bool:
+    @property
+    def acts_as(self) -> frozenset[Role]:
         """Admins may do everything in their workspace; no other role implies another."""
-        return not roles or Role.ADMIN in self.roles or not self.roles.isdisjoint(roles)
+        return frozenset(Role) if Role.ADMIN in self.roles else self.roles
+
+    def has_any(self, *roles: Role) -> bool:
+        return not roles or not self.acts_as.isdisjoint(roles)

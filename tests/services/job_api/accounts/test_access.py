@@ -6,6 +6,7 @@ from uuid import uuid4
 import jwt
 
 from services.job_api.bootstrap import bootstrap
+from services.job_api.edge.auth import Role
 from tests.services.job_api.conftest import JWT_SECRET
 
 ISSUER = {"iss": "https://issuer.test", "aud": "authenticated"}
@@ -30,12 +31,18 @@ async def test_a_token_of_an_identity_provider_brings_its_workspace_along(api):
     assert (await expired.get("/me")).status_code == 401
 
 
+async def test_an_admin_acts_as_everybody(api):
+    admin = (await (await api.member(Role.ADMIN)).get("/me")).json()
+    assert (admin["roles"], admin["acts_as"]) == (["admin"], ["admin", "analyst", "engineer", "owner"])
+
+
 async def test_api_keys_are_made_listed_and_revoked(api):
     body = {"name": "CI", "roles": ["analyst"], "email": "CI@Example.com"}
     response = await api.client.post("/api-keys", json=body)
     key = response.json()
     assert (response.status_code, key["email"], key["roles"]) == (201, "ci@example.com", ["analyst"])
     robot = api.as_key(key["key"])
+    assert (await robot.get("/me")).json()["acts_as"] == ["analyst"]
     assert (await robot.get("/me")).json()["email"] == "ci@example.com"
     listed = (await api.client.get("/api-keys")).json()["data"]
     assert "key" not in listed[0]
