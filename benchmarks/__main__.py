@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-NAMES = ("job_api", "hot_reads", "import_file", "durables", "metrics_ingest", "metrics_chart", "local_run",
+NAMES = ("job_api", "analytics", "hot_reads", "import_file", "durables", "metrics_ingest", "metrics_chart", "local_run",
          "trainer_overhead", "web_page")
 # Only when named: `peers` installs other people's programs for a while, `fleet` takes a quarter of an hour, `gpu` wants
 # a GPU (its toy does not), what `padding_free` compares with is no part of the product, and `capacity` is for planning.

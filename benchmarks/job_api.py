@@ -84,15 +84,7 @@ async def _open_loop(request: Any, rate: int) -> list[float]:
 
 def _fill(system: StackUnderTest, wanted: int) -> None:
     """Multiply the jobs that the API made, so that the table holds what it would after years."""
-    columns = [
-        row["column_name"]
-        for row in system.query(
-            "job_api",
-            "SELECT column_name FROM information_schema.columns "
-            "WHERE table_name = 'training_jobs' AND is_generated = 'NEVER'",
-        )
-    ]
-    kept = [name for name in columns if name not in ("id", "name", "created_at")]
+    kept = [name for name in columns_of(system) if name not in ("id", "name", "created_at")]
     system.query(
         "job_api",
         f"""
@@ -101,6 +93,13 @@ def _fill(system: StackUnderTest, wanted: int) -> None:
         FROM (SELECT * FROM training_jobs LIMIT 1) AS model, generate_series(1, {wanted}) AS n""",
     )
     system.query("job_api", "ANALYZE training_jobs")
+
+
+def columns_of(system: StackUnderTest) -> list[str]:
+    """Of `training_jobs`, those that are written."""
+    rows = system.query("job_api", "SELECT column_name FROM information_schema.columns "
+                                   "WHERE table_name = 'training_jobs' AND is_generated = 'NEVER'")
+    return [row["column_name"] for row in rows]
 
 
 def percentile(values: list[float], percent: int) -> float:

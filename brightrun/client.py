@@ -209,11 +209,15 @@ class Client(Results, People, Money):
         return dict(self.http.json("GET", f"{ROOT}/comparisons", params=parameters))
 
     def analytics(self, **filters: Any) -> dict[str, Any]:
-        """The workspace's ended jobs added up. `filters`: from, to, preset, creator."""
+        """The workspace's ended jobs added up. `filters`: from, to, preset, creator, client."""
         return dict(self.http.json("GET", f"{ROOT}/analytics", params=given(filters)))
 
+    def interruption_rates(self) -> dict[str, Any]:
+        """How many of the workspace's machines were lost so far, on each tier."""
+        return dict(self.http.json("GET", f"{ROOT}/interruption-rates"))
+
     def analytics_csv(self, table: str = "weeks", **filters: Any) -> str:
-        """`table`: weeks, presets, people or jobs."""
+        """`table`: weeks, presets, people, clients, errors or jobs."""
         parameters = given({**filters, "table": table, "format": "csv"})
         return self.http.send("GET", f"{ROOT}/analytics", params=parameters, timeout=300).text
 

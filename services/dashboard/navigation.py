@@ -26,6 +26,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("Compare", "/compare"),
     Entry("Training files", "/files"),
     Entry("Templates", "/templates"),
+    Entry("History", "/analytics"),
     Entry("Settings", "/settings"),
     Entry("Operations", "/operations", operators=True),
 )

@@ -60,7 +60,7 @@ GROUPS: tuple[Group, ...] = (
         "GET /jobs/{job_id}/downloads",
         "GET /errors/stats", "GET /jobs/{job_id}/error", "GET /jobs/{job_id}/error-log", "GET /files",
         "GET /files/{file_id}", "GET /files/{file_id}/preview", "POST /files/validate",
-        "GET /comparisons", "GET /analytics")),
+        "GET /comparisons", "GET /analytics", "GET /interruption-rates")),
     Group("Whoever takes results", frozenset({_E, _A}), (
         "GET /jobs/{job_id}/download/adapters", "GET /jobs/{job_id}/download/metrics")),
     Group("Engineers", frozenset({_E}), (

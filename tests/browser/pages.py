@@ -14,6 +14,7 @@ PAGES = {
     "first-run": "/first-run",
     "first-run-checked": "/first-run?file={file}",
     "templates": "/templates",
+    "analytics": "/analytics",
     "template-save": "/jobs/{job}/template",
     "operations": "/operations",
     "dead-letters": "/operations/dead-letters",

@@ -31,9 +31,11 @@ def document(
 
 def _job(column: Any) -> dict[str, Any]:
     job = column.job
-    return {"number": column.number, "name": job["name"], "status": label(job["status"]), "id": job["id"],
-            "preset": label(job["preset"]), "file": job["training_file_name"], "creator": job["created_by"],
-            "is_baseline": column.is_baseline, "cost_is_final": job["cost_is_final"], "has_ended": column.has_ended}
+    return {
+        "number": column.number, "name": job["name"], "status": label(job["status"]), "id": job["id"],
+        "preset": label(job["preset"]), "file": job["training_file_name"],
+        "creator": job["created_by_name"] or job["created_by"], "is_baseline": column.is_baseline,
+        "cost_is_final": job["cost_is_final"], "has_ended": column.has_ended}
 
 
 def _row(row: Row) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from fastapi import FastAPI
 
 from services.dashboard.routes import (
     actions,
+    analytics,
     compare,
     files,
     files_of_pages,
@@ -24,6 +25,6 @@ from services.dashboard.routes import (
 
 def include(app: FastAPI) -> None:
     """Every page."""
-    for module in (files_of_pages, home, sign_in, templates, job_list, job_live, job, job_parts, notes, actions, files,
-                   new_job, first_run, settings, compare, operations):
+    for module in (files_of_pages, home, sign_in, templates, analytics, job_list, job_live, job, job_parts, notes,
+                   actions, files, new_job, first_run, settings, compare, operations):
         app.include_router(module.router)

@@ -68,11 +68,12 @@ def change_it(visit: SignedIn, form: Form) -> Response:
 def form_page(
     visit: Visit, found: Known, values: Values, *, status: int = 200, problem: dict[str, Any] | None = None
 ) -> Response:
-    asked = visit.together(files=lambda: visit.client.files(limit=_FILES, status="ready").data,
-                           filters=visit.client.job_filters)
+    client = visit.client
+    asked = visit.together(files=lambda: client.files(limit=_FILES, status="ready").data, filters=client.job_filters,
+                           interruptions=client.interruption_rates)
     shown = estimate_part(visit, found, values)
     return visit.page("new_job.html", status=status, problem=problem, files=asked["files"], values=values,
-                      suggested=asked["filters"].value or {},
+                      suggested=asked["filters"].value or {}, interruptions=asked["interruptions"],
                       presets=found.presets, guides=found.guides, **shown)
 
 

@@ -6,6 +6,9 @@ from uuid import UUID
 
 from contracts.error_catalogue import ErrorCode
 
+# One of nine lost is anything between a hundredth and a half (95 %, Clopper and Pearson): no rate to choose a tier by.
+LEAST_MACHINES = 10
+
 
 @dataclass(frozen=True)
 class Sums:
@@ -34,12 +37,28 @@ class Sums:
 
 @dataclass(frozen=True)
 class Group:
-    """`week`: the Monday, UTC. What is None was not grouped by."""
+    """`week`: the Monday, UTC. `client` "": of jobs that name none. What is None was not grouped by."""
 
     sums: Sums
     preset: str | None = None
     week: date | None = None
     creator: str | None = None
+    client: str | None = None
+
+
+@dataclass(frozen=True)
+class TierMachines:
+    """Machines of one tier that came up and whose attempt is over; `interrupted`: it was over before it was meant to
+    be."""
+
+    gpu_pricing_tier: str
+    machines: int = 0
+    interrupted: int = 0
+
+    @property
+    def interruption_rate(self) -> float | None:
+        """None where too few have been seen to tell."""
+        return round(self.interrupted / self.machines, 4) if self.machines >= LEAST_MACHINES else None
 
 
 @dataclass(frozen=True)

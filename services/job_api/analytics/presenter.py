@@ -1,11 +1,12 @@
 """Analytics as the API shows them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from contracts.rpc.costs import SpotSavings
 from services.job_api.amounts import dollars
 from services.job_api.analytics.application.analyse import Analytics
-from services.job_api.analytics.domain import Fix, Group, Point, Sums
+from services.job_api.analytics.domain import LEAST_MACHINES, Fix, Group, Point, Sums, TierMachines
 from services.job_api.diagnosis import presenter as diagnosis
 
 
@@ -14,10 +15,19 @@ def analytics(found: Analytics) -> dict[str, Any]:
     return {
         "object": "analytics", "from": period.after, "to": period.before, "totals": sums(found.totals),
         "presets": [preset(one) for one in found.presets], "weeks": [week(one) for one in found.weeks],
-        "people": [person(one, found) for one in found.people],
-        "cost_and_quality": {"data": [_point(one) for one in found.points], "total": found.totals.judged},
-        "errors": _errors(found), "savings": found.savings and _savings(found.savings),
+        "people": [person(one, found) for one in found.people], "clients": [client(one) for one in found.clients],
+        "cost_and_quality": {"data": [point(one) for one in found.points], "total": found.totals.judged},
+        "errors": errors(found),
+        "tiers": [_tier(one) for one in found.tiers], "savings": found.savings and _savings(found.savings),
         "unavailable": dict(found.unavailable)}
+
+
+def interruption_rates(found: Sequence[TierMachines]) -> dict[str, Any]:
+    return {"object": "interruption_rates", "data": [_tier(one) for one in found], "least_machines": LEAST_MACHINES}
+
+
+def _tier(found: TierMachines) -> dict[str, Any]:
+    return vars(found) | {"interruption_rate": found.interruption_rate}
 
 
 def sums(found: Sums) -> dict[str, Any]:
@@ -40,11 +50,15 @@ def person(found: Group, among: Analytics) -> dict[str, Any]:
     return {"creator": found.creator, "email": among.emails.get(found.creator or "")} | sums(found.sums)
 
 
-def _point(found: Point) -> dict[str, Any]:
+def client(found: Group) -> dict[str, Any]:
+    return {"client": found.client} | sums(found.sums)
+
+
+def point(found: Point) -> dict[str, Any]:
     return vars(found) | {"cost": dollars(found.cost_micro_usd)}
 
 
-def _errors(found: Analytics) -> list[dict[str, Any]]:
+def errors(found: Analytics) -> list[dict[str, Any]]:
     codes = diagnosis.statistics(found.errors, found.period)["codes"]
     return [code | {"fixes": [_fix(fix) for fix in found.fixes if fix.code == code["code"]]} for code in codes]
 

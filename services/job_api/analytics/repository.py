@@ -1,19 +1,35 @@
-"""One workspace's ended jobs added up by PostgreSQL: by preset, by preset and week, by person, and all of them."""
+"""One workspace's ended jobs added up by PostgreSQL: by preset, by preset and week, by person, by client, and all of
+them."""
 
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Date, Double, Row, cast, func, select, true, tuple_
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    Date,
+    Double,
+    Row,
+    any_,
+    bindparam,
+    cast,
+    func,
+    or_,
+    select,
+    true,
+    tuple_,
+)
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.error_catalogue import entry_of
 from contracts.error_taxonomy import TrainingErrorType
+from contracts.gpus import PricingTier
 from contracts.job_status import TERMINAL, JobStatus
-from services.job_api.analytics.domain import Fix, Group, Point, Sums
+from services.job_api.analytics.domain import Fix, Group, Point, Sums, TierMachines
 from services.job_api.diagnosis.repository import Period, ended_in
-from services.job_api.jobs.tables import training_jobs
+from services.job_api.jobs.tables import job_events, training_jobs
 
 _jobs = training_jobs.c
 _retry = training_jobs.alias("retry")
@@ -24,6 +40,10 @@ _WEEK = cast(func.date_trunc("week", func.timezone("UTC", _jobs.completed_at)), 
 _IMPROVEMENT = cast(_jobs.validation["perplexity_improvement_pct"].astext, Double)
 _VERDICT = _jobs.validation["verdict"].astext
 _JUDGED = _COMPLETED & _VERDICT.is_not(None)
+_CAME_UP, _LOST = "pod.running", "pod.interrupted"
+# Written out, so that every plan may use the index of these two.
+_OF_MACHINES: BindParameter[tuple[str, ...]] = bindparam(
+    "of_machines", (_CAME_UP, _LOST), expanding=True, literal_execute=True)
 _INTERRUPTED = _jobs.checkpoint_recovery_count > 0
 _SUMS = (
     func.count().label("ended"), func.count().filter(_COMPLETED).label("completed"),
@@ -43,15 +63,17 @@ _NAMES = tuple(column.name for column in _SUMS)
 
 async def groups(tx: AsyncConnection, workspace_id: UUID, period: Period) -> list[Group]:
     """Everything in one pass over the jobs. Only the group of all jobs is there when there are none."""
-    sets = func.grouping_sets(tuple_(_jobs.preset, _WEEK), tuple_(_jobs.preset), tuple_(_jobs.created_by), tuple_())
-    statement = select(_jobs.preset, _WEEK, _jobs.created_by, *_SUMS).where(
+    sets = func.grouping_sets(
+        tuple_(_jobs.preset, _WEEK), tuple_(_jobs.preset), tuple_(_jobs.created_by), tuple_(_jobs.client),
+        tuple_())
+    statement = select(_jobs.preset, _WEEK, _jobs.created_by, _jobs.client, *_SUMS).where(
         _ENDED, *ended_in(workspace_id, period)).group_by(sets)
     return [_group(row) for row in await tx.execute(statement)]
 
 
 def _group(row: Row[Any]) -> Group:
     values = {name: value for name in _NAMES if (value := getattr(row, name)) is not None}
-    return Group(Sums(**values), row.preset, row.week, row.created_by)
+    return Group(Sums(**values), row.preset, row.week, row.created_by, row.client)
 
 
 async def points(tx: AsyncConnection, workspace_id: UUID, period: Period, limit: int) -> list[Point]:
@@ -75,6 +97,25 @@ async def fixes(tx: AsyncConnection, workspace_id: UUID, period: Period) -> list
         *ended_in(workspace_id, period)).group_by(kind, _jobs.error_code, field)
     found = [Fix(entry_of(TrainingErrorType(row[0]), row[1]).code, *row[2:]) for row in await tx.execute(statement)]
     return sorted(found, key=lambda fix: (-fix.completed, fix.ended, fix.field))
+
+
+async def tiers(tx: AsyncConnection, workspace_id: UUID, period: Period) -> list[TierMachines]:
+    """What became of machines, by what they really were, whatever the job asked for. Attempts that their user ended
+    were not interrupted."""
+    logged = job_events.c
+    tier = func.max(logged.payload["pricing_tier"].astext).filter(logged.type == _CAME_UP).label("tier")
+    was_meant = logged.attempt == any_(_jobs.set_aside)
+    interrupted = func.bool_or((logged.type == _LOST) & ~was_meant).label("interrupted")
+    over = or_(logged.type == _LOST, logged.attempt < _jobs.attempt, was_meant, _ENDED)
+    machines = select(tier, interrupted, func.bool_or(over).label("is_over")).select_from(
+        job_events.join(training_jobs, _jobs.id == logged.job_id)).where(
+        logged.workspace_id == workspace_id, logged.type.in_(_OF_MACHINES), *ended_in(workspace_id, period)
+    ).group_by(logged.job_id, logged.attempt).subquery()
+    counts = func.count(), func.count().filter(machines.c.interrupted)
+    rows = await tx.execute(select(machines.c.tier, *counts).where(
+        machines.c.tier.is_not(None), machines.c.is_over).group_by(machines.c.tier))
+    found = {row[0]: TierMachines(*row) for row in rows}
+    return [found.get(each, TierMachines(each)) for each in (PricingTier.SPOT.value, PricingTier.ON_DEMAND.value)]
 
 
 async def ended_ids(tx: AsyncConnection, workspace_id: UUID, period: Period) -> Sequence[UUID]:

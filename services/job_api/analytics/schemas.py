@@ -9,7 +9,7 @@ from pydantic import Field
 from services.job_api.diagnosis.schemas import CodeView
 from services.job_api.edge.fields import CommaSeparated, Moment, PlainText, PresetName, Request, View
 
-Table = Literal["weeks", "presets", "people", "jobs"]
+Table = Literal["weeks", "presets", "people", "clients", "errors", "jobs"]
 
 
 class AnalyticsQuery(Request):
@@ -17,6 +17,8 @@ class AnalyticsQuery(Request):
     to: Moment | None = Field(default=None, description="Jobs that ended before.")
     preset: Annotated[list[PresetName], CommaSeparated] = Field(default_factory=list)
     creator: Annotated[list[PlainText], CommaSeparated] = Field(default_factory=list)
+    client: list[PlainText] = Field(default_factory=list, description="Said several times for several: a name may have "
+                                                                      "a comma.")
     format: Literal["csv"] | None = Field(default=None, description="One table as a file.")
     table: Table = Field(default="weeks", description="Which one; `jobs`: every job that ended.")
 
@@ -53,6 +55,10 @@ class PersonSums(SumsView):
     email: str | None
 
 
+class ClientSums(SumsView):
+    client: str = Field(description="Empty: of jobs that name none")
+
+
 class PointView(View):
     job_id: UUID
     name: str
@@ -82,6 +88,19 @@ class FrequentError(CodeView):
     fixes: list[FixView] = Field(description="What helped most first")
 
 
+class TierView(View):
+    gpu_pricing_tier: str = Field(description="What the machine was, whatever the job asked for")
+    machines: int = Field(description="That came up, and whose attempt is over")
+    interrupted: int = Field(description="Of these: over before it was meant to be")
+    interruption_rate: float | None = Field(description="interrupted / machines; null where too few were seen to tell")
+
+
+class InterruptionRates(View):
+    object: Literal["interruption_rates"]
+    data: list[TierView]
+    least_machines: int = Field(description="Below so many no rate is told")
+
+
 class SavingsView(View):
     """The same machine time on demand, less what was paid; what interruptions cost is part of both."""
 
@@ -103,8 +122,10 @@ class AnalyticsView(View):
     presets: list[PresetSums]
     weeks: list[WeekSums] = Field(description="By preset, the oldest first")
     people: list[PersonSums] = Field(description="Who has spent most first")
+    clients: list[ClientSums] = Field(description="Whose jobs cost most first")
     cost_and_quality: PointsView
     errors: list[FrequentError] = Field(description="The most frequent first")
+    tiers: list[TierView]
     savings: SavingsView | None
     unavailable: dict[str, str] = Field(description="What could not be asked just now, and why")
 

@@ -7,7 +7,8 @@ from services.job_api.comparisons.application.compare import CURVES, Comparison
 from services.job_api.comparisons.domain.figures import OTHER_CONVERSATIONS, Row
 from services.job_api.jobs.repository.job_rows import Row as StoredRow
 
-_STORED = ("id", "name", "status", "training_file_id", "training_file_name", "preset", "created_by", "validation")
+_STORED = ("id", "name", "status", "training_file_id", "training_file_name", "preset", "created_by",
+           "created_by_name", "validation")
 
 
 def comparison(found: Comparison, *, with_curves: bool) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from contracts.job_status import JobStatus
 from contracts.rpc.metrics import AttemptBoundary, Series
 from services.job_api.comparisons.domain.recommendation import Basis
 from services.job_api.edge.fields import VALIDATION, CommaSeparated, Request, View
+from services.job_api.jobs.schemas.jobs import CREATED_BY_NAME
 
 
 def _distinct(ids: list[UUID]) -> list[UUID]:
@@ -41,6 +42,7 @@ class ComparedJobView(View):
     training_file_name: str
     preset: str
     created_by: str
+    created_by_name: str | None = Field(description=CREATED_BY_NAME)
     cost_is_final: bool
     validation: dict[str, Any] | None = Field(description=VALIDATION)
     curves: CurvesView | None = Field(description="null unless `max_points` asked for them, or without an answer")

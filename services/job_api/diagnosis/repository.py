@@ -15,12 +15,13 @@ from services.job_api.jobs.tables import training_jobs
 
 @dataclass(frozen=True)
 class Period:
-    """Jobs that ended from `after` (inclusive) until `before`; None: no limit. `presets`, `creators` empty: all."""
+    """Jobs that ended from `after` (inclusive) until `before`; None: no limit. Empty: all of them."""
 
     after: datetime | None = None
     before: datetime | None = None
     presets: tuple[str, ...] = ()
     creators: tuple[str, ...] = ()
+    clients: tuple[str, ...] = ()
 
 
 _failed = training_jobs
@@ -71,4 +72,6 @@ def ended_in(workspace_id: UUID, period: Period) -> list[ColumnElement[bool]]:
         conditions.append(_failed.c.preset.in_(period.presets))
     if period.creators:
         conditions.append(_failed.c.created_by.in_(period.creators))
+    if period.clients:
+        conditions.append(_failed.c.client.in_(period.clients))
     return conditions

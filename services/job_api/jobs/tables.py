@@ -157,6 +157,8 @@ job_events = Table(
     Column("trace_id", Text),
     PrimaryKeyConstraint("job_id", "seq"),
     Index("job_events_by_type", "job_id", "type", "seq"),
+    Index("job_events_of_machines", "workspace_id", "job_id", postgresql_where=text(
+        "type IN ('pod.running', 'pod.interrupted')")),
 )
 
 # The newest snapshot of each kind (progress, cost): what live streams show between two entries of the log, and the

@@ -3,22 +3,26 @@
 import asyncio
 from io import BytesIO
 
+import pytest
 from pypdf import PdfReader
 
 from brightrun.client import Client
 from brightrun.errors import Unreachable
 from tests.services.dashboard.conftest import Browser, serving
+from tests.services.job_api.analytics.test_analytics import PROVEN, ended
 from tests.services.job_api.conftest import alone, told  # noqa: F401  fixtures
 
 
 async def test_cards_of_services_that_are_away_say_so(alone) -> None:  # noqa: F811
     async with alone.others():
         job = await alone.new_job(name="Still here")
+    await ended(alone, {"name": "Judged once", "validation": PROVEN})
     async with serving(api_url=alone.url) as url:
         browser = await Browser(url).sign_in(alone.credentials["api_key"])
         answer = await browser.get(f"/jobs/{job['id']}")
         operations = await browser.get("/operations")
         money = await browser.get("/settings/budget")
+        history = await browser.get("/analytics")
     assert answer.status_code == 200
     assert "Still here" in answer.text
     assert "The evaluation cannot be shown just now" in answer.text
@@ -34,8 +38,12 @@ async def test_cards_of_services_that_are_away_say_so(alone) -> None:  # noqa: F
     assert "The budget cannot be shown just now" in money.text
     assert "The rates cannot be shown just now" in money.text
     assert 'href="/settings/keys"' in money.text
+    assert history.status_code == 200
+    assert "Judged once" in history.text
+    assert "What spot machines saved cannot be shown just now." in history.text
 
 
+@pytest.mark.slow
 async def test_jobs_are_compared_without_their_measurements(alone) -> None:  # noqa: F811
     async with alone.others():
         jobs = [await alone.new_job(name=name) for name in ("First", "Second")]

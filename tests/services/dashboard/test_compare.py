@@ -64,6 +64,7 @@ async def test_figures_with_the_baseline_the_best_and_the_advice(api, browser) -
                      "Improvement over the base model 3.0 % 8.0 % Best +5.0 percentage points",
                      "Learning rate 0.0001 0.0002", "(nats per token)", "Save it as a template"):
         assert expected in words, expected
+    assert f"by {first['created_by_name']}" in words
     assert columns(answer.text) == ["First", "Second"]
     assert "hx-trigger" not in answer.text, "all have ended"
     other = (await browser.get(path(first, second, baseline=second["id"], axis="epoch"))).text

@@ -42,7 +42,7 @@ async def test_it_holds_what_the_page_shows(api, browser) -> None:
     for expected in ("Comparison of 2 training jobs", "Recommended: Second", "“Second” improved most",
                      "Improvement over the base model 3.0 % 8.0 % best +5.0 percentage points",
                      "Learning rate 0.0001 0.0002", "Training loss (nats per token) over epoch", "baseline",
-                     first["id"], "Page 1 of "):
+                     first["id"], first["created_by_name"], "Page 1 of "):
         assert expected in words, expected
     document = PdfReader(BytesIO(answer.content))
     root = document.trailer["/Root"]

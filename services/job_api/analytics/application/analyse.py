@@ -10,7 +10,7 @@ from contracts.rpc import costs
 from contracts.rpc.costs import SpotSavings
 from services.job_api.accounts import repository as accounts
 from services.job_api.analytics import repository
-from services.job_api.analytics.domain import Fix, Group, Point, Sums
+from services.job_api.analytics.domain import Fix, Group, Point, Sums, TierMachines
 from services.job_api.diagnosis.application.statistics import error_statistics
 from services.job_api.diagnosis.domain import ErrorStatistics
 from services.job_api.diagnosis.repository import Period
@@ -29,13 +29,14 @@ class Analytics:
     points: Sequence[Point]
     errors: ErrorStatistics
     fixes: Sequence[Fix]
+    tiers: Sequence[TierMachines]
     savings: SpotSavings | None
     emails: Mapping[str, str]
     unavailable: Mapping[str, str]
 
     @property
     def totals(self) -> Sums:
-        return next((one.sums for one in self.groups if one.preset is None and one.creator is None), Sums())
+        return next((one.sums for one in self.groups if one == Group(one.sums)), Sums())
 
     @property
     def presets(self) -> list[Group]:
@@ -54,18 +55,25 @@ class Analytics:
         return sorted((one for one in self.groups if one.creator is not None),
                       key=lambda one: (-one.sums.cost_micro_usd, one.creator or ""))
 
+    @property
+    def clients(self) -> list[Group]:
+        """Whose jobs cost most first."""
+        return sorted((one for one in self.groups if one.client is not None),
+                      key=lambda one: (-one.sums.cost_micro_usd, one.client or ""))
+
 
 async def analyse(database: Database, rpc: RpcClient, workspace_id: UUID, period: Period) -> Analytics:
     async with database.read() as tx:
         groups = await repository.groups(tx, workspace_id, period)
         points = await repository.points(tx, workspace_id, period, POINTS)
         fixes = await repository.fixes(tx, workspace_id, period)
+        tiers = await repository.tiers(tx, workspace_id, period)
         ids = await repository.ended_ids(tx, workspace_id, period)
         emails = await accounts.emails_of(tx, {one.creator for one in groups if one.creator is not None})
     errors = await error_statistics(database, workspace_id, period)
     savings = await _savings(rpc, workspace_id, ids)
     known = None if isinstance(savings, str) else savings
-    return Analytics(period, groups, points, errors, fixes, known, emails,
+    return Analytics(period, groups, points, errors, fixes, tiers, known, emails,
                      {"savings": savings} if isinstance(savings, str) else {})
 
 

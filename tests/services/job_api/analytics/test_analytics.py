@@ -28,22 +28,22 @@ async def ended(api: Any, *jobs: dict[str, Any], workspace_id: UUID | None = Non
     usual = {"workspace_id": workspace, "training_file_id": file_id, "name": "n", "preset": "balanced",
              "base_model": "m", "gpu_type": "local", "gpu_pricing_tier": "spot", "created_by": "ada", "attempt": 1,
              "status": "completed", "completed_at": MONDAY, "actual_cost_micro_usd": 1_000_000, "duration_s": 600,
-             "checkpoint_recovery_count": 0, "validation": None, "error_type": None, "error_code": None,
-             "retry_of": None, "adjustments": []}
+             "checkpoint_recovery_count": 0, "validation": None, "client": "", "error_type": None, "error_code": None,
+             "retry_of": None, "adjustments": [], "set_aside": []}
     rows = [usual | {"id": uuid7()} | job for job in jobs]
     async with api.database.transaction() as tx:
         await tx.execute(insert(training_jobs).values(rows))
     return [str(row["id"]) for row in rows]
 
 
-async def analysed(client: Any, **query: Any) -> dict[str, Any]:
+async def analysed(client: Any, /, **query: Any) -> dict[str, Any]:
     answer = await client.get("/analytics", params=query)
     assert answer.status_code == 200, answer.text
     AnalyticsView.model_validate(answer.json())
     return answer.json()
 
 
-async def table(client: Any, name: str, **query: Any) -> list[dict[str, str]]:
+async def table(client: Any, name: str, /, **query: Any) -> list[dict[str, str]]:
     answer = await client.get("/analytics", params={"format": "csv", "table": name, **query})
     assert answer.headers["content-type"].startswith("text/csv")
     assert f'filename="{name}.csv"' in answer.headers["content-disposition"]
@@ -104,6 +104,21 @@ async def test_frequent_errors_and_what_fixed_them(api) -> None:
         {"field": "per_device_train_batch_size", "ended": 2, "completed": 1, "success_rate": 0.5},
         {"field": "max_seq_length", "ended": 1, "completed": 0, "success_rate": 0.0}]
     assert errors["unknown"]["fixes"] == []
+    rows = [(row["code"], row["count"], row["fix_field"], row["fix_completed"])
+            for row in await table(api.client, "errors")]
+    assert rows == [("gpu_out_of_memory", "2", "per_device_train_batch_size", "1"),
+                    ("gpu_out_of_memory", "2", "max_seq_length", "0"), ("unknown", "1", "", "")]
+
+
+async def test_clients_one_or_several(api) -> None:
+    comma = "Smith, Jones"
+    await ended(api, {"client": comma, "actual_cost_micro_usd": 9_000_000}, {"client": "Acme"}, {"client": "Acme"}, {})
+    found = await analysed(api.client)
+    assert [(client["client"], client["ended"]) for client in found["clients"]] == [(comma, 1), ("Acme", 2), ("", 1)]
+    assert found["totals"]["ended"] == 4
+    assert (await analysed(api.client, client=comma))["totals"]["cost"] == 9.0
+    assert (await analysed(api.client, client=[comma, "Acme"]))["totals"]["ended"] == 3
+    assert [row["client"] for row in await table(api.client, "clients", client="Acme")] == ["Acme"]
 
 
 async def test_a_time_a_preset_a_person_and_nobody_elses(api) -> None:

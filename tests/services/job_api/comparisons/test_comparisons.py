@@ -46,6 +46,7 @@ async def test_two_jobs_of_one_file(api) -> None:
     assert improvement["differences_pct"] == [None, None], "percentage points have no per cent"
     assert figures["best_training_loss"]["values"] == [2.0, 2.0], "NaN is never the best"
     assert found["jobs"][0]["curves"] is None
+    assert found["jobs"][0]["created_by_name"] == first["created_by_name"]
 
 
 async def test_curves_and_jobs_of_other_files(api) -> None:

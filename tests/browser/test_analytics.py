@@ -1,0 +1,93 @@
+"""History and analytics in a real browser: curves with their tables, points that lead to jobs, filters, files."""
+
+from datetime import timedelta
+
+import pytest
+from playwright.async_api import Locator, expect
+
+from tests.browser.axe import serious_problems
+from tests.browser.conftest import PATIENCE_MS
+from tests.browser.pages import NARROW, THEMES
+from tests.services.job_api.analytics.test_analytics import MONDAY, PROVEN, ended
+
+pytestmark = pytest.mark.slow
+expect.set_options(timeout=PATIENCE_MS)
+HOSTILE = '<img src=x onerror="document.title=1">'
+PRESETS = ("conservative", "balanced", "aggressive")
+
+
+async def history(api) -> list[str]:
+    """Jobs of three presets over eight weeks; the last one is the dearest and the best, and has a hostile name."""
+    jobs = [{"preset": PRESETS[n % 3], "completed_at": MONDAY + timedelta(days=2 * n), "client": ("Acme", "")[n % 2],
+             "actual_cost_micro_usd": 1_000_000 + 100_000 * n, "duration_s": 600 + 60 * (n % 7),
+             "status": "failed" if n % 5 == 4 else "completed", "error_type": "unknown" if n % 5 == 4 else None,
+             "name": f"Job {n}",
+             "validation": None if n % 5 == 4 else PROVEN | {"perplexity_improvement_pct": 5 + n % 9}}
+            for n in range(28)]
+    best = {"name": HOSTILE, "preset": "balanced", "actual_cost_micro_usd": 9_000_000,
+            "validation": PROVEN | {"perplexity_improvement_pct": 30.0}}
+    return await ended(api, *jobs, best)
+
+
+async def lead_to(section: Locator, x: float, y: float) -> None:
+    """A click on this point of the chart: its place in the plot as parts of width and height."""
+    box = await section.locator(".u-over").bounding_box()
+    assert box is not None
+    await section.page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
+    await expect(section.locator("[data-note]")).to_contain_text("<img src=x")
+    await section.page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+
+
+async def test_curves_points_and_tables(api, signed_in) -> None:
+    *_, best = await history(api)
+    page = await signed_in("/analytics")
+    success = page.locator("[data-trend=success]")
+    await expect(success).to_have_attribute("data-drawn", "8")
+    assert await success.locator("details tbody tr").count() == 8
+    await success.get_by_text("Table", exact=True).click()
+    await expect(success.get_by_role("columnheader", name="Balanced")).to_be_visible()
+    points = page.locator("[data-points]")
+    await expect(points).to_have_attribute("data-drawn", "24")
+    for theme in THEMES:
+        await page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        assert await serious_problems(page) == []
+    await page.set_viewport_size(NARROW)
+    assert await page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+    await page.set_viewport_size({"width": 1280, "height": 900})
+    await points.scroll_into_view_if_needed()
+    # Eight parts of a hundred are room on both sides of what there is, and the best point is at the corner of it.
+    await lead_to(points, 1.08 / 1.16, 0.08 / 1.16)
+    await page.wait_for_url(f"**/jobs/{best}")
+
+
+async def test_filters_stand_in_the_address_and_each_table_is_a_file(api, signed_in) -> None:
+    await history(api)
+    page = await signed_in("/analytics")
+    await page.get_by_label("Preset", exact=True).select_option("aggressive")
+    await page.get_by_label("Client", exact=True).fill("Acme")
+    await page.get_by_label("Ended from").fill("2026-11-09")
+    await page.get_by_role("button", name="Apply").click()
+    await expect(page.get_by_label("Totals")).to_contain_text("Jobs that ended4")
+    assert "preset=aggressive" in page.url
+    await page.reload()
+    await expect(page.get_by_label("Client", exact=True)).to_have_value("Acme")
+    for name, file in (("Success rate by week as CSV", "weeks.csv"), ("By client as CSV", "clients.csv"),
+                       ("Frequent errors and what fixed them as CSV", "errors.csv"),
+                       ("Export all jobs as CSV", "jobs.csv")):
+        async with page.expect_download() as started:
+            await page.get_by_role("link", name=name).click()
+        assert (await started.value).suggested_filename == file
+    await page.get_by_role("link", name="All time").click()
+    await expect(page.get_by_label("Preset", exact=True)).to_have_value("aggressive")
+    await expect(page.get_by_label("Ended from")).to_have_value("")
+    await page.get_by_role("link", name="Reset", exact=True).click()
+    await expect(page.get_by_label("Totals")).to_contain_text("Jobs that ended29")
+    await page.get_by_role("region", name="Figures by client").get_by_role("link", name="Acme", exact=True).click()
+    await expect(page.get_by_label("Totals")).to_contain_text("Jobs that ended14")
+
+
+async def test_without_a_library_for_charts_the_tables_stand_open(api, signed_in, context) -> None:
+    await history(api)
+    await context.route("**/uplot.js", lambda route: route.abort())
+    page = await signed_in("/analytics")
+    await expect(page.locator("[data-trend=cost]").get_by_role("columnheader", name="Balanced")).to_be_visible()
