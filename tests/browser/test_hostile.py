@@ -60,13 +60,16 @@ async def hostile_job(api: Api, installation: Api) -> dict[str, str]:
         description=HOSTILE, tags=[f"<b>{BIDI}{LONG[:20]}"], client=HOSTILE[:200], project=HOSTILE[:200])
     saved = await api.client.post(f"/jobs/{job['id']}/template", json={"name": HOSTILE[:120], "description": HOSTILE})
     assert saved.status_code == 201, saved.text
+    key = await api.client.post("/api-keys", json={"name": HOSTILE[:100], "roles": ["analyst"]})
+    assert key.status_code == 201, key.text
     await api.tell(events.TrainingWarning(**api.about(job), code=MARKUP[:20], message=HOSTILE))
     await api.tell(events.TrainingFailed(
         **api.about(job), error_type=TrainingErrorType.DATASET, error_code="dataset_format", message=HOSTILE,
         suggested_fix=HOSTILE, retryable=False, failed_at=job["created_at"],
         context={"where": HOSTILE, MARKUP: HOSTILE}))
     await api.until(job["id"], lambda found: found["status"] == "failed")
-    return {"job": str(job["id"]), "file": str(file_id)}
+    other = await api.new_job(training_file_id=file_id, name=HOSTILE[:255])
+    return {"job": str(job["id"]), "file": str(file_id), "other": str(other["id"])}
 
 
 async def check(page: Page, name: str) -> list[str]:
