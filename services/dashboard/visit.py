@@ -106,6 +106,7 @@ NOTICES = {
     "key-revoked": "The key was revoked: it stopped working at once.", "roles-changed": "The roles were changed.",
     "member-removed": "The member was removed: their sessions and keys stopped working at once.",
     "invitation-revoked": "The invitation was taken back.", "budget-set": "The budget was changed.",
+    "test-sent": "A test message is on its way; below stands what became of it.",
     "rate-set": "The rate was changed; it holds from now on.",
 }
 

@@ -82,6 +82,10 @@ async def test_filters_stand_in_the_address_and_each_table_is_a_file(api, signed
     await expect(page.get_by_label("Ended from")).to_have_value("")
     await page.get_by_role("link", name="Reset", exact=True).click()
     await expect(page.get_by_label("Totals")).to_contain_text("Jobs that ended29")
+    await page.get_by_label("Person", exact=True).select_option("A former member")
+    await page.get_by_role("button", name="Apply").click()
+    await expect(page.get_by_label("Totals")).to_contain_text("Jobs that ended29")
+    assert "creator=ada" in page.url
     await page.get_by_role("region", name="Figures by client").get_by_role("link", name="Acme", exact=True).click()
     await expect(page.get_by_label("Totals")).to_contain_text("Jobs that ended14")
 

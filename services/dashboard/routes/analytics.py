@@ -17,12 +17,14 @@ router = APIRouter()
 def show_analytics(visit: SignedIn) -> Response:
     state = wanted(visit.request.query_params)
     client = visit.client
-    found = visit.together(analytics=lambda: client.analytics(**asked(state)), presets=client.presets)
+    found = visit.together(analytics=lambda: client.analytics(**asked(state)), presets=client.presets,
+                           filters=client.job_filters)
     analytics = found["analytics"]
     problem = described(analytics.problem) if analytics.problem else None
     return visit.page(
         "analytics.html", status=problem["status"] if problem else 200, problem=problem, state=state,
-        found=analytics, presets=[preset["name"] for preset in found["presets"].value or []],
+        found=analytics, suggested=found["filters"].value or {"clients": [], "creators": []},
+        presets=[preset["name"] for preset in found["presets"].value or []],
         curves=curves(analytics.value["weeks"]) if analytics.value else [], **_addresses(visit, state))
 
 
