@@ -12,6 +12,7 @@ from brightrun.credentials import Credentials, find_credentials
 from brightrun.http import Http
 from brightrun.models import Download, Job, Page, QueuePage, TrainingFile
 from brightrun.money import Money
+from brightrun.notifications import Notifications
 from brightrun.people import People
 from brightrun.results import Results
 
@@ -19,7 +20,7 @@ from brightrun.results import Results
 _UPLOAD_TIMEOUT_S = 360
 
 
-class Client(Results, People, Money):
+class Client(Results, People, Money, Notifications):
     """`with Client() as client:` finds URL and key by itself; see brightrun.credentials."""
 
     def __init__(self, credentials: Credentials | None = None, http: Http | None = None) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.rpc import costs, health, logs, metrics, pods, validation
+from contracts.rpc import costs, health, logs, metrics, notifications, pods, validation
 from contracts.rpc.spec import PodRpc, Rpc
 
 
@@ -32,6 +32,9 @@ _OF_JOB_API: tuple[Rpc[Any, Any], ...] = (
     pods.JOB_PODS,
     pods.POD_LOG,
     pods.LEAKS,
+    notifications.PREFERENCES,
+    notifications.SET_PREFERENCES,
+    notifications.SEND_TEST,
     *health.HEALTH.values(),
 )
 

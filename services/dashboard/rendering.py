@@ -6,6 +6,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from services.dashboard.assets import Assets
+from services.dashboard.log_view import tone as entry_tone
 from services.dashboard.words import FILTERS
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -16,7 +17,7 @@ class Templates:
         self._environment = Environment(
             loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, auto_reload=False,
             trim_blocks=True, lstrip_blocks=True)
-        self._environment.filters.update(FILTERS)
+        self._environment.filters.update(FILTERS, entry_tone=entry_tone)
         self._environment.globals.update(asset=assets.url)
 
     def render(self, name: str, /, **context: Any) -> str:

@@ -82,11 +82,15 @@ class Visit:
         scope = {"type": "http", "path": path, "method": "GET", "headers": []}
         return any(route.matches(scope)[0] is Match.FULL for route in self.request.app.routes)
 
+    def may(self, *roles: str) -> bool:
+        """Whether something is offered to whoever came; the API decides whether it is allowed."""
+        return not {*roles, "admin"}.isdisjoint(self.me.get("roles", ()))
+
     def _shared(self) -> dict[str, Any]:
         return {
             "me": self.me, "menu": menu(self.me) if self.me else [], "path": self.request.url.path,
             "form_token": lambda: self.parts.sessions.form_token(self.session),
-            "has_page": self.has_page, "problem": None,
+            "has_page": self.has_page, "may": self.may, "problem": None,
             "notice": NOTICES.get(self.request.query_params.get("notice", ""), ""),
         }
 
@@ -106,6 +110,7 @@ NOTICES = {
     "key-revoked": "The key was revoked: it stopped working at once.", "roles-changed": "The roles were changed.",
     "member-removed": "The member was removed: their sessions and keys stopped working at once.",
     "invitation-revoked": "The invitation was taken back.", "budget-set": "The budget was changed.",
+    "test-sent": "A test message is on its way; below stands what became of it.",
     "rate-set": "The rate was changed; it holds from now on.",
 }
 

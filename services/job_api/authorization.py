@@ -54,7 +54,7 @@ GROUPS: tuple[Group, ...] = (
         "GET /jobs", "GET /jobs/{job_id}", "GET /job-filters", "GET /queue", "GET /presets", "GET /cost-estimate",
         "GET /budget", "GET /rates", "GET /jobs/{job_id}/events", "GET /jobs/{job_id}/stream",
         "GET /jobs/{job_id}/metrics", "GET /jobs/{job_id}/evaluation", "GET /jobs/{job_id}/pods",
-        "GET /jobs/{job_id}/attempts",
+        "GET /jobs/{job_id}/attempts", "GET /notifications",
         "GET /jobs/{job_id}/notes/history", "GET /templates", "GET /templates/{template_id}",
         "GET /jobs/{job_id}/logs", "GET /jobs/{job_id}/artifacts",
         "GET /jobs/{job_id}/downloads",
@@ -69,7 +69,8 @@ GROUPS: tuple[Group, ...] = (
         "POST /jobs/{job_id}/resume", "POST /jobs/{job_id}/tier", "POST /jobs/{job_id}/continue", "POST /files",
         "DELETE /files/{file_id}", "POST /templates", "PATCH /templates/{template_id}",
         "DELETE /templates/{template_id}", "POST /jobs/{job_id}/template", "POST /files/{file_id}/accept-warnings")),
-    Group("Owners", frozenset({_O}), ("PUT /budget", "POST /jobs/{job_id}/promote", "GET /audit")),
+    Group("Owners", frozenset({_O}), (
+        "PUT /budget", "POST /jobs/{job_id}/promote", "GET /audit", "PUT /notifications", "POST /notifications/test")),
     Group("Admins", frozenset(), (
         "GET /api-keys", "POST /api-keys", "DELETE /api-keys/{key_id}", "POST /api-keys/{key_id}/rotate",
         "GET /dead-letters",

@@ -20,6 +20,8 @@ from services.job_api.invitations import problems as of_invitations
 from services.job_api.jobs import errors as jobs
 from services.job_api.jobs import problems as of_jobs
 from services.job_api.keyset import InvalidCursor
+from services.job_api.notifications import errors as notifications
+from services.job_api.notifications import problems as of_notifications
 from services.job_api.operations import errors as operations
 from services.job_api.operations import problems as of_operations
 from services.job_api.signin import errors as signin
@@ -82,6 +84,7 @@ PROBLEMS: Mapping[type[DomainError], Callable[[Any], ProblemError]] = {
     invitations.InvitationForAnother: of_invitations.invitation_for_another,
     invitations.AddressMissing: of_invitations.address_missing,
     invitations.AlreadyMember: of_invitations.already_member,
+    notifications.NoChannel: of_notifications.no_channel,
     templates.TemplateNotFound: of_templates.template_not_found,
     templates.UnknownTemplate: of_templates.unknown_template,
     templates.TemplateBuiltIn: of_templates.template_built_in,

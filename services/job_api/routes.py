@@ -14,6 +14,7 @@ from services.job_api.files.routes import router as files
 from services.job_api.invitations.routes import ACCEPT, PREVIEW
 from services.job_api.invitations.routes import router as invitations
 from services.job_api.jobs.routes import actions, bulk, filters, history, insight, jobs, queue, steering
+from services.job_api.notifications.routes import router as notifications
 from services.job_api.operations.routes import dead_letters, overview, status
 from services.job_api.paths import PREFIX
 from services.job_api.signin.routes import TOKEN
@@ -44,6 +45,7 @@ _ROUTERS: tuple[APIRouter, ...] = (
     analytics,
     invitations,
     accounts,
+    notifications,
     signin,
     audit,
     dead_letters.router,

@@ -26,7 +26,7 @@ def build_runtime(
 ) -> ServiceRuntime:
     """`senders`: instead of those that the settings name."""
     runtime = ServiceRuntime(settings, metadata=metadata, clock=clock)
-    runtime.include(subscribers.events)
+    runtime.include(subscribers.events, subscribers.requests)
     worker = DeliveryWorker(runtime.database, senders or senders_of(settings), settings, runtime.registry)
     runtime.periodic(
         "delivery", settings.poll_s, worker.deliver_due, woken_by=PgListener(runtime.database.url, WAKE_CHANNEL)

@@ -21,6 +21,7 @@ PAGES = {
     "settings": "/settings",
     "settings-keys": "/settings/keys",
     "settings-members": "/settings/members",
+    "settings-notifications": "/settings/notifications",
     "settings-budget": "/settings/budget",
     "settings-audit": "/settings/audit",
     "invitation": "/invitation",

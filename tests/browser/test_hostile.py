@@ -12,6 +12,7 @@ from contracts.rpc import logs
 from services.job_api.accounts.tables import users, workspaces
 from tests.browser.conftest import PATIENCE_MS
 from tests.browser.pages import NARROW, PAGES, WIDE
+from tests.browser.widths import width_at_380
 from tests.services.job_api.conftest import Api
 
 pytestmark = pytest.mark.slow
@@ -75,8 +76,7 @@ async def hostile_job(api: Api, installation: Api) -> dict[str, str]:
 async def check(page: Page, name: str) -> list[str]:
     """What is wrong with the page that is open."""
     found = [f"{name}: markup came to life"] if await page.evaluate(OWNED) else []
-    await page.set_viewport_size(NARROW)
-    width = await page.evaluate("document.documentElement.scrollWidth")
+    width = await width_at_380(page)
     if width > NARROW["width"]:
         found.append(f"{name}: {width} px wide at {NARROW['width']}: {await page.evaluate(TOO_WIDE)}")
     await page.set_viewport_size(WIDE)

@@ -7,6 +7,7 @@ from contracts import events
 from tests.browser.axe import serious_problems
 from tests.browser.conftest import PATIENCE_MS
 from tests.browser.pages import NARROW, PAGES, THEMES, WIDE
+from tests.browser.widths import width_at_380
 
 expect.set_options(timeout=PATIENCE_MS)
 HOSTILE = '<img src=x onerror="document.title=1"><script>document.title=1</script>'
@@ -47,8 +48,7 @@ async def test_every_page_in_both_themes_and_narrow(api, dashboard, signed_in) -
             await page.emulate_media(color_scheme=theme, reduced_motion="reduce")
             await page.goto(dashboard + path.format(job=job["id"], file=job["training_file_id"], other=other["id"]))
             found += [f"{name} ({theme}): {problem}" for problem in await serious_problems(page)]
-        await page.set_viewport_size(NARROW)
-        width = await page.evaluate("document.documentElement.scrollWidth")
+        width = await width_at_380(page)
         if width > NARROW["width"]:
             found.append(f"{name} is {width} px wide at {NARROW['width']}")
     assert found == [], "\n".join(found)

@@ -176,7 +176,8 @@ async def test_an_expired_pod_is_refused(secured):
 def test_permissions_follow_the_contracts():
     permissions = service_permissions("notifier")
     assert not any(s.startswith(("job.", "pod.", "rpc.", "training.")) for s in permissions.publish)
-    assert set(permissions.subscribe) == {"_INBOX_notifier.>", "rpc.notifier.health"}
+    assert set(permissions.subscribe) == {"_INBOX_notifier.>", *(
+        f"rpc.notifier.{method}" for method in ("health", "preferences", "set_preferences", "send_test"))}
     assert "rpc.cost_guard.reserve" in service_permissions("job_api").publish
     assert "rpc.cost_guard.reserve" in service_permissions("cost_guard").subscribe
     assert "podrpc.sign_urls.*" in service_permissions("provisioner").subscribe

@@ -14,12 +14,15 @@ from contracts.gpus import PricingTier
 from services.dashboard.api import Outcome
 from services.dashboard.charts import CHARTS
 from services.dashboard.job_view import cost, has_ended, latest_values, steps, without_change
+from services.dashboard.log_view import filters
 from services.dashboard.visit import SignedIn, Visit
 
 router = APIRouter()
 EVENTS_SHOWN, LINES_SHOWN = 50, 200
 # Back from the oldest of the newest values: enough for a second one of what is measured at each step.
 _STEPS_BEFORE = 100
+# Where no point is: the newest values come with any question, and a curve of a million points is not read for them.
+_BEYOND = 2**31 - 1
 TIERS = tuple(tier.value for tier in PricingTier)
 
 
@@ -42,7 +45,7 @@ def calls(client: Client, job_id: str) -> dict[str, Callable[[], Any]]:
         "events": lambda: client.events(job_id, limit=EVENTS_SHOWN, order="desc").model_dump(),
         "changes": lambda: client.events(job_id, limit=100, type="job.status_changed").data,
         "attempts": partial(client.attempts, job_id),
-        "latest": partial(_latest, client, job_id),
+        "latest": partial(latest_of, client, job_id),
         "artifacts": partial(client.artifacts, job_id),
         "downloads": partial(client.downloads, job_id, 20),
         "evaluation": partial(client.evaluation, job_id, 20),
@@ -51,10 +54,10 @@ def calls(client: Client, job_id: str) -> dict[str, Callable[[], Any]]:
     }
 
 
-def _latest(client: Client, job_id: str) -> list[dict[str, Any]]:
+def latest_of(client: Client, job_id: str) -> list[dict[str, Any]]:
     """The newest value of each metric with its change; what is a little older comes with a second question, and what is
     measured more rarely than every so many steps with a third."""
-    found = client.metrics(job_id, ["loss"], max_points=10)["latest"]
+    found = client.metrics(job_id, ["loss"], from_step=_BEYOND, max_points=10)["latest"]
     if not found:
         return []
     since = max(0, min(value["step"] for value in found.values()) - _STEPS_BEFORE)
@@ -73,6 +76,7 @@ def context(job: dict[str, Any], found: dict[str, Outcome], now: datetime) -> di
     return {
         "job": job, "ended": has_ended(job), "charts": CHARTS, "tiers": TIERS, "problem": None,
         "steps": steps(job, found["changes"].value or [], now),
-        "cost": cost(job, found["attempts"].value), "entries": entries, "card": found,
+        "cost": cost(job, found["attempts"].value), "entries": entries, "card": found, "kinds": filters(),
+        "attempts": found["attempts"].value,
         "seen": max((entry["seq"] for entry in entries["data"]), default=0),
     }

@@ -77,8 +77,9 @@ async def watch_job(
     request: Request, visit: SignedIn, job_id: UUID, after: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
-    """`header`, `cost`, `stages` and `actions`: parts of the page; `entry`: a row of the log, with its number as id;
-    `moved`: the newest step, for the charts; `checkpoint`: a step that is safe; `end`: nothing more will come."""
+    """`header`, `cost`, `stages`, `attempts` and `actions`: parts of the page; `entry`: a row of the log, with its
+    number as id; `moved`: the newest step, for the charts; `checkpoint`: a step that is safe; `end`: nothing more will
+    come."""
     seen = int(last_event_id) if last_event_id and last_event_id.isdecimal() and len(last_event_id) < 19 else after
     return stream(_JobStream(visit, str(job_id)).messages(max(seen, after)))
 
@@ -130,8 +131,8 @@ class _JobStream:
         if self._outdated:
             await self._ask_again()
         context = {"job": job, "ended": has_ended(job), "cost": cost(job, self._attempts), "tiers": TIERS,
-                   "steps": steps(job, self._changes, self._visit.parts.clock.now())}
-        for part in ("header", "stages", "cost", "actions"):
+                   "steps": steps(job, self._changes, self._visit.parts.clock.now()), "attempts": self._attempts}
+        for part in ("header", "stages", "cost", "actions", *(["attempts"] if self._attempts else [])):
             text = self._visit.text(f"job_{part}.html", **context)
             # The token of a form is another one each time: what is compared is the job's part in it.
             key = repr(job["allowed_actions"]) if part == "actions" else text

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from contracts.events.metrics import METRIC_NAMES
 from services.dashboard.api import attempt
-from services.dashboard.routes.job import EVENTS_SHOWN, LINES_SHOWN
+from services.dashboard.routes.job import EVENTS_SHOWN, LINES_SHOWN, latest_of
 from services.dashboard.series import MOST_POINTS, aligned
 from services.dashboard.visit import SignedIn
 
@@ -34,6 +34,13 @@ def read_series(
             about, limit=CHECKPOINTS_MARKED, order="desc", type="checkpoint.saved").data
     found = visit.together(**asked)
     return JSONResponse(aligned(found["points"].needed(), found["saved"].value if marks else None))
+
+
+@router.get("/latest")
+def show_latest(visit: SignedIn, job_id: UUID) -> Response:
+    """The card of the newest values, asked for anew while the job runs."""
+    found = attempt(lambda: latest_of(visit.client, str(job_id)))
+    return visit.page("job_latest.html", card={"latest": found})
 
 
 @router.get("/events")

@@ -13,6 +13,8 @@ from services.dashboard.visit import Form, SignedIn, Visit, text_of
 
 router = APIRouter(prefix="/jobs/{job_id}/notes")
 _PAGE = 20
+_MEETING = {"title": "Somebody else saved another text",
+            "fix": "Nothing is lost: put together below what is to stay, and save."}
 
 
 @router.get("")
@@ -62,8 +64,9 @@ def _edit_page(visit: Visit, job_id: str, text: str, revision: dict[str, int], e
     """After a conflict with both texts, to be saved over the newer one."""
     other = (error.problem.model_extra or {}).get("notes") if error.code == "notes_conflict" else None
     kept = other["revision"] if other else revision.get("notes_revision", "")
-    return visit.page("notes_edit.html", status=error.status, problem=described(error), text=text, other=other,
-                      revision=kept, job=visit.client.job(job_id).model_dump())
+    problem = described(error) | (_MEETING if other else {})
+    return visit.page("notes_edit.html", status=error.status, problem=problem, text=text, other=other, revision=kept,
+                      job=visit.client.job(job_id).model_dump())
 
 
 def _written(form: FormData) -> str:

@@ -1,6 +1,7 @@
 import { isNew } from "./log.js";
 import { Stream } from "./stream.js";
 import "./away.js";
+import "./output.js";
 
 // What every page needs: times in the viewer's zone, dialogs, the one event stream, choosing rows, light and dark.
 const here = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });

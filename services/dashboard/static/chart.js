@@ -175,7 +175,7 @@ class Chart {
     const parts = points.map(([name, count]) => {
       const values = this.data.columns[name].filter((value) => value !== null);
       const last = values.length ? ` Last value ${Number(values.at(-1).toPrecision(5))}.` : "";
-      const flagged = count.flagged.length ? ` Not a number at ${count.flagged.length} steps.` : "";
+      const flagged = count.flagged.length ? ` Not a number at ${count.flagged.length} step${count.flagged.length === 1 ? "" : "s"}.` : "";
       const part = count.shown < count.total ? " (least and greatest kept)" : "";
       return `${this.labels[this.metrics.indexOf(name)]}: showing ${count.shown.toLocaleString()} of ${count.total.toLocaleString()} points${part}.${last}${flagged}`;
     });
@@ -204,7 +204,8 @@ class Chart {
       const line = table.insertRow();
       for (const cell of cells) { const field = document.createElement(kind); field.textContent = cell ?? "–"; line.append(field); }
     };
-    row(["Step", ...this.labels], "th");
+    const { unit } = this.section.dataset;
+    row(["Step", ...this.labels.map((label) => unit ? `${label} (${unit})` : label)], "th");
     const last = Math.max(0, this.data.x.length - 500);
     for (let place = this.data.x.length - 1; place >= last; place--) row([this.data.x[place], ...this.metrics.map((name) => this.data.columns[name]?.[place])], "td");
     this.section.querySelector("[data-table]").replaceChildren(table);

@@ -40,7 +40,7 @@ TARGETS = {
     "webhook/secret": "webhook_secret", "webhook": "webhook_delivery", "jobs": "training_job",
     "files": "training_file", "api-keys": "api_key", "dead-letters": "dead_letter", "budget": "budget", "rates": "rate",
     "auth": "session", "members/invitations": "invitation", "members": "member", "invitations": "invitation",
-    "templates": "template", "bulk/jobs": "training_job",
+    "templates": "template", "bulk/jobs": "training_job", "notifications": "notification_preferences",
 }
 log = structlog.get_logger(__name__)
 

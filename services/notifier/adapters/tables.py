@@ -27,6 +27,18 @@ deliveries = Table(
     Column("last_error", Text),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("sent_at", DateTime(timezone=True)),
+    Index("deliveries_of_workspace", "workspace_id", text("created_at DESC")),
     UniqueConstraint("dedup_key", "channel", "recipient", name="deliveries_once"),
     Index("deliveries_due", "next_try_at", postgresql_where=text("status IN ('pending', 'sending')")),
+)
+
+# A row for what a workspace does not want to hear of by a channel: what is new is told until somebody says no.
+muted_notifications = Table(
+    "muted_notifications",
+    metadata,
+    Column("workspace_id", UUID(as_uuid=True), primary_key=True),
+    Column("happening", Text, primary_key=True),
+    Column("channel", Text, primary_key=True),
+    Column("muted_by", Text, nullable=False),
+    Column("muted_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )

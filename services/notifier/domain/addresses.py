@@ -1,5 +1,6 @@
 """Who is told: by configuration, and the job's creator."""
 
+from collections.abc import Set
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -10,6 +11,9 @@ class Channel(StrEnum):
     SLACK = "slack"
     EMAIL = "email"
     LOG = "log"
+
+
+NOBODY_MUTED: Set[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -28,11 +32,11 @@ class Audience:
     job_creator: bool = True
 
 
-def addresses_for(message: Message, audience: Audience) -> list[Address]:
-    """At least one: the log, when nothing is configured."""
+def addresses_for(message: Message, audience: Audience, muted: Set[str] = NOBODY_MUTED) -> list[Address]:
+    """The log, when nothing is configured. `muted`: channels by which the workspace does not want to hear of it."""
     found = [Address(Channel.SLACK)] if audience.slack else []
     if audience.email:
         creator = message.creator if audience.job_creator and "@" in message.creator else ""
         recipients = dict.fromkeys([*audience.recipients, *([creator] if creator else [])])
         found += [Address(Channel.EMAIL, recipient) for recipient in recipients]
-    return found or [Address(Channel.LOG)]
+    return [address for address in found or [Address(Channel.LOG)] if address.channel not in muted]

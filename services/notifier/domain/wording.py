@@ -1,6 +1,6 @@
 """What is worth telling, and in which words."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import singledispatch
 from uuid import UUID
 
@@ -14,7 +14,24 @@ from contracts.events import (
     PodInterrupted,
 )
 from contracts.money import format_usd
+from contracts.rpc.notifications import Happening
 from services.notifier.domain.messages import Message
+
+# What can be told, as people choose among it.
+TITLES = {
+    Happening.JOB_COMPLETED: "A training finished",
+    Happening.JOB_FAILED: "A training failed",
+    Happening.JOB_INTERRUPTED: "A training was interrupted and goes on",
+    Happening.COST_OVERRUN: "A job costs more than estimated",
+    Happening.BUDGET_THRESHOLD: "A threshold of the month's budget is reached",
+    Happening.BUDGET_EXCEEDED: "The month's budget is exceeded",
+}
+
+
+def trial_message(workspace_id: UUID, now: datetime) -> Message:
+    """One a minute: the minute is its name."""
+    lines = ("Somebody of the workspace asked for this message.", "Notifications arrive here. Nothing to do.")
+    return Message("test", f"test:{workspace_id}:{now:%Y%m%d%H%M}", workspace_id, None, "A test message", lines)
 
 
 @singledispatch

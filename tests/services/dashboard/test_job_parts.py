@@ -1,5 +1,6 @@
 """Curves, log, output and downloads of a job, each asked for by itself."""
 
+import re
 from datetime import UTC, datetime
 
 from contracts import events
@@ -52,6 +53,23 @@ async def test_the_log_is_filtered_searched_and_exported(api, browser) -> None:
     assert csv.headers["content-disposition"].endswith('events.csv"')
     assert "job.created" in csv.text
     assert (await browser.get(f"{path}/events.json")).json()[0]["type"] == "job.created"
+
+
+async def test_the_log_is_filtered_by_what_it_is_about(api, browser) -> None:
+    job = await api.new_job(name="Logged")
+    path = f"/jobs/{job['id']}"
+    choices = {title: types for types, title in re.findall(
+        r'<option value="([a-z_.,]+)">(Job|Machine)</option>', (await browser.get(path)).text)}
+    assert "job.created" in choices["Job"].split(",")
+    assert "created with the preset" in (await browser.get(f"{path}/events?type={choices['Job']}")).text
+    assert "No event is like that" in (await browser.get(f"{path}/events?type={choices['Machine']}")).text
+
+
+async def test_the_newest_values_are_a_part_with_their_units(api, browser) -> None:
+    job = await api.new_job()
+    part = (await browser.get(f"/jobs/{job['id']}/latest")).text
+    assert "<html" not in part
+    assert "(nats per token)" in part
 
 
 async def test_fifty_entries_are_a_page(api, browser) -> None:

@@ -67,6 +67,8 @@ async def test_the_table_alone_comes_for_a_change_of_the_filters(api, browser) -
     part = (await browser.get("/jobs", headers={"hx-request": "true", "hx-target": "jobs-table"})).text
     assert "One" in part
     assert "<html" not in part
+    part = (await browser.get("/jobs?preset=balanced", headers={"hx-request": "true", "hx-target": "jobs-table"})).text
+    assert 'href="/jobs.csv?preset=balanced"' in part
 
 
 async def test_the_csv_has_every_job_and_no_formula(api, browser) -> None:

@@ -18,6 +18,7 @@ from chassis.settings import ServiceSettings
 from contracts.rpc import metrics
 from services.job_api.templates.domain.built_in import BUILT_IN
 from tests.services.job_api.cost_guard import answering
+from tests.services.job_api.notifier import running_notifier
 
 ROOT = Path(__file__).parents[3]
 CONFIG = Path(__file__).parent / "schemathesis.toml"
@@ -39,8 +40,8 @@ async def things_that_exist(api: Any) -> dict[str, Any]:
 
 
 @pytest_asyncio.fixture
-async def whole(api) -> AsyncIterator[Any]:
-    """With the one answer that the others do not give: all points of a job's metrics."""
+async def whole(api, fresh_database, settings_for) -> AsyncIterator[Any]:
+    """With the answers that the others do not give: all points of a job's metrics, and those of the notifier."""
 
     async def export(request: metrics.ExportQuery) -> metrics.ExportPage:
         return metrics.ExportPage(points=(), next_cursor=None)
@@ -48,7 +49,8 @@ async def whole(api) -> AsyncIterator[Any]:
     bus = Bus(ServiceSettings(service_name="metrics_ingest", nats_url=api.nats_url))
     bus.include(answering({metrics.EXPORT: export}))
     await bus.start()
-    yield api
+    async with running_notifier(fresh_database, settings_for):
+        yield api
     await bus.stop()
 
 

@@ -25,8 +25,13 @@ class Transaction:
     def __init__(self) -> None:
         self.statements: list[Any] = []
 
-    async def execute(self, statement: Any) -> None:
+    async def execute(self, statement: Any) -> Any:
         self.statements.append(statement)
+        return self
+
+    def scalars(self) -> list[str]:
+        """Nothing is muted."""
+        return []
 
     @property
     def rows(self) -> list[dict[str, Any]]:

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from services.dashboard.routes.settings import account, api_keys, audit, invitation, members, money
+from services.dashboard.routes.settings import account, api_keys, audit, invitation, members, money, notifications
 
 router = APIRouter()
-for _section in (account, api_keys, members, invitation, money, audit):
+for _section in (account, api_keys, members, invitation, notifications, money, audit):
     router.include_router(_section.router)

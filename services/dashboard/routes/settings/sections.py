@@ -17,6 +17,7 @@ SECTIONS = (
     Entry("Account", "/settings"),
     Entry("API keys", "/settings/keys", ADMINS),
     Entry("Members", "/settings/members", ADMINS),
+    Entry("Notifications", "/settings/notifications"),
     Entry("Budget and rates", "/settings/budget"),
     Entry("Audit log", "/settings/audit", OWNERS),
 )
@@ -24,7 +25,7 @@ SECTIONS = (
 ROLES = {
     "engineer": "starts, changes and stops jobs, uploads files",
     "analyst": "reads and downloads",
-    "owner": "reads, sets the budget, promotes waiting jobs, reads the audit log",
+    "owner": "reads, sets budget and notifications, promotes waiting jobs, reads the audit log",
     "admin": "may do everything in the workspace: members and keys too",
 }
 

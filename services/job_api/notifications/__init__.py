@@ -1,0 +1,1 @@
+"""Of what the workspace is told, and by which channels."""

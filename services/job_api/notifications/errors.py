@@ -1,0 +1,7 @@
+"""What is refused about notifications."""
+
+from services.job_api.errors import DomainError
+
+
+class NoChannel(DomainError):
+    """Nothing is configured that a message could go by."""
