@@ -1,7 +1,7 @@
 # All services, the one-off jobs (chassis.migrate, chassis.topology) and the command line; the command chooses:
 #   docker run ... brightrun services.job_api        docker run ... brightrun brightrun jobs list
 # `make images` builds it. Target `services` trains nowhere itself; target `local` holds the trainer's packages as well, for
-# the provider `local`; target `ops` makes secrets and backups. The trainer's own image is trainer_image/Dockerfile.
+# the provider `local`; target `ops` makes secrets and backups; target `page` is the web page with what sets its PDFs. The trainer's own image is trainer_image/Dockerfile.
 ARG BASE=python:3.11-slim
 
 FROM ${BASE} AS packages
@@ -24,7 +24,10 @@ RUN python3 -m venv --without-pip /opt/venv \
         -o -path '*/numpy/_core/include' \) -prune -exec rm -r {} + \
     && find /opt/venv -type f \( -name '*.c' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.pyi' -o -name '*.a' \) -delete \
     # numpy's libraries were moved by patchelf, and strip would break them.
-    && find /opt/venv -name '*.so' -not -path '*/numpy*' -exec strip --strip-unneeded {} +
+    && find /opt/venv -name '*.so' -not -path '*/numpy*' -exec strip --strip-unneeded {} + \
+    # Typst is as large as all services' code, and the page alone calls it.
+    && cd /opt/venv && mkdir /opt/typst && cp -a --parents lib/python3*/site-packages/typst* /opt/typst \
+    && rm -r lib/python3*/site-packages/typst*
 
 FROM packages AS code
 COPY contracts /app/contracts
@@ -41,14 +44,16 @@ ARG UV_FIND_LINKS=
 COPY requirements/torch-cpu.lock /tmp/requirements/
 COPY trainer_image/requirements.txt /tmp/requirements/trainer.txt
 RUN UV_COMPILE_BYTECODE=1 /opt/uv/bin/uv pip sync --require-hashes /tmp/requirements/services.lock \
-        /tmp/requirements/client.lock /tmp/requirements/trainer.txt /tmp/requirements/torch-cpu.lock
+        /tmp/requirements/client.lock /tmp/requirements/trainer.txt /tmp/requirements/torch-cpu.lock \
+    && rm -r /opt/venv/lib/python3*/site-packages/typst*
 
 FROM packages AS packages-ops
 ARG SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 ARG UV_FIND_LINKS=
 COPY requirements/ops.lock /tmp/requirements/
 RUN UV_COMPILE_BYTECODE=1 /opt/uv/bin/uv pip sync --require-hashes /tmp/requirements/services.lock \
-        /tmp/requirements/client.lock /tmp/requirements/ops.lock
+        /tmp/requirements/client.lock /tmp/requirements/ops.lock \
+    && rm -r /opt/venv/lib/python3*/site-packages/typst*
 
 FROM ${BASE} AS runtime
 LABEL org.opencontainers.image.title="Bright Run services" \
@@ -74,6 +79,11 @@ COPY --from=code /app /app
 COPY ops /app/ops
 COPY stack /app/stack
 COPY pyproject.toml /app/
+
+FROM runtime AS page
+COPY --from=packages /opt/venv /opt/venv
+COPY --from=packages /opt/typst /opt/venv
+COPY --from=code /app /app
 
 FROM runtime AS services
 COPY --from=packages /opt/venv /opt/venv

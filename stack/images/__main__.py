@@ -1,4 +1,4 @@
-"""python -m stack.images [services] [local] [ops] [trainer] [--base IMAGE] [--trainer-base IMAGE] [--torch cuda|cpu]
+"""python -m stack.images [services] [page] [local] [ops] [trainer] [--base IMAGE] [--trainer-base IMAGE] [--torch KIND]
 
 Builds the images of this checkout, tries each, and writes its bill of materials (CycloneDX) into dist/.
 Exit status: 0 built and tried, 1 not (the reason is printed).
@@ -13,11 +13,11 @@ from collections.abc import Callable
 from stack.images.bill_of_materials import write_bill_of_materials
 from stack.images.build import Build, build
 from stack.images.engine import Engine
-from stack.images.services import services, try_ops, try_services
+from stack.images.services import services, try_ops, try_page, try_services
 from stack.images.trainer import trainer, try_trainer
 from stack.problems import StackError
 
-_USUAL = ("services", "trainer")
+_USUAL = ("services", "page", "trainer")
 
 
 def main() -> int:
@@ -39,6 +39,7 @@ def main() -> int:
 def _chosen(options: argparse.Namespace) -> list[tuple[Build, Callable[[Engine, str], list[str]]]]:
     known = {
         "services": (services(f"{options.name}:{options.version}", options.base), try_services),
+        "page": (services(f"{options.name}-page:{options.version}", options.base, "page"), try_page),
         "local": (services(f"{options.name}-local:{options.version}", options.base, "local"), try_services),
         "ops": (services(f"{options.name}-ops:{options.version}", options.base, "ops"), try_ops),
         "trainer": (trainer(f"{options.name}-trainer:{options.version}", options.trainer_base, options.torch),
@@ -52,8 +53,8 @@ def _chosen(options: argparse.Namespace) -> list[tuple[Build, Callable[[Engine, 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m stack.images", description="Build the images and try each.")
-    parser.add_argument("images", nargs="*", help="services, local, ops, trainer; services and trainer unless named")
-    parser.add_argument("--base", default="", help="base of services, local and ops, if not python:3.11-slim")
+    parser.add_argument("images", nargs="*", help="services, page, local, ops, trainer; without names the usual")
+    parser.add_argument("--base", default="", help="base of services, page, local and ops, if not python:3.11-slim")
     parser.add_argument("--trainer-base", default="", help="base of trainer, if not NVIDIA's")
     parser.add_argument("--torch", default="cuda", choices=("cuda", "cpu"), help="build of torch in trainer")
     parser.add_argument("--name", default="brightrun", help="with the registry's address before it")

@@ -1,4 +1,4 @@
-"""The image of all services and the command line (`Dockerfile`) and what has to hold of it."""
+"""The images of the services, the command line and the web page (`Dockerfile`) and what has to hold of them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from stack.nats_permissions import SERVICES
 from stack.problems import StackError
 
 _MAKES_THE_PAGE = """from services.dashboard.app import create_app
-from services.dashboard.pdf.typesetter import Typesetter
 from services.dashboard.settings import Settings
 create_app(Settings())
+"""
+_MAKES_A_DOCUMENT = """from services.dashboard.pdf.typesetter import Typesetter
 empty = dict.fromkeys(("jobs", "rows", "settings", "charts", "missing", "notes", "would_change"), ())
 words = dict.fromkeys(("title", "made_at_words", "reason"), "none")
 made = Typesetter().pdf("comparison.typ", {
@@ -25,7 +26,7 @@ assert made.startswith(b"%PDF"), made[:100]
 
 def services(tag: str, base: str = "", target: str = "services") -> Build:
     """Target `local` holds the trainer's packages too, for trainings on the same machine; target `ops` makes secrets
-    and backups."""
+    and backups; target `page` holds what sets PDFs."""
     return Build(ROOT / "Dockerfile", tag, base, target)
 
 
@@ -37,13 +38,20 @@ def try_services(engine: Engine, tag: str) -> list[str]:
     programs = (*SERVICES, DASHBOARD)
     program = f"import importlib, os\nfor name in {programs}:\n    importlib.import_module(f'services.{{name}}.app')\n"
     loaded = engine.python(tag, program + "assert os.getuid() != 0, 'runs as root'\nprint('uid', os.getuid())")
-    engine.python(tag, _MAKES_THE_PAGE)  # what browsers are given is in the image, and what sets its documents
+    engine.python(tag, _MAKES_THE_PAGE)  # what browsers are given is in the image
     answer = engine.output(*LOCKED, tag, "brightrun", "--help")
     if answer.returncode != 0:
         raise StackError(f"{tag}: the command line ended with {answer.returncode}:\n{answer.stderr[-2000:]}")
     size = int(engine.output("inspect", "--format", "{{.Size}}", tag).stdout)
     return [f"{len(programs)} services load ({loaded}), {size / 1e6:.0f} MB", "the command line answers",
             f"a service serves on a read-only disk and stops in {stop_time(engine, tag):.1f} s"]
+
+
+def try_page(engine: Engine, tag: str) -> list[str]:
+    """What was seen to hold: the page has all that browsers are given, and makes PDFs. Raises StackError."""
+    engine.python(tag, _MAKES_THE_PAGE)
+    engine.python(tag, _MAKES_A_DOCUMENT)
+    return ["it has the page's assets and makes documents"]
 
 
 def try_ops(engine: Engine, tag: str) -> list[str]:

@@ -16,7 +16,8 @@ from stack.images.services import services
 from tests.images.__main__ import PYTHON_BASE, SANDBOX, Builder
 
 # Target of the Dockerfile -> the tag that the tests give it.
-TAGS = {"services": "localhost/brightrun:test", "local": "localhost/brightrun-local:test",
+TAGS = {"services": "localhost/brightrun:test", "page": "localhost/brightrun-page:test",
+        "local": "localhost/brightrun-local:test",
         "ops": "localhost/brightrun-ops:test"}
 
 

@@ -7,12 +7,11 @@ import pytest
 
 from stack.images.bill_of_materials import write_bill_of_materials
 from stack.images.engine import Engine
-from stack.images.services import stop_time, try_services
+from stack.images.services import stop_time, try_page, try_services
 from tests.images.podman import TAGS, build_product
 
 pytestmark = [pytest.mark.images, pytest.mark.timeout(1500), pytest.mark.xdist_group("images")]
-# 68 MB of them are Typst, which makes the page's PDFs.
-_LARGEST_BYTES = 490e6
+_LARGEST_BYTES = 450e6
 _LONGEST_STOP_S = 2.0
 
 
@@ -25,6 +24,11 @@ def image(engine: Engine) -> str:
 def test_every_service_and_the_command_line_load(engine: Engine, image: str) -> None:
     loaded, *_ = try_services(engine, image)
     assert "uid 10001" in loaded
+
+
+def test_the_pages_image_has_its_assets_and_makes_documents(engine: Engine) -> None:
+    build_product(engine, "page")
+    assert "documents" in try_page(engine, TAGS["page"])[0]
 
 
 def test_it_is_small_and_holds_no_compiler_and_no_tests(engine: Engine, image: str) -> None:

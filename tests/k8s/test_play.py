@@ -21,7 +21,7 @@ from tests.k8s.play import STAND_INS, playable, volumes
 from tests.k8s.rendered import Document, of_kind, render
 
 pytestmark = [pytest.mark.images, pytest.mark.timeout(3600), pytest.mark.xdist_group("images")]
-IMAGES = {"brightrun": TAGS["services"], "brightrun-local": TAGS["local"]}
+IMAGES = {"brightrun": TAGS["services"], "brightrun-page": TAGS["page"], "brightrun-local": TAGS["local"]}
 _NETWORK = "brightrun-play"
 _BUSY = Path(tempfile.gettempdir()) / f"{_NETWORK}.busy"
 _ASK = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8000/health/ready', timeout=4).status)"
@@ -80,7 +80,7 @@ def podman(*arguments: str, stdin: str | None = None) -> str:
 
 @pytest.fixture(scope="module")
 def images(engine: Engine) -> None:
-    build_product(engine, "services", "local")
+    build_product(engine, "services", "page", "local")
     provide(engine, list(STAND_INS.values()))
 
 

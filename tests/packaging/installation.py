@@ -24,7 +24,7 @@ _ATTEMPTS, _LOST_RACE = 4, "are not running"
 
 @dataclass(frozen=True)
 class Installation:
-    """`image`: of the services, `local` and `ops` beside it. Raises AssertionError with what an engine said."""
+    """`image`: of the services, `page`, `local` and `ops` beside it. Raises AssertionError with what an engine said."""
 
     folder: Path
     project: str
@@ -38,7 +38,8 @@ class Installation:
         shutil.copytree(ROOT / "ops", folder / "ops")
         name, _, tag = image.rpartition(":")
         lines = [f"BRIGHTRUN_IMAGE={image}", f"BRIGHTRUN_OPS_IMAGE={name}-ops:{tag}",
-                 f"BRIGHTRUN_LOCAL_IMAGE={name}-local:{tag}", f"HTTPS_PORT={port}", f"HTTP_PORT={port + 1}",
+                 f"BRIGHTRUN_LOCAL_IMAGE={name}-local:{tag}", f"BRIGHTRUN_PAGE_IMAGE={name}-page:{tag}",
+                 f"HTTPS_PORT={port}", f"HTTP_PORT={port + 1}",
                  f"BRIGHTRUN_PUBLIC_URL=https://localhost:{port}"]
         lines += [f"{part.upper()}_IMAGE={PREFIX}{part}" for part in ("postgres", "nats", "valkey", "s3", "prometheus",
                                                                       "alertmanager")]
