@@ -13,8 +13,7 @@ from benchmarks.web_page.window import visitor
 async def first_run(found: Browser, url: str, key: str, patience_s: float = 900.0) -> tuple[float, str]:
     """(seconds from the first page to the adapter's download, the job's id)."""
     began = time.monotonic()
-    async with visitor(found, url, key) as page:
-        await page.get_by_role("link", name="Start the first one").click()
+    async with visitor(found, url, key, "/first-run") as page:
         await page.get_by_role("button", name="Take the sample").click()
         await page.get_by_role("button", name="Start it").click()
         await page.wait_for_url("**/jobs/*?notice=started")

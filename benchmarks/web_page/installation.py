@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import nats
@@ -15,6 +16,7 @@ from nats.aio.client import Client
 from benchmarks.metrics_ingest import publish
 from contracts.envelope import new_event
 from contracts.events import MetricsReported
+from contracts.events.metrics import METRIC_NAMES
 from stack import dashboard
 from stack.layout import Layout
 from stack.state import read_state
@@ -85,7 +87,8 @@ class Installation(StackUnderTest):
         return str(made)
 
     def points(self, job_id: str, wanted: int) -> None:
-        """So many more points of the job's loss, through broker and service as a trainer's, until all are stored."""
+        """So many more points of the job's loss, the last of them with what else a trainer measures, through broker and
+        service as a trainer's, until all are stored."""
         workspace = self.query("job_api", f"SELECT workspace_id FROM training_jobs WHERE id = '{job_id}'")
         asyncio.run(self._tell(job_id, workspace[0]["workspace_id"], wanted))
 
@@ -115,12 +118,19 @@ def _reports(job_id: UUID, workspace_id: UUID, wanted: int) -> list[tuple[str, b
     for first in range(0, wanted, _STEPS):
         steps = np.arange(first, min(first + _STEPS, wanted))
         losses = 0.5 + 3 * np.exp(-steps / (wanted / 5)) + noise.normal(0, 0.1, len(steps))
-        event = new_event(MetricsReported(
-            job_id=job_id, workspace_id=workspace_id, attempt=1, steps=tuple((steps + _FIRST_STEP).tolist()),
-            times=tuple((1.7e9 + steps / 10).tolist()), values={"loss": tuple(np.round(losses, 5).tolist())},
-        ), source="/trainer/benchmark")
-        messages.append((event.subject, event.to_bytes()))
-    return messages
+        values = {"loss": tuple(np.round(losses, 5).tolist())}
+        messages.append(_report(job_id, workspace_id, steps, values))
+    last = np.arange(wanted - min(_STEPS // 8, wanted), wanted)
+    names = [name for name in METRIC_NAMES if name != "loss"]
+    others = {name: tuple(np.round(noise.normal(5, 1, len(last)), 5).tolist()) for name in names}
+    return [*messages, _report(job_id, workspace_id, last, others)]
+
+
+def _report(job_id: UUID, workspace_id: UUID, steps: np.ndarray, values: dict[str, Any]) -> tuple[str, bytes]:
+    event = new_event(MetricsReported(
+        job_id=job_id, workspace_id=workspace_id, attempt=1, steps=tuple((steps + _FIRST_STEP).tolist()),
+        times=tuple((1.7e9 + steps / 10).tolist()), values=values), source="/trainer/benchmark")
+    return event.subject, event.to_bytes()
 
 
 def installation(folder: Path) -> Installation:

@@ -39,16 +39,16 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def visitor(found: Browser, url: str, key: str) -> AsyncIterator[Page]:
-    """A window of somebody who is signed in."""
+async def visitor(found: Browser, url: str, key: str, leads_to: str = "/jobs") -> AsyncIterator[Page]:
+    """A window of somebody who has signed in and is where `leads_to` says."""
     context = await found.new_context(locale="en-US", viewport=WIDE)  # type: ignore[arg-type]
     context.set_default_timeout(120_000)
     try:
         page = await context.new_page()
-        await page.goto(f"{url}/sign-in")
+        await page.goto(f"{url}/sign-in?next={leads_to}")
         await page.get_by_label("API key").fill(key)
         await page.get_by_role("button", name="Sign in").click()
-        await page.wait_for_url("**/jobs")
+        await page.wait_for_url(f"**{leads_to}")
         yield page
     finally:
         await context.close()

@@ -12,8 +12,14 @@ from stack.nats_permissions import SERVICES
 from stack.problems import StackError
 
 _MAKES_THE_PAGE = """from services.dashboard.app import create_app
+from services.dashboard.pdf.typesetter import Typesetter
 from services.dashboard.settings import Settings
 create_app(Settings())
+empty = dict.fromkeys(("jobs", "rows", "settings", "charts", "missing", "notes", "would_change"), ())
+words = dict.fromkeys(("title", "made_at_words", "reason"), "none")
+made = Typesetter().pdf("comparison.typ", {
+    **empty, **words, "recommended": None, "link": "http://page", "made_at": "2026-11-29T00:00:00+00:00"})
+assert made.startswith(b"%PDF"), made[:100]
 """
 
 
@@ -31,7 +37,7 @@ def try_services(engine: Engine, tag: str) -> list[str]:
     programs = (*SERVICES, DASHBOARD)
     program = f"import importlib, os\nfor name in {programs}:\n    importlib.import_module(f'services.{{name}}.app')\n"
     loaded = engine.python(tag, program + "assert os.getuid() != 0, 'runs as root'\nprint('uid', os.getuid())")
-    engine.python(tag, _MAKES_THE_PAGE)  # what browsers are given is in the image
+    engine.python(tag, _MAKES_THE_PAGE)  # what browsers are given is in the image, and what sets its documents
     answer = engine.output(*LOCKED, tag, "brightrun", "--help")
     if answer.returncode != 0:
         raise StackError(f"{tag}: the command line ended with {answer.returncode}:\n{answer.stderr[-2000:]}")

@@ -1,6 +1,7 @@
-"""python -m tests.browser.screenshots FOLDER: every page of the running stack, light and dark, wide and narrow.
+"""python -m tests.browser.screenshots FOLDER [NAME ...]: every page of the running stack, both themes, wide and narrow.
 
-`make up` and a job before it; the newest job that completed is photographed.
+`make up` and a job before it; the newest job that completed is photographed. With names (of `pages.py`): one screen of
+each, light and wide, as in docs/images.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from tests.browser import chromium
 from tests.browser.pages import NARROW, PAGES, THEMES, WIDE
 
 SIZES = {"wide": WIDE, "narrow": NARROW}
+# Of a picture in a document.
+SCREEN = {"width": 1280, "height": 960}
 
 
 def photograph(browser: Browser, url: str, key: str, shown: dict[str, str], folder: Path) -> int:
@@ -41,6 +44,19 @@ def photograph(browser: Browser, url: str, key: str, shown: dict[str, str], fold
     return count
 
 
+def one_screen_each(browser: Browser, url: str, key: str, shown: dict[str, str], folder: Path, names: list[str]) -> int:
+    """For documents: how many pictures were written."""
+    context = browser.new_context(locale="en-US", color_scheme="light", reduced_motion="reduce", viewport=SCREEN)
+    page = context.new_page()
+    _sign_in(page, url, key)
+    for name in names:
+        page.goto(url + PAGES[name].format(**shown))
+        page.wait_for_timeout(700)
+        page.screenshot(path=folder / f"{name}.png")
+    context.close()
+    return len(names)
+
+
 def best(jobs: list[dict[str, Any]]) -> dict[str, str]:
     """The newest one that has completed, else the newest, with its file: their pages show most. The next to compare."""
     found, *others = sorted(jobs, key=lambda job: job["status"] != "completed")
@@ -49,16 +65,19 @@ def best(jobs: list[dict[str, Any]]) -> dict[str, str]:
 
 
 def _sign_in(page: Page, url: str, key: str) -> None:
-    page.goto(f"{url}/sign-in")
+    page.goto(f"{url}/sign-in?next=/jobs")
     page.get_by_label("API key").fill(key)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/jobs")
 
 
-def main(folder: Path) -> int:
+def main(folder: Path, names: list[str]) -> int:
     state, path = read_state(Layout.from_environment()), chromium.program()
     if state is None or not dashboard.address(state):
         print("The web page does not run. Start it with `make up`.", file=sys.stderr)
+        return 1
+    if unknown := set(names) - set(PAGES):
+        print(f"There is no page {', '.join(sorted(unknown))}; there are {', '.join(PAGES)}.", file=sys.stderr)
         return 1
     if path is None:
         print(chromium.MISSING, file=sys.stderr)
@@ -71,11 +90,12 @@ def main(folder: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        count = photograph(browser, dashboard.address(state), key, best(jobs), folder)
+        look = browser, dashboard.address(state), key, best(jobs), folder
+        count = one_screen_each(*look, names) if names else photograph(*look)
         browser.close()
     print(f"{count} pictures in {folder}")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))

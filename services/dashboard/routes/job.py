@@ -21,6 +21,8 @@ router = APIRouter()
 EVENTS_SHOWN, LINES_SHOWN = 50, 200
 # Back from the oldest of the newest values: enough for a second one of what is measured at each step.
 _STEPS_BEFORE = 100
+# Where no point is: the newest values come with any question, and a curve of a million points is not read for them.
+_BEYOND = 2**31 - 1
 TIERS = tuple(tier.value for tier in PricingTier)
 
 
@@ -55,7 +57,7 @@ def calls(client: Client, job_id: str) -> dict[str, Callable[[], Any]]:
 def latest_of(client: Client, job_id: str) -> list[dict[str, Any]]:
     """The newest value of each metric with its change; what is a little older comes with a second question, and what is
     measured more rarely than every so many steps with a third."""
-    found = client.metrics(job_id, ["loss"], max_points=10)["latest"]
+    found = client.metrics(job_id, ["loss"], from_step=_BEYOND, max_points=10)["latest"]
     if not found:
         return []
     since = max(0, min(value["step"] for value in found.values()) - _STEPS_BEFORE)

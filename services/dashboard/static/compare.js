@@ -68,7 +68,11 @@ class Comparison {
       scales: { x: { time: false }, y: { distr: this.tools.log.checked ? 3 : 1 } },
       axes: [axis, { ...axis, size: 64 }],
       series: [{ label: this.tools.axis.selectedOptions[0].text }, ...drawn.map((job) => line(job)), ...raw],
-      hooks: { setSelect: [(plot) => { if (plot.select.width >= 5) this.zoomed = true; }] },
+      hooks: {
+        setSelect: [(plot) => { if (plot.select.width >= 5) this.zoomed = true; }],
+        setScale: [(plot, name) => { if (name === "x") this.section.dataset.range = [plot.scales.x.min, plot.scales.x.max]; }],
+        ready: [(plot) => plot.over.addEventListener("dblclick", () => { this.zoomed = false; })],
+      },
     };
   }
 

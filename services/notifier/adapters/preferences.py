@@ -34,7 +34,7 @@ async def mute(tx: AsyncConnection, workspace_id: UUID, happening: str, channels
         await tx.execute(insert(muted_notifications).values(row).on_conflict_do_nothing())
 
 
-async def newest_deliveries(tx: AsyncConnection, workspace_id: UUID, limit: int) -> Sequence[Row[Any]]:
+async def newest_deliveries(tx: AsyncConnection, workspace_id: UUID, limit: int) -> Sequence[Row[*tuple[Any, ...]]]:
     d = deliveries.c
     statement = select(d.kind, d.channel, d.status, d.content, d.created_at, d.sent_at)
     mine = statement.where(d.workspace_id == workspace_id).order_by(d.created_at.desc()).limit(limit)

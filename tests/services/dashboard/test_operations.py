@@ -102,6 +102,21 @@ async def test_an_api_that_is_away_hides_nothing_that_is_shown(operator, monkeyp
     assert 'id="findings"' not in part.text
 
 
+async def test_a_machine_without_a_price_costs_nothing_that_is_known(operator, monkeypatch) -> None:
+    asked = Client.operations
+
+    def priceless(client: Client) -> dict[str, Any]:
+        found = asked(client)
+        for one in found["machines"]["data"]:
+            one |= {"rate_micro_usd_per_hour": None, "cost_micro_usd": None}
+        return found
+
+    monkeypatch.setattr(Client, "operations", priceless)
+    page = (await operator.get("/operations")).text
+    assert "1 machine without a known price." in page
+    assert "per hour" not in page
+
+
 async def test_grafana_is_linked_where_it_is_told_of(installation) -> None:
     async with serving(api_url=installation.url, grafana_url="https://grafana.example.com/d") as url:
         browser = await Browser(url).sign_in(installation.credentials["api_key"])

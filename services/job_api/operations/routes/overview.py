@@ -14,7 +14,8 @@ router = APIRouter(prefix=PREFIX, tags=["status"])
 
 @router.get("/operations", response_model=OperationsView)
 async def read_operations(principal: Admin, deps: WithDependencies) -> JsonResponse:
-    """Services with their consumers and outboxes, machines now rented and whose they are, dollars leaked, dead letters,
-    queues; of the whole installation. A part whose service is away is `unknown`."""
+    """What is wrong (expected beside observed, the worst first), and where that was found: services with their
+    consumers and outboxes, machines now rented and whose they are, dollars leaked, dead letters, queues; of the whole
+    installation. A part whose service is away is `unknown`."""
     await deps.operators.require(principal.workspace_id)
     return JsonResponse(overview_view.overview(await deps.operations.overview(deps.clock.now())))
