@@ -8,6 +8,7 @@ from playwright.async_api import Locator, expect
 from tests.browser.axe import serious_problems
 from tests.browser.conftest import PATIENCE_MS
 from tests.browser.pages import NARROW, THEMES
+from tests.browser.widths import width_at_380
 from tests.services.job_api.analytics.test_analytics import MONDAY, PROVEN, ended
 
 pytestmark = pytest.mark.slow
@@ -51,8 +52,7 @@ async def test_curves_points_and_tables(api, signed_in) -> None:
     for theme in THEMES:
         await page.emulate_media(color_scheme=theme, reduced_motion="reduce")
         assert await serious_problems(page) == []
-    await page.set_viewport_size(NARROW)
-    assert await page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+    assert await width_at_380(page) <= NARROW["width"]
     await page.set_viewport_size({"width": 1280, "height": 900})
     await points.scroll_into_view_if_needed()
     # Eight parts of a hundred are room on both sides of what there is, and the best point is at the corner of it.
