@@ -20,6 +20,7 @@ from tests.browser.conftest import PATIENCE_MS
 from tests.browser.pages import PAGES
 from tests.browser.running import LONG_MS, Running, has_everything, listen, stayed, was_told
 from tests.faults.link import Link
+from tests.fixtures.waiting import tries
 from tests.system.stack_under_test import SAMPLE, StackUnderTest
 
 FOCUS_IS_SEEN = """() => {
@@ -201,7 +202,6 @@ async def test_from_the_sign_in_to_a_started_job_and_its_cancellation_without_a_
     await tab_to(page, "[action='/new-job/start'] button.btn-primary")
     await page.keyboard.press("Enter")
     await expect(page.get_by_text("The job was started.")).to_be_visible()
-    # While its status changes what may be done does too, and a button that is replaced has no focus any more.
     await expect(page.locator("#job-header .status")).to_have_text("Training", timeout=LONG_MS)
     await tab_to(page, "[data-opens=do-cancel]")
     await page.keyboard.press("Enter")
@@ -211,6 +211,16 @@ async def test_from_the_sign_in_to_a_started_job_and_its_cancellation_without_a_
     await expect(page.locator("#job-header .status")).to_have_text("Cancelled", timeout=LONG_MS)
     await context.close()
 
+
+async def test_the_focus_stays_while_the_page_moves(chrome, running, long_job) -> None:
+    page = await watched(chrome, running, long_job)
+    await page.locator("#job-header a").first.focus()
+    await page.evaluate("window.first = document.activeElement")
+    async for _ in tries(60):
+        if not await page.evaluate("window.first.isConnected"):
+            break
+    assert await page.evaluate("!window.first.isConnected && document.activeElement.closest('#job-header') !== null")
+    await page.context.close()
 
 
 async def test_a_lost_connection_comes_back_with_nothing_lost_or_doubled(chrome, running, long_job) -> None:

@@ -96,7 +96,7 @@ async def speaks_with_a_good_key(alive: dict[str, str]) -> None:
     ]
     for data in words:
         event = new_event(data, source="/zombie")
-        await client.jetstream(timeout=5).publish(event.subject, event.to_bytes())
+        await client.jetstream(timeout=30).publish(event.subject, event.to_bytes())
     beat = rpc.HeartbeatReply.model_validate_json(await answer(
         client, rpc.HEARTBEAT.subject(job_id), rpc.Heartbeat(attempt=1, sent_at=now)))
     assert beat.directive == "stop"
@@ -108,4 +108,4 @@ async def speaks_with_a_good_key(alive: dict[str, str]) -> None:
 
 
 async def answer(client: Client, subject: str, request: Any) -> bytes:
-    return bytes((await client.request(subject, request.model_dump_json().encode(), timeout=10)).data)
+    return bytes((await client.request(subject, request.model_dump_json().encode(), timeout=60)).data)

@@ -71,20 +71,20 @@ async def test_a_pod_and_the_provisioner_talk(secured):
 
     await provisioner.subscribe("podrpc.heartbeat.*", queue="provisioner", cb=answer)
     await settled(provisioner)
-    assert (await pod.request(f"podrpc.heartbeat.{job}", b"{}", timeout=2)).data == b"continue"
+    assert (await pod.request(f"podrpc.heartbeat.{job}", b"{}", timeout=30)).data == b"continue"
     assert await secured.denied(provisioner) == ""
 
 
 async def test_services_consume_acknowledge_and_bury_what_is_theirs(secured):
     job = uuid4()
     pod, ingest = await secured.pod(job), await secured.service("metrics_ingest")
-    await pod.jetstream(timeout=5).publish(f"metrics.reported.{job}", b"{}")
-    jetstream = ingest.jetstream(timeout=5)
+    await pod.jetstream(timeout=30).publish(f"metrics.reported.{job}", b"{}")
+    jetstream = ingest.jetstream(timeout=30)
     pull = await jetstream.pull_subscribe_bind(consumer="metrics_ingest_metrics", stream="METRICS")
-    [message] = await pull.fetch(1, timeout=3)
+    [message] = await pull.fetch(1, timeout=30)
     await jetstream.publish(f"dlq.metrics.reported.{job}", message.data, stream="DLQ")
     await message.in_progress()
-    await message.ack_sync(timeout=2)
+    await message.ack_sync(timeout=30)
     info = await jetstream.consumer_info("METRICS", "metrics_ingest_metrics")
     assert (info.num_ack_pending, info.num_pending) == (0, 0)
     assert await secured.denied(ingest) == ""
@@ -120,7 +120,7 @@ async def test_dead_letters_are_read_removed_and_replayed_by_job_api(secured):
     job_api = await secured.service("job_api")
     validator = await secured.service("validator")
     await validator.jetstream(timeout=5).publish("dlq.evaluation.generated.x", b"bad")
-    jetstream = job_api.jetstream(timeout=5)
+    jetstream = job_api.jetstream(timeout=30)
     letter = await jetstream.get_msg("DLQ", seq=1, next=True, subject="dlq.>")
     await jetstream.publish("evaluation.generated.x", letter.data)
     assert await jetstream.delete_msg("DLQ", 1)
@@ -262,6 +262,6 @@ async def test_a_folder_of_the_release_before_comes_up(tmp_path, start_part):
     with pytest.raises(NatsError, match=r"(?i)authorization"):
         await secured.connect(old_pod, f"_INBOX_{job}")
     new_pod = await secured.pod(job)
-    assert (await new_pod.jetstream(timeout=5).publish(f"training.progressed.{job}", b"{}")).seq == 2
+    assert (await new_pod.jetstream(timeout=30).publish(f"training.progressed.{job}", b"{}")).seq == 2
     for client in secured.clients:
         await client.close()

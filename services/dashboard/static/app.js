@@ -1,6 +1,7 @@
 import { isNew } from "./log.js";
 import { Stream } from "./stream.js";
 import "./away.js";
+import "./focus.js";
 import "./output.js";
 
 // What every page needs: times in the viewer's zone, dialogs, the one event stream, choosing rows, light and dark.

@@ -86,7 +86,7 @@ class Pipe:
 
     async def apply_topology(self) -> None:
         client = await nats.connect(self.nats_url)
-        await topology.apply(client.jetstream(timeout=5), [self.stream, DLQ], [self.consumer])
+        await topology.apply(client.jetstream(timeout=30), [self.stream, DLQ], [self.consumer])
         await client.close()
 
     async def bus(self, handler: Handler | None = None, **options: Any) -> Bus:

@@ -51,7 +51,7 @@ class GuardInProcess:
         return event
 
     async def request(self, rpc: Rpc[Any, Any], request: Any) -> Any:
-        reply = await self._broker.request(request.model_dump_json().encode(), rpc.subject, timeout=10)
+        reply = await self._broker.request(request.model_dump_json().encode(), rpc.subject, timeout=60)
         if reply.headers.get("content-type") == MEDIA_TYPE:
             raise ProblemError.from_problem(Problem.model_validate_json(reply.body))
         return rpc.reply.model_validate_json(reply.body)

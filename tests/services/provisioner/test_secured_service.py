@@ -39,9 +39,9 @@ async def main():
     job = spec["job_id"]
     client = await nats.connect(spec["nats_url"], user_credentials=RawCredentials(credentials),
                                 inbox_prefix=f"_INBOX_{job}")
-    confirmed = await client.jetstream(timeout=5).publish(f"training.progressed.{job}", b"{}")
+    confirmed = await client.jetstream(timeout=30).publish(f"training.progressed.{job}", b"{}")
     beat = json.dumps({"attempt": 1, "stage": "training", "step": 3, "sent_at": "2026-01-01T00:00:00Z"}).encode()
-    answer = await client.request(f"podrpc.heartbeat.{job}", beat, timeout=5)
+    answer = await client.request(f"podrpc.heartbeat.{job}", beat, timeout=30)
     print(confirmed.stream, json.loads(answer.data)["directive"], flush=True)
     await asyncio.sleep(600)
 
@@ -55,7 +55,7 @@ class Service:
 
     async def publish(self, data: EventData) -> None:
         event, job_api = new_event(data, source="/test"), await self.server.service("job_api")
-        await job_api.jetstream(timeout=5).publish(event.subject, event.to_bytes())
+        await job_api.jetstream(timeout=30).publish(event.subject, event.to_bytes())
 
     async def log(self, name: str) -> bytes:
         return (await self.provider.read_log(name, 0, 10_000))[0]

@@ -74,7 +74,7 @@ async def asked(subject: str, *bodies: bytes) -> list[Problem]:
     """The problems that came back."""
     broker = broker_of(pod_requests.requests, requests.requests, middlewares=REQUEST_MIDDLEWARES)
     async with TestNatsBroker(broker) as running:
-        replies = [await running.request(body, subject, timeout=5) for body in bodies]
+        replies = [await running.request(body, subject, timeout=30) for body in bodies]
     assert all(reply.headers["content-type"] == MEDIA_TYPE for reply in replies)
     return [Problem.model_validate_json(reply.body) for reply in replies]
 
