@@ -26,8 +26,8 @@ RUN python3 -m venv --without-pip /opt/venv \
     # numpy's libraries were moved by patchelf, and strip would break them.
     && find /opt/venv -name '*.so' -not -path '*/numpy*' -exec strip --strip-unneeded {} + \
     # Typst is as large as all services' code, and the page alone calls it.
-    && cd /opt/venv && mkdir /opt/typst && cp -a --parents lib/python3*/site-packages/typst* /opt/typst \
-    && rm -r lib/python3*/site-packages/typst*
+    && mkdir /opt/typst && cp -a --parents /opt/venv/lib/python3*/site-packages/typst* /opt/typst \
+    && rm -r /opt/venv/lib/python3*/site-packages/typst*
 
 FROM packages AS code
 COPY contracts /app/contracts
@@ -82,7 +82,7 @@ COPY pyproject.toml /app/
 
 FROM runtime AS page
 COPY --from=packages /opt/venv /opt/venv
-COPY --from=packages /opt/typst /opt/venv
+COPY --from=packages /opt/typst/opt/venv /opt/venv
 COPY --from=code /app /app
 
 FROM runtime AS services

@@ -186,6 +186,7 @@ def broken_base(bench: Bench, tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 async def test_a_diverged_training_stops_after_three_losses(bench: Bench, broken_base: Path) -> None:
     run = bench.run(base_model=str(broken_base)).start()
     assert await run.finished() == 1

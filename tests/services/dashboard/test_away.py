@@ -13,6 +13,7 @@ from tests.services.job_api.analytics.test_analytics import PROVEN, ended
 from tests.services.job_api.conftest import alone, told  # noqa: F401  fixtures
 
 
+@pytest.mark.slow
 async def test_cards_of_services_that_are_away_say_so(alone) -> None:  # noqa: F811
     async with alone.others():
         job = await alone.new_job(name="Still here")

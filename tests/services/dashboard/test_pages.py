@@ -145,6 +145,7 @@ async def test_without_the_api_the_page_says_so_and_answers(api) -> None:
     assert cookies
 
 
+@pytest.mark.slow
 async def test_no_link_of_a_page_leads_nowhere(api, browser) -> None:
     job = await api.new_job()
     for path in ("/jobs", "/jobs?q=nothing", "/queue", f"/jobs/{job['id']}"):

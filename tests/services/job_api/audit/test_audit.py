@@ -31,6 +31,7 @@ async def new_entries(api: Any, before: int) -> list[Any]:
     return (await entries(api))[before:]
 
 
+@pytest.mark.slow
 async def test_each_changing_operation_leaves_exactly_one_entry(api) -> None:
     document, tried = api.app.openapi(), 0
     clients = (api.client, api.as_key(""), await api.member("analyst"))

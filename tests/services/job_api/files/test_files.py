@@ -136,6 +136,7 @@ async def test_a_file_in_use_names_its_jobs(alone, uploads):
     assert (await alone.client.delete(f"/files/{file['id']}")).status_code == 200
 
 
+@pytest.mark.slow
 async def test_a_file_is_deleted_or_used_but_never_both(alone, uploads):
     for _ in range(5):
         file = await uploads.example("sample-chat.jsonl")

@@ -61,6 +61,7 @@ async def test_the_log_is_filtered_and_searched(api):
     assert (await api.client.get(f"/jobs/{job['id']}/events", params={"after": 2**63})).status_code == 422
 
 
+@pytest.mark.slow
 async def test_the_whole_log_is_exported(api):
     job = await job_with_events(api, PAGE + 20)
     response = await api.client.get(f"/jobs/{job['id']}/events", params={"format": "csv"})
