@@ -24,12 +24,12 @@ pytestmark = [pytest.mark.images, pytest.mark.timeout(3600), pytest.mark.xdist_g
 IMAGES = {"brightrun": TAGS["services"], "brightrun-page": TAGS["page"], "brightrun-local": TAGS["local"]}
 _NETWORK = "brightrun-play"
 _BUSY = Path(tempfile.gettempdir()) / f"{_NETWORK}.busy"
-_ASK = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8000/health/ready', timeout=4).status)"
+_ASK = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:{}/health/ready', timeout=4).status)"
 
 
 @dataclass(frozen=True)
 class Played:
-    """What podman made of the file. A pod of the product is `<service>-0`, its container `<pod>-service`.
+    """What podman made of the file. Pods are `<service>-0` and `dashboard`, their containers `<pod>-service`.
 
     Pods are addresses: there is one such installation on a machine at a time, and what a killed test left goes first.
     """
@@ -57,11 +57,11 @@ class Played:
     def run(self, pod: str, *command: str, stdin: str | None = None) -> str:
         return podman("exec", "--interactive", f"{pod}-service", *command, stdin=stdin)
 
-    def wait_until_ready(self, pod: str, patience_s: float = 240) -> None:
+    def wait_until_ready(self, pod: str, port: int = 8000, patience_s: float = 240) -> None:
         deadline, said = time.monotonic() + patience_s, ""
         while said != "200":
             assert time.monotonic() < deadline, f"{pod} is not ready:\n{self.log(f'{pod}-service')}"
-            done = subprocess.run(["podman", "exec", f"{pod}-service", "python", "-c", _ASK], check=False,
+            done = subprocess.run(["podman", "exec", f"{pod}-service", "python", "-c", _ASK.format(port)], check=False,
                                   capture_output=True, text=True)
             said = done.stdout.strip()
             time.sleep(0 if said == "200" else 0.5)
@@ -99,8 +99,9 @@ def played(images: None, made: dict[str, dict[str, str]], tmp_path_factory: pyte
 
 
 def test_every_job_ends_well_and_every_service_gets_ready(played: Played) -> None:
-    for service in (*SERVICES, "dashboard"):
+    for service in SERVICES:
         played.wait_until_ready(f"{service.replace('_', '-')}-0")
+    played.wait_until_ready("dashboard", port=8001)
     for document in of_kind(render("dev"), "Job"):
         [container] = document["spec"]["template"]["spec"]["containers"]
         name = f"job-{document['metadata']['name']}-{container['name']}"
