@@ -138,7 +138,7 @@ async def has_everything(running: Running, page: Page, job_id: str) -> None:
         shown = (await shown_entries(page), await shown_points(page))
         if shown == known:
             return
-    assert shown == known
+    raise AssertionError(f"The page shows (log, curve)\n{shown}\nand the API has\n{known}")
 
 
 def _known(client: Client, job_id: str) -> tuple[list[int], list[tuple[int, float]]]:
