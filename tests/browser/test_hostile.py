@@ -1,6 +1,7 @@
 """What people, files, trainers and machines write is text on every page, whatever it looks like."""
 
 import json
+import re
 
 import pytest
 from playwright.async_api import Page, expect
@@ -37,6 +38,7 @@ IN_ORDER = """element => {
   return left(0) < left(text.length - 1);
 }"""
 
+LOADING = re.compile("^Loading the curve")  # what they show is looked at, too
 TOO_WIDE = """() => [...document.querySelectorAll("main *")].filter((each) => !each.children.length
   && each.getBoundingClientRect().right > innerWidth && !each.closest(".table-responsive")).slice(0, 4).map(
   (each) => `${each.parentElement.tagName}.${each.parentElement.className} > ${each.tagName}.${each.className}`)"""
@@ -75,6 +77,7 @@ async def hostile_job(api: Api, installation: Api) -> dict[str, str]:
 
 async def check(page: Page, name: str) -> list[str]:
     """What is wrong with the page that is open."""
+    await expect(page.locator("[data-note]:visible", has_text=LOADING)).to_have_count(0, timeout=PATIENCE_MS)
     found = [f"{name}: markup came to life"] if await page.evaluate(OWNED) else []
     width = await width_at_380(page)
     if width > NARROW["width"]:
