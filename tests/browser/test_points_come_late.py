@@ -2,9 +2,10 @@
 
 import asyncio
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.async_api import Route, expect
+from playwright.async_api import Page, Route, expect
 
 from contracts import events
 from tests.browser.conftest import PATIENCE_MS
@@ -30,9 +31,26 @@ class LateStore:
         await route.fulfill(json=curve(1, 2, 9) if self.asked > self.late else curve(1, 2))
 
 
+class Store:
+    """Stands for the service of metrics: it has the points of `steps`, or is away."""
+
+    def __init__(self, *steps: int) -> None:
+        self.steps, self.away = list(steps), False
+
+    async def answer(self, route: Route) -> None:
+        asked = parse_qs(urlsplit(route.request.url).query)
+        first = int(asked.get("from_step", ["0"])[0])
+        found = curve(*(step for step in sorted(self.steps) if step >= first))
+        await route.fulfill(json={"detail": "away"} if self.away else found, status=503 if self.away else 200)
+
+
 async def progressed(api: Any, job: dict[str, Any], store: LateStore) -> None:
     store.told = True
-    await api.tell(events.TrainingProgressed(**api.about(job), step=9, total_steps=20, epoch=0.5, loss=1.25))
+    await told(api, job, 9)
+
+
+async def told(api: Any, job: dict[str, Any], step: int) -> None:
+    await api.tell(events.TrainingProgressed(**api.about(job), step=step, total_steps=2_000, epoch=0.5, loss=1.25))
 
 
 async def test_points_that_come_after_their_step_are_drawn_without_another_word(api, signed_in) -> None:
@@ -45,6 +63,35 @@ async def test_points_that_come_after_their_step_are_drawn_without_another_word(
     await progressed(api, job, store)
     await expect(page.locator("[data-chart=loss]")).to_have_attribute("data-last-step", "9")
     assert store.asked == 3
+
+
+async def test_a_point_that_comes_behind_later_ones_is_drawn_with_the_next_step(api, signed_in) -> None:
+    """As one does that the broker delivers again."""
+    job, store = await api.running_job(), Store(1, 2, 9)
+    page = await opened(signed_in, job, store)
+    store.steps += [5, 10]
+    await told(api, job, 10)
+    await expect(page.locator("[data-chart=loss] [data-note]")).to_contain_text("showing 5 of 5 points")
+
+
+async def test_after_a_service_was_away_the_whole_curve_is_read_again(api, signed_in) -> None:
+    job, store = await api.running_job(), Store(1, 2, 900)
+    page = await opened(signed_in, job, store)
+    store.away = True
+    await told(api, job, 901)
+    note = page.locator("[data-chart=loss] [data-note]")
+    await expect(note).to_contain_text("not up to date")
+    store.steps, store.away = [1, 2, 3, 900, 901], False  # step 3 is older than what is read again each time
+    await expect(note).to_contain_text("showing 5 of 5 points")
+
+
+async def opened(signed_in: Any, job: dict[str, Any], store: Store) -> Page:
+    page: Page = await signed_in("/jobs")
+    await page.route("**/series*", store.answer)
+    await page.goto(page.url.replace("/jobs", f"/jobs/{job['id']}"))
+    await expect(page.locator("html")).to_have_attribute("data-live", "yes")
+    await expect(page.locator("[data-chart=loss]")).to_have_attribute("data-last-step", str(store.steps[-1]))
+    return page
 
 
 async def test_curves_of_a_closed_part_are_read_when_it_is_opened(api, signed_in) -> None:

@@ -1,5 +1,5 @@
 // A job's curves: read once, then only what came behind the last step. Settings stand in the address (#).
-import { columnsOf, marksInWords, merged, placeOf, smoothed } from "./curves.js";
+import { columnsOf, marksInWords, merged, placeOf, readFrom, smoothed, whole } from "./curves.js";
 
 const FOLLOW_POINTS = 2000, MERGE_EVERY_MS = 400, LOOK_AGAIN_MS = 150, LOOKS = 4, TRY_AGAIN_MS = 5000;
 const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -38,33 +38,36 @@ class Chart {
     try {
       const range = this.zoom ? { from_step: Math.max(0, Math.floor(this.zoom.min)), to_step: Math.ceil(this.zoom.max) } : {};
       if (this.section.dataset.marks) range.marks = "yes";
-      this.data = await this.fetch(range);
+      this.data = whole(await this.fetch(range));
+      this.outdated = false;
       this.draw();
-    } catch (error) { this.say(`The curve cannot be shown just now: ${error.message}`); this.moreLater(); }
+    } catch (error) { this.failed(error); }
     this.loading = false;
   }
 
-  // Only what is new; while the user looks at a part, it is kept and not shown. `step`: what was heard of; its points may
-  // be a moment behind.
+  // Only what may be new; the whole when a read has failed, for much may have come meanwhile. While the user looks at a part,
+  // it is kept and not shown. `step`: what was heard of; its points may be a moment behind.
   async more(step = 0) {
     if (step > (this.heard ?? 0)) { this.heard = step; this.looks = LOOKS; }
     if (this.busy) { this.again = true; return; }
     this.busy = true;
     try {
-      if (!this.data || this.axis === "epoch") await this.load();
+      if (!this.data || this.outdated || this.axis === "epoch") await this.load();
       else if (!this.zoom) {
-        const later = await this.fetch({ from_step: this.data.x.at(-1) ?? 0 });
+        const later = await this.fetch({ from_step: readFrom(this.data) });
         // Another attempt began: steps of the one before it count no more.
         if (later.boundaries.length !== this.data.boundaries.length) await this.load();
         else { this.data = merged(this.data, later); this.draw(); }
       }
-    } catch (error) { this.say(`The curve is not up to date: ${error.message}`); this.moreLater(); }
+    } catch (error) { this.failed(error); }
     const behind = this.data?.x.length && !this.zoom && this.data.x.at(-1) < (this.heard ?? 0) && this.looks-- > 0;
     this.again ||= behind;
     setTimeout(() => { this.busy = false; if (this.again) { this.again = false; this.more(); } }, behind ? LOOK_AGAIN_MS : MERGE_EVERY_MS);
   }
 
-  moreLater() {
+  failed(error) {
+    this.say(`The curve ${this.data ? "is not up to date" : "cannot be shown just now"}: ${error.message}`);
+    this.outdated = true;
     clearTimeout(this.waiting);
     this.waiting = setTimeout(() => this.more(), TRY_AGAIN_MS);
   }

@@ -1,5 +1,5 @@
 // Several jobs' curves over each other. How they are looked at stands in the address, so that a link shows the same.
-import { merged, overlaid, smoothed, xOf } from "./curves.js";
+import { merged, overlaid, readFrom, smoothed, whole, xOf } from "./curves.js";
 
 const MOST_POINTS = 1000, AGAIN_MS = 5000, HEIGHT = 320;
 const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3]];
@@ -32,15 +32,16 @@ class Comparison {
     this.draw();
   }
 
-  // The whole at first, then only what came behind the last step.
+  // The whole at first and when a read has failed, then only what may be new.
   async read(job) {
+    const goesOn = job.data?.x.length && !job.problem;
     const query = new URLSearchParams({ metrics: "loss,validation_loss,epoch", max_points: MOST_POINTS });
-    if (job.data?.x.length) query.set("from_step", job.data.x.at(-1));
+    if (goesOn) query.set("from_step", readFrom(job.data));
     try {
       const answer = await fetch(`/jobs/${job.id}/series?${query}`, { headers: { accept: "application/json" } });
       const found = await answer.json().catch(() => ({}));
       if (!answer.ok) throw new Error(found.detail ?? `status ${answer.status}`);
-      job.data = job.data?.x.length ? merged(job.data, found) : found;
+      job.data = goesOn ? merged(job.data, found) : whole(found);
       job.problem = "";
     } catch (error) { job.problem = `The curve of ${job.name} cannot be read just now: ${error.message}`; }
   }

@@ -12,6 +12,22 @@ export function smoothed(values, amount) {
   });
 }
 
+// Points may come behind later ones: the broker delivers again what nobody confirmed, after 15 s the first time.
+const LATE_S = 60;
+
+// From which step on a curve is read again. Not what was thinned when the whole was read: its points are counted already.
+export function readFrom(data) {
+  if (!data.x.length) return 0;
+  const since = data.times.at(-1) - LATE_S;
+  return Math.max(data.x[data.times.findIndex((time) => time >= since)], data.thinnedTo);
+}
+
+// A curve that was read whole.
+export function whole(data) {
+  const thinned = Object.values(data.points).some((count) => count.shown < count.total);
+  return { ...data, thinnedTo: thinned ? data.x.at(-1) ?? 0 : 0 };
+}
+
 // `later` begins at the last step of `data`, or before: what both have is `later`'s.
 export function merged(data, later) {
   if (!later.x.length) return data;
@@ -34,7 +50,7 @@ export function merged(data, later) {
     };
   }
   return { x: join(data.x, later.x), attempts: join(data.attempts, later.attempts), times: join(data.times, later.times),
-    columns, points, boundaries: later.boundaries, checkpoints: data.checkpoints };
+    columns, points, boundaries: later.boundaries, checkpoints: data.checkpoints, thinnedTo: data.thinnedTo };
 }
 
 // The x column of an axis, and the same rows of any other column: uPlot wants x to grow.
