@@ -44,6 +44,15 @@ class Store:
         await route.fulfill(json={"detail": "away"} if self.away else found, status=503 if self.away else 200)
 
 
+async def opened(signed_in: Any, job: dict[str, Any], store: Any, last_step: int) -> Page:
+    page: Page = await signed_in("/jobs")
+    await page.route("**/series*", store.answer)
+    await page.goto(page.url.replace("/jobs", f"/jobs/{job['id']}"))
+    await expect(page.locator("html")).to_have_attribute("data-live", "yes")
+    await expect(page.locator("[data-chart=loss]")).to_have_attribute("data-last-step", str(last_step))
+    return page
+
+
 async def progressed(api: Any, job: dict[str, Any], store: LateStore) -> None:
     store.told = True
     await told(api, job, 9)
@@ -55,11 +64,7 @@ async def told(api: Any, job: dict[str, Any], step: int) -> None:
 
 async def test_points_that_come_after_their_step_are_drawn_without_another_word(api, signed_in) -> None:
     job, store = await api.running_job(), LateStore(late=2)
-    page = await signed_in("/jobs")
-    await page.route("**/series*", store.answer)
-    await page.goto(page.url.replace("/jobs", f"/jobs/{job['id']}"))
-    await expect(page.locator("html")).to_have_attribute("data-live", "yes")
-    await expect(page.locator("[data-chart=loss]")).to_have_attribute("data-last-step", "2")
+    page = await opened(signed_in, job, store, last_step=2)
     await progressed(api, job, store)
     await expect(page.locator("[data-chart=loss]")).to_have_attribute("data-last-step", "9")
     assert store.asked == 3
@@ -68,7 +73,7 @@ async def test_points_that_come_after_their_step_are_drawn_without_another_word(
 async def test_a_point_that_comes_behind_later_ones_is_drawn_with_the_next_step(api, signed_in) -> None:
     """As one does that the broker delivers again."""
     job, store = await api.running_job(), Store(1, 2, 9)
-    page = await opened(signed_in, job, store)
+    page = await opened(signed_in, job, store, last_step=9)
     store.steps += [5, 10]
     await told(api, job, 10)
     await expect(page.locator("[data-chart=loss] [data-note]")).to_contain_text("showing 5 of 5 points")
@@ -76,7 +81,7 @@ async def test_a_point_that_comes_behind_later_ones_is_drawn_with_the_next_step(
 
 async def test_after_a_service_was_away_the_whole_curve_is_read_again(api, signed_in) -> None:
     job, store = await api.running_job(), Store(1, 2, 900)
-    page = await opened(signed_in, job, store)
+    page = await opened(signed_in, job, store, last_step=900)
     store.away = True
     await told(api, job, 901)
     note = page.locator("[data-chart=loss] [data-note]")
@@ -85,23 +90,10 @@ async def test_after_a_service_was_away_the_whole_curve_is_read_again(api, signe
     await expect(note).to_contain_text("showing 5 of 5 points")
 
 
-async def opened(signed_in: Any, job: dict[str, Any], store: Store) -> Page:
-    page: Page = await signed_in("/jobs")
-    await page.route("**/series*", store.answer)
-    await page.goto(page.url.replace("/jobs", f"/jobs/{job['id']}"))
-    await expect(page.locator("html")).to_have_attribute("data-live", "yes")
-    await expect(page.locator("[data-chart=loss]")).to_have_attribute("data-last-step", str(store.steps[-1]))
-    return page
-
-
 async def test_curves_of_a_closed_part_are_read_when_it_is_opened(api, signed_in) -> None:
     job, store = await api.running_job(), LateStore(late=0)
-    page = await signed_in("/jobs")
-    await page.route("**/series*", store.answer)
     store.told = True
-    await page.goto(page.url.replace("/jobs", f"/jobs/{job['id']}"))
-    await expect(page.locator("[data-chart=loss]")).to_have_attribute("data-last-step", "9")
-    await expect(page.locator("html")).to_have_attribute("data-live", "yes")
+    page = await opened(signed_in, job, store, last_step=9)
     shown = store.asked
     assert shown <= 2  # at the beginning, and when the stream opens
     await page.get_by_text("More charts").click()
@@ -111,11 +103,7 @@ async def test_curves_of_a_closed_part_are_read_when_it_is_opened(api, signed_in
 
 async def test_points_that_never_come_are_not_asked_for_for_ever(api, signed_in) -> None:
     job, store = await api.running_job(), LateStore(late=1_000)
-    page = await signed_in("/jobs")
-    await page.route("**/series*", store.answer)
-    await page.goto(page.url.replace("/jobs", f"/jobs/{job['id']}"))
-    await expect(page.locator("html")).to_have_attribute("data-live", "yes")
-    await expect(page.locator("[data-chart=loss]")).to_have_attribute("data-last-step", "2")
+    await opened(signed_in, job, store, last_step=2)
     await progressed(api, job, store)
     before = -1
     while store.asked == 0 or store.asked != before:  # until nothing is asked for a while

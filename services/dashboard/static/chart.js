@@ -1,5 +1,6 @@
 // A job's curves: read once, then only what came behind the last step. Settings stand in the address (#).
 import { columnsOf, marksInWords, merged, placeOf, readFrom, smoothed, whole } from "./curves.js";
+import { PointTable } from "./point_table.js";
 
 const FOLLOW_POINTS = 2000, MERGE_EVERY_MS = 400, LOOK_AGAIN_MS = 150, LOOKS = 4, TRY_AGAIN_MS = 5000;
 const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -17,7 +18,7 @@ class Chart {
     section.addEventListener("input", () => { this.remember(); this.draw(); });
     this.tools.reset.addEventListener("click", () => { this.zoom = null; this.tools.follow.checked = true; this.load(); });
     this.tools.png.addEventListener("click", () => this.save());
-    this.tools.table.addEventListener("click", () => this.showTable());
+    this.table = new PointTable(section, this.tools.table, () => this.contents());
     document.addEventListener("theme", () => { this.forget(); this.draw(); });
     new ResizeObserver(() => this.resize()).observe(section);
   }
@@ -185,7 +186,7 @@ class Chart {
     this.say([...parts, marksInWords(this.data)].join(" ").trim());
     this.section.dataset.points = this.data.x.length;
     this.section.dataset.lastStep = this.data.x.at(-1);
-    if (!this.section.querySelector("[data-table]").hidden) this.fillTable();
+    this.table.refresh();
   }
 
   say(text) {
@@ -193,25 +194,10 @@ class Chart {
     if (note.textContent !== text) note.textContent = text;
   }
 
-  showTable() {
-    const table = this.section.querySelector("[data-table]");
-    table.hidden = !table.hidden;
-    this.tools.table.setAttribute("aria-expanded", String(!table.hidden));
-    if (!table.hidden) this.fillTable();
-  }
-
-  fillTable() {
-    const table = document.createElement("table");
-    table.className = "table table-sm";
-    const row = (cells, kind) => {
-      const line = table.insertRow();
-      for (const cell of cells) { const field = document.createElement(kind); field.textContent = cell ?? "–"; line.append(field); }
-    };
+  contents() {
     const { unit } = this.section.dataset;
-    row(["Step", ...this.labels.map((label) => unit ? `${label} (${unit})` : label)], "th");
-    const last = Math.max(0, this.data.x.length - 500);
-    for (let place = this.data.x.length - 1; place >= last; place--) row([this.data.x[place], ...this.metrics.map((name) => this.data.columns[name]?.[place])], "td");
-    this.section.querySelector("[data-table]").replaceChildren(table);
+    return [["Step", ...this.labels.map((label) => unit ? `${label} (${unit})` : label)],
+      [this.data?.x ?? [], ...this.metrics.map((name) => this.data?.columns[name])]];
   }
 
   save() {

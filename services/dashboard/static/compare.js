@@ -1,5 +1,6 @@
 // Several jobs' curves over each other. How they are looked at stands in the address, so that a link shows the same.
 import { merged, overlaid, readFrom, smoothed, whole, xOf } from "./curves.js";
+import { PointTable } from "./point_table.js";
 
 const MOST_POINTS = 1000, AGAIN_MS = 5000, HEIGHT = 320;
 const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3]];
@@ -12,7 +13,7 @@ class Comparison {
     this.tools = Object.fromEntries([...section.querySelectorAll("[data-tool]")].map((tool) => [tool.dataset.tool, tool]));
     section.addEventListener("input", () => { this.remember(); this.draw(); });
     this.tools.reset.addEventListener("click", () => { this.zoomed = false; this.draw(); });
-    this.tools.table.addEventListener("click", () => this.showTable());
+    this.table = new PointTable(section, this.tools.table, () => this.contents());
     document.addEventListener("theme", () => { this.forget(); this.draw(); });
     document.addEventListener("htmx:load", () => this.addresses());
     new ResizeObserver(() => this.resize()).observe(section);
@@ -84,7 +85,7 @@ class Comparison {
     });
     const none = this.jobs.filter((job) => job.data && !drawn.includes(job)).map((job) => `${job.name}: nothing was measured yet.`);
     this.say([...parts, ...none, ...this.jobs.map((job) => job.problem)].filter(Boolean).join(" "));
-    if (!this.section.querySelector("[data-table]").hidden) this.fillTable();
+    this.table.refresh();
   }
 
   say(text) {
@@ -92,25 +93,10 @@ class Comparison {
     if (note.textContent !== text) note.textContent = text;
   }
 
-  showTable() {
-    const table = this.section.querySelector("[data-table]");
-    table.hidden = !table.hidden;
-    this.tools.table.setAttribute("aria-expanded", String(!table.hidden));
-    if (!table.hidden) this.fillTable();
-  }
-
-  // The last 500 rows, the newest first.
-  fillTable() {
-    const table = document.createElement("table"), jobs = this.jobs.filter((job) => job.data);
-    table.className = "table table-sm";
-    const row = (cells, kind) => {
-      const line = table.insertRow();
-      for (const cell of cells) { const field = document.createElement(kind); field.textContent = cell ?? "–"; line.append(field); }
-    };
-    row([this.tools.axis.selectedOptions[0].text, ...jobs.map((job) => job.name)], "th");
+  contents() {
+    const jobs = this.jobs.filter((job) => job.data);
     const [x, ...columns] = overlaid(jobs.map((job) => ({ x: xOf(job.data, this.axis), y: job.data.columns[this.curve] ?? [] })));
-    for (let place = x.length - 1; place >= Math.max(0, x.length - 500); place--) row([Number(x[place].toFixed(3)), ...columns.map((column) => column[place])], "td");
-    this.section.querySelector("[data-table]").replaceChildren(table);
+    return [[this.tools.axis.selectedOptions[0].text, ...jobs.map((job) => job.name)], [x.map((value) => Number(value.toFixed(3))), ...columns]];
   }
 
   width() { return Math.max(280, this.section.clientWidth - 16); }
