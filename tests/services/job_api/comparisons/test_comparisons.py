@@ -64,7 +64,7 @@ async def test_curves_and_jobs_of_other_files(api) -> None:
 async def test_what_cannot_be_compared(api) -> None:
     mine, stranger = await api.new_job(), await api.member(Role.ADMIN, workspace_id=uuid4())
     one, two = mine["id"], str(uuid4())
-    for client, ids, status in ((api.client, [one, two], 404), (stranger, [one, one[:-1] + "f"], 404),
+    for client, ids, status in ((api.client, [one, two], 404), (stranger, [one, two], 404),
                                 (api.client, [one], 422), (api.client, [one, one], 422),
                                 (api.client, [str(uuid4()) for _ in range(5)], 422)):
         answer = await client.get("/comparisons", params={"job": ids})
