@@ -83,8 +83,12 @@ test: setup browser ## all tests but the slow ones; TESTS=path for some; COVERAG
 	$(PYTEST) -m "not slow and not fuzz and not images" $(TESTS) $(if $(COVERAGE),--cov --cov-report=)
 	@$(if $(COVERAGE),"$(BIN)/python" -m coverage report --skip-covered --skip-empty | tail -40; exit $${PIPESTATUS[0]})
 
-test-slow: setup browser ## the tests that take many seconds each
-	$(PYTEST) -m "slow and not fuzz and not images" $(TESTS)
+# Which controls of the page the tests use in a browser; the quick ones of `make test` are needed to know of all.
+CONTROLS = $(CURDIR)/.pytest_cache/controls
+test-slow: setup browser ## the tests that take many seconds each; ends with the page's controls that none of them uses
+	@rm -rf "$(CONTROLS)"
+	BRIGHTRUN_CONTROLS="$(CONTROLS)" $(PYTEST) -m "(slow or browser) and not fuzz and not images" $(TESTS)
+	@$(if $(TESTS),,"$(BIN)/python" -m tests.browser.controls "$(CONTROLS)")
 
 test-images: setup ## build the images; train in containers, compose.yaml and k8s/ (apt-get install podman netavark aardvark-dns iptables runc catatonit mmdebstrap npm)
 	"$(BIN)/python" -m pytest -m images --durations=15 $(or $(TESTS),tests/images tests/k8s tests/packaging)

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
-from tests.browser import chromium
+from tests.browser import chromium, controls
 from tests.services.dashboard.conftest import api, dashboard, installation  # noqa: F401  fixtures
 from tests.services.job_api.conftest import Api
 
@@ -30,6 +30,7 @@ async def chrome() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=path, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
+        controls.watch(browser)
         yield browser
         await browser.close()
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +20,7 @@ from brightrun.errors import BrightrunError
 from chassis.database.engine import Database
 from services.job_api.accounts import repository as accounts
 from services.job_api.edge.auth import Role, new_api_key
+from stack.parts import free_port
 from tests.browser.conftest import PATIENCE_MS
 from tests.fixtures.waiting import tries
 from tests.system.stack_under_test import StackUnderTest
@@ -29,6 +34,18 @@ _LISTEN = """() => {
   const note = document.getElementById("connection");
   new MutationObserver(() => window.said.push(note.textContent)).observe(note, {childList: true});
 }"""
+
+
+@asynccontextmanager
+async def running_stack(**environment: str) -> AsyncIterator[Running]:
+    """A stack of its own, with these settings."""
+    folder = Path(tempfile.mkdtemp(prefix="brightrun-page-"))
+    system = StackUnderTest(folder / ".data")
+    system.environment |= {"BRIGHTRUN_DASHBOARD_PORT": str(free_port())} | environment
+    await asyncio.to_thread(system.up)
+    yield Running(system)
+    await asyncio.to_thread(system.down)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 class Running:

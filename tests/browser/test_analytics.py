@@ -47,6 +47,9 @@ async def test_curves_points_and_tables(api, signed_in) -> None:
     assert await success.locator("details tbody tr").count() == 8
     await success.get_by_text("Table", exact=True).click()
     await expect(success.get_by_role("columnheader", name="Balanced")).to_be_visible()
+    for part in ("[data-trend=cost]", "[data-trend=duration]", "[data-trend=improvement]", "[data-points]"):
+        await page.locator(f"section:has({part}), {part}").last.get_by_text("Table", exact=True).click()
+        await expect(page.locator(f"section:has({part}), {part}").last.get_by_role("table")).to_be_visible()
     points = page.locator("[data-points]")
     await expect(points).to_have_attribute("data-drawn", "24")
     for theme in THEMES:
@@ -66,6 +69,7 @@ async def test_filters_stand_in_the_address_and_each_table_is_a_file(api, signed
     await page.get_by_label("Preset", exact=True).select_option("aggressive")
     await page.get_by_label("Client", exact=True).fill("Acme")
     await page.get_by_label("Ended from").fill("2026-11-09")
+    await page.get_by_label("Ended until").fill("2099-01-01")
     await page.get_by_role("button", name="Apply").click()
     await expect(page.get_by_label("Totals")).to_contain_text("Jobs that ended4")
     assert "preset=aggressive" in page.url

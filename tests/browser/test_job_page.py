@@ -56,6 +56,8 @@ async def test_every_tool_of_a_chart_does_something(api, signed_in) -> None:
     await expect(chart.get_by_label("Follow")).not_to_be_checked()
     await chart.get_by_role("button", name="Whole range").click()
     await expect(chart.get_by_label("Follow")).to_be_checked()
+    await chart.get_by_label("Follow").uncheck()
+    await chart.get_by_label("Follow").check()
     await chart.get_by_role("button", name="Table").click()
     await expect(chart.locator("[data-table] th").nth(1)).to_have_text("Training (nats per token)")
     async with page.expect_download() as saved:

@@ -4,9 +4,7 @@ connections break and services die."""
 import asyncio
 import json
 import os
-import shutil
 import signal
-import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,14 +12,13 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from stack.parts import free_port
 from tests.browser import running as helpers
 from tests.browser.conftest import PATIENCE_MS
 from tests.browser.pages import PAGES
-from tests.browser.running import LONG_MS, Running, has_everything, listen, stayed, was_told
+from tests.browser.running import LONG_MS, Running, has_everything, listen, running_stack, stayed, was_told
 from tests.faults.link import Link
 from tests.fixtures.waiting import tries
-from tests.system.stack_under_test import SAMPLE, StackUnderTest
+from tests.system.stack_under_test import SAMPLE
 
 FOCUS_IS_SEEN = """() => {
   const looks = getComputedStyle(document.activeElement);
@@ -34,13 +31,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_grou
 
 @pytest_asyncio.fixture(scope="module")
 async def running() -> AsyncIterator[Running]:
-    folder = Path(tempfile.mkdtemp(prefix="brightrun-page-"))
-    system = StackUnderTest(folder / ".data")
-    system.environment["BRIGHTRUN_DASHBOARD_PORT"] = str(free_port())
-    await asyncio.to_thread(system.up)
-    yield Running(system)
-    await asyncio.to_thread(system.down)
-    shutil.rmtree(folder, ignore_errors=True)
+    async with running_stack() as running:
+        yield running
 
 
 @pytest_asyncio.fixture(scope="module")

@@ -117,6 +117,9 @@ async def test_dead_letters_are_replayed_after_a_question(installation, operatio
     assert (await download.value).suggested_filename.endswith(".txt")
     await page.locator("#dead-letters a, .entries a").first.click()
     await expect(page.get_by_role("heading", name="Reason")).to_be_visible()
+    answers.append(True)
+    await page.get_by_role("button", name="Replay").click()
+    await expect(page.get_by_text("The message was sent again.")).to_be_visible()
 
 
 async def test_both_themes_and_narrow(operations, dashboard) -> None:
