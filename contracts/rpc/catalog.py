@@ -19,6 +19,7 @@ _OF_JOB_API: tuple[Rpc[Any, Any], ...] = (
     costs.RELEASE,
     costs.JOB_COST,
     costs.SPOT_SAVINGS,
+    costs.WORKSPACE_SAVINGS,
     costs.BUDGET,
     costs.SET_BUDGET,
     costs.RATES,
