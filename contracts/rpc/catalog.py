@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.rpc import costs, health, logs, metrics, notifications, pods, validation
+from contracts.rpc import costs, health, jobs, logs, metrics, notifications, pods, validation
 from contracts.rpc.spec import PodRpc, Rpc
 
 
@@ -43,6 +43,7 @@ RPCS: tuple[RpcRow, ...] = (
     *(RpcRow(rpc, ("job_api",)) for rpc in _OF_JOB_API),
     RpcRow(pods.MACHINES, ("cost_guard", "job_api")),
     RpcRow(pods.PRICES, ("cost_guard",)),
+    RpcRow(jobs.JOB_CREATOR, ("notifier",)),
 )
 
 POD_RPCS: tuple[PodRpc[Any, Any], ...] = (
