@@ -120,13 +120,17 @@ def numbers(found: set[str]) -> list[float]:
     return [float(text.replace(",", "").replace("\N{MINUS SIGN}", "-")) for text in found if re.fullmatch(NUMBER, text)]
 
 
+# Keeps each text that is drawn on a canvas.
+LISTEN = """
+  const fill = CanvasRenderingContext2D.prototype.fillText;
+  CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
+    (this.canvas.texts ??= new Set()).add(String(text));
+    return fill.call(this, text, ...place);
+  };"""
+
+
 async def test_axes_show_what_can_be_and_one_job_is_seen(api, signed_in, context) -> None:
-    await context.add_init_script("""
-      const fill = CanvasRenderingContext2D.prototype.fillText;
-      CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
-        (this.canvas.texts ??= new Set()).add(String(text));
-        return fill.call(this, text, ...place);
-      };""")
+    await context.add_init_script(LISTEN)
     await ended(api, {"validation": PROVEN, "actual_cost_micro_usd": 20_000})
     page = await signed_in("/analytics")
     for name in ("success", "cost", "duration", "improvement"):
@@ -139,6 +143,14 @@ async def test_axes_show_what_can_be_and_one_job_is_seen(api, signed_in, context
     quality = page.locator("[data-points]")
     assert min(numbers(await labels(quality))) >= 0
     assert await is_drawn(quality, "--curve-1")
+
+
+async def test_weeks_of_two_years_are_named_with_their_year_where_there_is_room(api, signed_in, context) -> None:
+    await context.add_init_script(LISTEN)
+    await ended(api, *({"completed_at": MONDAY - timedelta(weeks=weeks)} for weeks in (0, 1, 2, 60)))
+    page = await signed_in("/analytics")
+    found = await labels(page.locator("[data-trend=success]"))
+    assert {text for text in found if "20" in text} == {"Nov 2, 2026", "Sep 8, 2025"}
 
 
 async def test_without_a_library_for_charts_the_tables_stand_open(api, signed_in, context) -> None:
