@@ -13,6 +13,7 @@ from brightrun.errors import BrightrunError, Unreachable
 from brightrun.models import Download
 from brightrun.output import out
 from brightrun.session import Json, plainly, session
+from contracts.plurals import counted
 
 
 @plainly
@@ -28,7 +29,7 @@ def download(
         found = client.metrics_download(job_id, metrics) if metrics else client.adapter_download(job_id, file_format)
     path = fetch(found, folder)
     if not out.result({"path": str(path), "size_bytes": path.stat().st_size, "sha256": found.sha256}):
-        out.say(f"{path} ({path.stat().st_size:,} bytes{', SHA-256 checked' if found.sha256 else ''})")
+        out.say(f"{path} ({counted(path.stat().st_size, 'byte')}{', SHA-256 checked' if found.sha256 else ''})")
 
 
 def fetch(found: Download, folder: Path) -> Path:

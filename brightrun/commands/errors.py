@@ -8,6 +8,7 @@ import typer
 from brightrun.choices import PresetName
 from brightrun.output import out
 from brightrun.session import Json, plainly, session
+from contracts.plurals import counted
 
 app = typer.Typer(no_args_is_help=True, help="How jobs fail, and what helps.")
 
@@ -50,7 +51,7 @@ def error_log(
     path = into / f"job-{job_id}-error-log.zip"
     path.write_bytes(content)
     if not out.result({"file": str(path), "size_bytes": len(content)}):
-        out.say(f"{path} ({len(content):,} bytes)")
+        out.say(f"{path} ({counted(len(content), 'byte')})")
 
 
 def _success(found: dict[str, Any]) -> str:

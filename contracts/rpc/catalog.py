@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.rpc import costs, health, logs, metrics, notifications, pods, validation
+from contracts.rpc import costs, health, jobs, logs, metrics, notifications, pods, validation
 from contracts.rpc.spec import PodRpc, Rpc
 
 
@@ -19,6 +19,7 @@ _OF_JOB_API: tuple[Rpc[Any, Any], ...] = (
     costs.RELEASE,
     costs.JOB_COST,
     costs.SPOT_SAVINGS,
+    costs.WORKSPACE_SAVINGS,
     costs.BUDGET,
     costs.SET_BUDGET,
     costs.RATES,
@@ -42,6 +43,7 @@ RPCS: tuple[RpcRow, ...] = (
     *(RpcRow(rpc, ("job_api",)) for rpc in _OF_JOB_API),
     RpcRow(pods.MACHINES, ("cost_guard", "job_api")),
     RpcRow(pods.PRICES, ("cost_guard",)),
+    RpcRow(jobs.JOB_CREATOR, ("notifier",)),
 )
 
 POD_RPCS: tuple[PodRpc[Any, Any], ...] = (

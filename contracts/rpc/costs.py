@@ -178,6 +178,13 @@ class SpotSavingsQuery(Model):
     job_ids: tuple[UUID, ...] = Field(max_length=20_000)
 
 
+class WorkspaceSavingsQuery(Model):
+    """What spot saved on all jobs of the workspace but these."""
+
+    workspace_id: UUID
+    except_job_ids: tuple[UUID, ...] = Field(default=(), max_length=20_000)
+
+
 class SpotSavings(Model):
     """Of the jobs that had a spot machine and whose machines' prices on demand are known: what was paid, and what the
     same machine time would have cost on demand. `unknown_jobs` had a spot machine without such a price."""
@@ -225,6 +232,7 @@ RESERVE = Rpc("cost_guard", "reserve", ReserveRequest, ReserveReply)
 RELEASE = Rpc("cost_guard", "release", ReleaseRequest, Released)
 JOB_COST = Rpc("cost_guard", "job_cost", JobCostQuery, JobCost)
 SPOT_SAVINGS = Rpc("cost_guard", "spot_savings", SpotSavingsQuery, SpotSavings)
+WORKSPACE_SAVINGS = Rpc("cost_guard", "workspace_savings", WorkspaceSavingsQuery, SpotSavings)
 BUDGET = Rpc("cost_guard", "budget", BudgetQuery, BudgetView)
 SET_BUDGET = Rpc("cost_guard", "set_budget", SetBudget, BudgetView)
 RATES = Rpc("cost_guard", "rates", RatesQuery, Rates)

@@ -34,10 +34,12 @@ class PreferencesQuery(Model):
 
 
 class ChannelState(Model):
-    """`configured`: whoever runs the installation has set it up."""
+    """`configured`: whoever runs the installation has set it up. `job_creator`: what is told of a job goes to who
+    created it as well, while they are a member."""
 
     channel: Channel
     configured: bool
+    job_creator: bool = False
 
 
 class Preference(Model):
@@ -47,7 +49,8 @@ class Preference(Model):
 
 
 class DeliveryState(Model):
-    """A notification of the workspace. `status`: pending, sending, sent, failed or unknown (it may have arrived)."""
+    """A notification of the workspace. `status`: pending, sending, sent, failed, unknown (it may have arrived) or
+    skipped (there was nobody to send it to; `note` says why)."""
 
     kind: str
     title: str
@@ -55,6 +58,7 @@ class DeliveryState(Model):
     status: str
     created_at: datetime
     sent_at: datetime | None
+    note: str | None = None
 
 
 class Preferences(Model):
@@ -79,13 +83,13 @@ class SetPreferences(Model):
 
 
 class SendTest(Model):
-    """A message over every channel that is configured; at most one a minute for a workspace."""
+    """A message over every channel that is configured and has a recipient; at most one a minute for a workspace."""
 
     workspace_id: UUID
 
 
 class TestSent(Model):
-    """Over which; none: nothing is configured."""
+    """Over which; none: nothing is configured, or mail without a recipient."""
 
     __test__ = False
 

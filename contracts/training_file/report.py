@@ -12,6 +12,7 @@ from contracts.evidence import (
     held_out_count,
     missing_for_verdict,
 )
+from contracts.plurals import counted
 from contracts.training_file.issues import Issue, Severity
 from contracts.training_file.layout import FORMAT_NAMES, Format
 
@@ -107,7 +108,3 @@ def evidence_of(conversations: int) -> str:
 
 def _share(share: float) -> str:
     return f"validation_fraction {share:g}"
-
-
-def counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

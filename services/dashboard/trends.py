@@ -14,7 +14,8 @@ _DAY = len("2026-11-29")
 
 @dataclass(frozen=True)
 class Trend:
-    """One figure of a week's jobs. `factor`: from the API's unit to the chart's; `words`: the API's value as text."""
+    """One figure of a week's jobs. `factor`: from the API's unit to the chart's; `words`: the API's value as text;
+    `most`: no value lies above."""
 
     name: str
     title: str
@@ -22,6 +23,7 @@ class Trend:
     field: str
     factor: float
     words: Callable[[Any], str]
+    most: float | None = None
 
     def value(self, sums: Mapping[str, Any]) -> float | None:
         return None if sums[self.field] is None else round(sums[self.field] * self.factor, 6)
@@ -29,7 +31,7 @@ class Trend:
 
 TRENDS = (
     Trend("success", "Success rate", "% of those that completed or failed", "success_rate", 100,
-          lambda value: words.percent(100 * value)),
+          lambda value: words.percent(100 * value), most=100),
     Trend("cost", "Cost of a completed job", "USD, mean", "mean_cost_micro_usd", 1e-6, words.money),
     Trend("duration", "Duration of a completed job", "minutes, median", "median_duration_seconds", 1 / 60,
           words.duration),

@@ -69,7 +69,7 @@ def create_app(settings: Settings, jwt: JwtSettings | None = None, oidc: OidcSet
     http = httpx.AsyncClient()
     dependencies = _dependencies(runtime, settings, _sign_in(runtime, settings, oidc or OidcSettings(), http))
     claims = Claims(runtime.database, idempotency_keys, keep_s=settings.idempotency_retention_h * 3600)
-    runtime.include(subscribers.events)
+    runtime.include(subscribers.events, subscribers.requests)
     workers.schedule(runtime, settings)
     _background(runtime, dependencies, claims)
 

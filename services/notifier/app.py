@@ -9,6 +9,7 @@ from chassis.database.listen import PgListener
 from chassis.runtime import ServiceRuntime, worker_app
 from services.notifier import subscribers
 from services.notifier.adapters.email import EmailSender
+from services.notifier.adapters.job_api import JobApiCreators
 from services.notifier.adapters.log import LogSender
 from services.notifier.adapters.repository import WAKE_CHANNEL
 from services.notifier.adapters.slack import SlackSender
@@ -27,7 +28,8 @@ def build_runtime(
     """`senders`: instead of those that the settings name."""
     runtime = ServiceRuntime(settings, metadata=metadata, clock=clock)
     runtime.include(subscribers.events, subscribers.requests)
-    worker = DeliveryWorker(runtime.database, senders or senders_of(settings), settings, runtime.registry)
+    worker = DeliveryWorker(
+        runtime.database, senders or senders_of(settings), JobApiCreators(runtime.bus), settings, runtime.registry)
     runtime.periodic(
         "delivery", settings.poll_s, worker.deliver_due, woken_by=PgListener(runtime.database.url, WAKE_CHANNEL)
     )

@@ -28,6 +28,11 @@ class DeliveryUncertain(Exception):
     """It was handed over, but no answer came: it may have arrived."""
 
 
+class JobCreators(Protocol):
+    async def email(self, workspace_id: UUID, job_id: UUID) -> str | None:
+        """Of the member who created this job; None: nobody is that now. Raises DeliveryFailed without an answer."""
+
+
 class Sender(Protocol):
     async def send(self, notification: Notification) -> None:
         """Raises DeliveryFailed or DeliveryUncertain."""

@@ -16,7 +16,7 @@ class Settings(ServiceSettings):
     smtp_start_tls: bool = True
     email_from: str = "brightrun@localhost"
     email_to: tuple[str, ...] = ()
-    # Also write to who created the job, when that is an e-mail address.
+    # Also write to who created the job.
     email_job_creator: bool = True
     public_url: str = ""
     # After the first, second, ... failure; used up, the delivery is given up. After Svix's schedule.
@@ -35,8 +35,8 @@ class Settings(ServiceSettings):
 
     @property
     def lease_s(self) -> float:
-        """A delivery that takes longer than this has lost its sender."""
-        return 4 * self.send_timeout_s
+        """A delivery that takes longer than this has lost its sender, who may have asked for an address first."""
+        return 4 * self.send_timeout_s + self.request_timeout_s
 
     @property
     def audience(self) -> Audience:

@@ -1,5 +1,6 @@
 """History and analytics in a real browser: curves with their tables, points that lead to jobs, filters, files."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -9,11 +10,13 @@ from tests.browser.axe import serious_problems
 from tests.browser.conftest import PATIENCE_MS
 from tests.browser.pages import NARROW, THEMES
 from tests.browser.widths import width_at_380
+from tests.fixtures.waiting import tries
 from tests.services.job_api.analytics.test_analytics import MONDAY, PROVEN, ended
 
 pytestmark = pytest.mark.slow
 expect.set_options(timeout=PATIENCE_MS)
 HOSTILE = '<img src=x onerror="document.title=1">'
+NUMBER = r"[-\N{MINUS SIGN}]?[\d,]*\.?\d+"
 PRESETS = ("conservative", "balanced", "aggressive")
 
 
@@ -92,6 +95,66 @@ async def test_filters_stand_in_the_address_and_each_table_is_a_file(api, signed
     assert "creator=ada" in page.url
     await page.get_by_role("region", name="Figures by client").get_by_role("link", name="Acme", exact=True).click()
     await expect(page.get_by_label("Totals")).to_contain_text("Jobs that ended14")
+
+
+async def labels(chart: Locator) -> set[str]:
+    """Every text that was drawn in this chart."""
+    await expect(chart).to_have_attribute("data-drawn", re.compile(r"\d+"))
+    async for _ in tries():
+        found = await chart.locator("canvas").evaluate("canvas => [...canvas.texts ?? []]")
+        if found:
+            return set(found)
+    raise AssertionError("nothing was drawn")
+
+
+async def is_drawn(chart: Locator, color: str) -> bool:
+    """Whether the canvas has this colour of the style sheet."""
+    return bool(await chart.locator("canvas").evaluate("""(canvas, name) => {
+      const wanted = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+      const [red, green, blue] = wanted.match(/[0-9a-f]{2}/gi).map((part) => parseInt(part, 16));
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      for (let at = 0; at < data.length; at += 4) {
+        if (data[at] === red && data[at + 1] === green && data[at + 2] === blue && data[at + 3] === 255) return true;
+      }
+      return false;
+    }""", color))
+
+
+def numbers(found: set[str]) -> list[float]:
+    return [float(text.replace(",", "").replace("\N{MINUS SIGN}", "-")) for text in found if re.fullmatch(NUMBER, text)]
+
+
+# Keeps each text that is drawn on a canvas.
+LISTEN = """
+  const fill = CanvasRenderingContext2D.prototype.fillText;
+  CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
+    (this.canvas.texts ??= new Set()).add(String(text));
+    return fill.call(this, text, ...place);
+  };"""
+
+
+async def test_axes_show_what_can_be_and_one_job_is_seen(api, signed_in, context) -> None:
+    await context.add_init_script(LISTEN)
+    await ended(api, {"validation": PROVEN, "actual_cost_micro_usd": 20_000})
+    page = await signed_in("/analytics")
+    for name in ("success", "cost", "duration", "improvement"):
+        chart = page.locator(f"[data-trend={name}]")
+        found = await labels(chart)
+        assert {text for text in found if text.startswith("Nov")} == {"Nov 2"}, "the week, and none that is to come"
+        assert min(numbers(found)) >= 0, name
+        assert await is_drawn(chart, "--curve-1"), name
+    assert max(numbers(await labels(page.locator("[data-trend=success]")))) == 100
+    quality = page.locator("[data-points]")
+    assert min(numbers(await labels(quality))) >= 0
+    assert await is_drawn(quality, "--curve-1")
+
+
+async def test_weeks_of_two_years_are_named_with_their_year_where_there_is_room(api, signed_in, context) -> None:
+    await context.add_init_script(LISTEN)
+    await ended(api, *({"completed_at": MONDAY - timedelta(weeks=weeks)} for weeks in (0, 1, 2, 60)))
+    page = await signed_in("/analytics")
+    found = await labels(page.locator("[data-trend=success]"))
+    assert {text for text in found if "20" in text} == {"Nov 2, 2026", "Sep 8, 2025"}
 
 
 async def test_without_a_library_for_charts_the_tables_stand_open(api, signed_in, context) -> None:

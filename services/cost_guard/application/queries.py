@@ -14,6 +14,7 @@ from contracts.rpc.costs import (
     Rates,
     SpotSavings,
     SpotSavingsQuery,
+    WorkspaceSavingsQuery,
 )
 from services.cost_guard.adapters.repository import budgets, intervals, jobs, rates, savings
 from services.cost_guard.adapters.repository.intervals import BilledMachine
@@ -71,6 +72,11 @@ def _machine_cost(machine: BilledMachine, now: datetime) -> MachineCost:
 async def spot_savings(database: Database, query: SpotSavingsQuery, now: datetime) -> SpotSavings:
     async with database.read() as connection:
         return await savings.of_jobs(connection, query.workspace_id, query.job_ids, now)
+
+
+async def workspace_savings(database: Database, query: WorkspaceSavingsQuery, now: datetime) -> SpotSavings:
+    async with database.read() as connection:
+        return await savings.of_all_but(connection, query.workspace_id, query.except_job_ids, now)
 
 
 async def budget(database: Database, workspace_id: UUID, settings: Settings, now: datetime) -> BudgetView:

@@ -21,6 +21,7 @@ from contracts.rpc.costs import (
     SetRate,
     SpotSavings,
     SpotSavingsQuery,
+    WorkspaceSavingsQuery,
 )
 from services.cost_guard.application import queries
 from services.cost_guard.application.commands import budgets, reservations
@@ -59,6 +60,11 @@ async def job_cost(query: JobCostQuery, database: WithDatabase, clock: WithClock
 @requests.rpc(costs.SPOT_SAVINGS)
 async def spot_savings(query: SpotSavingsQuery, database: WithDatabase, clock: WithClock) -> SpotSavings:
     return await queries.spot_savings(database, query, clock.now())
+
+
+@requests.rpc(costs.WORKSPACE_SAVINGS)
+async def workspace_savings(query: WorkspaceSavingsQuery, database: WithDatabase, clock: WithClock) -> SpotSavings:
+    return await queries.workspace_savings(database, query, clock.now())
 
 
 @requests.rpc(costs.BUDGET)

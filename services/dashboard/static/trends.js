@@ -1,8 +1,9 @@
 // Charts of the analytics, drawn from the tables beneath them: curves over weeks, and points that lead to their job.
-const NEAR_PX = 20, DAY_S = 86400;
+const NEAR_PX = 20, DAY_S = 86400, Y_AXIS_PX = 56;
 const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const color = (place) => style(`--curve-${(place % 4) + 1}`);
 const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", timeZone: "UTC" });
+const dayOfYear = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeZone: "UTC" });
 const number = (text) => (text === "" ? null : Number(text));
 const axis = () => ({ stroke: style("--axis"), grid: { stroke: style("--grid"), width: 1 }, ticks: { stroke: style("--grid") } });
 
@@ -24,11 +25,40 @@ function pointsOf(section) {
   return { labels, points, data: [points.map((point) => point.x), ...columns] };
 }
 
+// From the first to the last of values in order. A plot that is asked widens the range of a single one by itself.
+const span = (values) => [values[0] ?? null, values.at(-1) ?? null];
+
 // A little room around what is there: a single point has no range of its own.
-function around(min, max, least) {
+function around([min, max], least, share = 0.08) {
   if (min === null || max === null) return [0, 1];
-  const room = Math.max((max - min) * 0.08, least);
+  const room = Math.max((max - min) * share, least);
   return [min - room, max + room];
+}
+
+const notBelowZero = ([min, max]) => [Math.max(0, min), max];
+
+// From zero, unless something is below it.
+function fromZero(min, max, most) {
+  return [Math.min(0, min ?? 0) * 1.08, most ?? (Math.max(max ?? 0, 0) * 1.08 || 1)];
+}
+
+// Weeks that there are, as many as have room, the last one always.
+function weeksToName(plot, min, max, space) {
+  const width = plot.width - Y_AXIS_PX, named = [];
+  for (const week of [...plot.data[0]].reverse()) {
+    if (!named.length || ((named[0] - week) / (max - min)) * width >= space) named.unshift(week);
+  }
+  return named;
+}
+
+// How weeks are named, and the pixels of such a name.
+function namesOf(weeks) {
+  const years = new Set(span(weeks).map((week) => new Date(week * 1000).getUTCFullYear())).size > 1;
+  return years ? { words: dayOfYear, space: 100 } : { words: day, space: 64 };
+}
+
+function weekAxis({ words, space }) {
+  return { ...axis(), splits: (plot, _, min, max) => weeksToName(plot, min, max, space), values: (_, weeks) => weeks.map((week) => words.format(week * 1000)) };
 }
 
 class Chart {
@@ -52,12 +82,13 @@ class Chart {
 }
 
 function overWeeks(section) {
-  const { labels, rows, data } = curvesOf(section);
+  const { labels, rows, data } = curvesOf(section), most = section.dataset.most && Number(section.dataset.most), names = namesOf(data[0]);
   const words = (place) => (_, value, series, row) => rows[row]?.cells[place].textContent ?? "–";
   const curve = (label, place) => ({ label, value: words(place + 1), stroke: color(place), width: 1.75, spanGaps: true, points: { show: true, size: 6, fill: color(place) } });
   return { data, options: {
-    scales: { x: { range: (_, min, max) => around(min, max, 3 * DAY_S) }, y: { range: (_, min, max) => [Math.min(0, min ?? 0), Math.max(max ?? 0, 0) * 1.08 || 1] } },
-    axes: [{ ...axis(), values: (_, times) => times.map((time) => day.format(time * 1000)) }, { ...axis(), size: 56 }],
+    scales: { x: { range: () => around(span(data[0]), 3 * DAY_S, 0.01) }, y: { range: (_, min, max) => fromZero(min, max, most) } },
+    padding: [null, names.space / 2, null, null],
+    axes: [weekAxis(names), { ...axis(), size: Y_AXIS_PX }],
     series: [{ label: "Week from", value: words(0) }, ...labels.map(curve)],
     tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
   } };
@@ -67,8 +98,8 @@ function costAgainstQuality(section) {
   const { labels, points, data } = pointsOf(section);
   const series = (label, place) => ({ label, stroke: color(place), paths: () => null, points: { show: true, size: 8, fill: color(place) } });
   return { data, options: {
-    scales: { x: { time: false, range: (_, min, max) => around(min, max, 0.01) }, y: { range: (_, min, max) => around(min, max, 0.5) } },
-    axes: [{ ...axis(), label: "Cost (USD)", labelSize: 20 }, { ...axis(), size: 56, label: "Improvement (%)", labelSize: 20 }],
+    scales: { x: { time: false, range: () => notBelowZero(around(span(data[0]), 0.01)) }, y: { range: (_, min, max) => around([min, max], 0.5) } },
+    axes: [{ ...axis(), label: "Cost (USD)", labelSize: 20 }, { ...axis(), size: Y_AXIS_PX, label: "Improvement (%)", labelSize: 20 }],
     series: [{ label: "Cost (USD)" }, ...labels.map(series)],
     legend: { live: false },
     cursor: { drag: { x: false, y: false }, points: { show: false } },

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import Uuid, bindparam, case, cast, delete, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -171,6 +171,25 @@ async def names_of(tx: AsyncConnection, workspace_id: UUID, subjects: Collection
         return {}
     rows = await tx.execute(_MEMBER.where(memberships.c.workspace_id == workspace_id, users.c.id.in_(ids)))
     return {ids[row.user_id]: row.display_name or row.email for row in rows}
+
+
+# Subjects of other issuers are no ids of ours; a cast of one would fail.
+_LOOKS_LIKE_OURS: Any = literal_column("'^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'")
+WITH_USERS = memberships.join(users, users.c.id == memberships.c.user_id)
+
+
+def is_member(workspace_id: Any, subject: Any) -> Any:
+    """Of a row of `memberships`: that of who is named by a column of another table, in the row's workspace."""
+    user_id = case((subject.op("~")(_LOOKS_LIKE_OURS), cast(subject, Uuid)))
+    return (memberships.c.workspace_id == workspace_id) & (memberships.c.user_id == user_id)
+
+
+def name_beside(subject: Any) -> Any:
+    """A column of a table that names a workspace and a subject: the name of who that is, as in `names_of`; null where
+    nobody is a member now."""
+    name = func.coalesce(func.nullif(users.c.display_name, ""), users.c.email)
+    statement = select(name).select_from(WITH_USERS).where(is_member(subject.table.c.workspace_id, subject))
+    return statement.correlate(subject.table).scalar_subquery().label(f"{subject.name}_name")
 
 
 def _uuid(subject: str) -> UUID | None:

@@ -1,5 +1,6 @@
 """Ended jobs added up."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -59,6 +60,14 @@ class TierMachines:
     def interruption_rate(self) -> float | None:
         """None where too few have been seen to tell."""
         return round(self.interrupted / self.machines, 4) if self.machines >= LEAST_MACHINES else None
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Jobs of a workspace, told by as few ids as possible: these, or all but these."""
+
+    job_ids: Sequence[UUID]
+    all_but: bool
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,22 @@
 them."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    CTE,
     BigInteger,
     BindParameter,
     Date,
     Double,
+    Label,
     Row,
+    and_,
     any_,
     bindparam,
+    case,
     cast,
     func,
     or_,
@@ -27,48 +32,68 @@ from contracts.error_catalogue import entry_of
 from contracts.error_taxonomy import TrainingErrorType
 from contracts.gpus import PricingTier
 from contracts.job_status import TERMINAL, JobStatus
-from services.job_api.analytics.domain import Fix, Group, Point, Sums, TierMachines
-from services.job_api.diagnosis.repository import Period, ended_in
+from services.job_api.analytics.domain import Fix, Group, Point, Selection, Sums, TierMachines
+from services.job_api.diagnosis.repository import (
+    RETRIED,
+    RETRIES,
+    RETRY,
+    Columns,
+    Period,
+    ended_in,
+    error_of,
+    retries_in,
+)
 from services.job_api.jobs.tables import job_events, training_jobs
 
 _jobs = training_jobs.c
-_retry = training_jobs.alias("retry")
-_COMPLETED, _FAILED, _CANCELLED = (
-    _jobs.status == status.value for status in (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED))
+_COMPLETED = _jobs.status == JobStatus.COMPLETED.value
 _ENDED = _jobs.status.in_([status.value for status in TERMINAL]) & _jobs.completed_at.is_not(None)
 _WEEK = cast(func.date_trunc("week", func.timezone("UTC", _jobs.completed_at)), Date).label("week")
 _IMPROVEMENT = cast(_jobs.validation["perplexity_improvement_pct"].astext, Double)
 _VERDICT = _jobs.validation["verdict"].astext
 _JUDGED = _COMPLETED & _VERDICT.is_not(None)
+_NAMES = tuple(each.name for each in fields(Sums))
 _CAME_UP, _LOST = "pod.running", "pod.interrupted"
 # Written out, so that every plan may use the index of these two.
 _OF_MACHINES: BindParameter[tuple[str, ...]] = bindparam(
     "of_machines", (_CAME_UP, _LOST), expanding=True, literal_execute=True)
-_INTERRUPTED = _jobs.checkpoint_recovery_count > 0
-_SUMS = (
-    func.count().label("ended"), func.count().filter(_COMPLETED).label("completed"),
-    func.count().filter(_FAILED).label("failed"), func.count().filter(_CANCELLED).label("cancelled"),
-    cast(func.sum(_jobs.actual_cost_micro_usd), BigInteger).label("cost_micro_usd"),
-    cast(func.avg(_jobs.actual_cost_micro_usd).filter(_COMPLETED), BigInteger).label("mean_cost_micro_usd"),
-    func.percentile_cont(0.5).within_group(_jobs.duration_s).filter(_COMPLETED).label("median_duration_s"),
-    func.avg(_IMPROVEMENT).filter(_JUDGED).label("mean_improvement_pct"),
-    func.count().filter(_JUDGED & (_VERDICT == "proven")).label("proven"),
-    func.count().filter(_JUDGED).label("judged"),
-    cast(func.sum(_jobs.checkpoint_recovery_count), BigInteger).label("interruptions"),
-    func.count().filter(_INTERRUPTED).label("interrupted_jobs"),
-    func.count().filter(_INTERRUPTED & _COMPLETED).label("interrupted_completed"),
-)
-_NAMES = tuple(column.name for column in _SUMS)
+
+
+def _ended_jobs(workspace_id: UUID, period: Period) -> CTE:
+    """What is added up of each, taken once out of its wide row: three groupings sort all of them."""
+    columns = (
+        _jobs.preset, _WEEK, _jobs.created_by, _jobs.client, _jobs.status, _jobs.duration_s,
+        _jobs.actual_cost_micro_usd.label("cost"), _jobs.checkpoint_recovery_count.label("interruptions"),
+        case((_COMPLETED, _VERDICT)).label("verdict"), case((_JUDGED, _IMPROVEMENT)).label("improvement"))
+    found = select(*columns).where(_ENDED, *ended_in(workspace_id, period))
+    return found.cte("ended_jobs").prefix_with("MATERIALIZED")
+
+
+def _sums(job: Columns) -> list[Label[Any]]:
+    completed, failed, cancelled = (job.status == each.value for each in (
+        JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED))
+    judged, interrupted = job.verdict.is_not(None), job.interruptions > 0
+    return [
+        func.count().label("ended"), func.count().filter(completed).label("completed"),
+        func.count().filter(failed).label("failed"), func.count().filter(cancelled).label("cancelled"),
+        cast(func.sum(job.cost), BigInteger).label("cost_micro_usd"),
+        cast(func.avg(job.cost).filter(completed), BigInteger).label("mean_cost_micro_usd"),
+        func.percentile_cont(0.5).within_group(job.duration_s).filter(completed).label("median_duration_s"),
+        func.avg(job.improvement).label("mean_improvement_pct"),
+        func.count().filter(job.verdict == "proven").label("proven"), func.count().filter(judged).label("judged"),
+        cast(func.sum(job.interruptions), BigInteger).label("interruptions"),
+        func.count().filter(interrupted).label("interrupted_jobs"),
+        func.count().filter(interrupted & completed).label("interrupted_completed"),
+    ]
 
 
 async def groups(tx: AsyncConnection, workspace_id: UUID, period: Period) -> list[Group]:
     """Everything in one pass over the jobs. Only the group of all jobs is there when there are none."""
+    job = _ended_jobs(workspace_id, period).c
+    keys = (job.preset, job.week, job.created_by, job.client)
     sets = func.grouping_sets(
-        tuple_(_jobs.preset, _WEEK), tuple_(_jobs.preset), tuple_(_jobs.created_by), tuple_(_jobs.client),
-        tuple_())
-    statement = select(_jobs.preset, _WEEK, _jobs.created_by, _jobs.client, *_SUMS).where(
-        _ENDED, *ended_in(workspace_id, period)).group_by(sets)
-    return [_group(row) for row in await tx.execute(statement)]
+        tuple_(job.preset, job.week), tuple_(job.preset), tuple_(job.created_by), tuple_(job.client), tuple_())
+    return [_group(row) for row in await tx.execute(select(*keys, *_sums(job)).group_by(sets))]
 
 
 def _group(row: Row[Any]) -> Group:
@@ -81,21 +106,19 @@ async def points(tx: AsyncConnection, workspace_id: UUID, period: Period, limit:
     low, high = (cast(_jobs.validation[f"improvement_{bound}_pct"].astext, Double) for bound in ("low", "high"))
     statement = select(
         _jobs.id, _jobs.name, _jobs.preset, _jobs.completed_at, _jobs.actual_cost_micro_usd, _IMPROVEMENT, low, high,
-        _VERDICT).where(_JUDGED, *ended_in(workspace_id, period))
+        _VERDICT).where(_JUDGED, _ENDED, *ended_in(workspace_id, period))
     return [Point(*row) for row in await tx.execute(statement.order_by(_jobs.completed_at.desc()).limit(limit))]
 
 
 async def fixes(tx: AsyncConnection, workspace_id: UUID, period: Period) -> list[Fix]:
     """What retries of jobs that failed in the period changed, the most helpful first."""
-    changed = func.jsonb_array_elements(_retry.c.adjustments).table_valued("value").alias("changed")
-    field = changed.c.value.op("->>")("field")
-    kind = func.coalesce(_jobs.error_type, "unknown")
-    completed = func.count().filter(_retry.c.status == JobStatus.COMPLETED.value)
-    statement = select(kind, _jobs.error_code, field, func.count(), completed).select_from(
-        training_jobs.join(_retry, _retry.c.retry_of == _jobs.id).join(changed, true())).where(
-        _FAILED, _retry.c.status.in_((JobStatus.COMPLETED.value, JobStatus.FAILED.value)),
-        *ended_in(workspace_id, period)).group_by(kind, _jobs.error_code, field)
-    found = [Fix(entry_of(TrainingErrorType(row[0]), row[1]).code, *row[2:]) for row in await tx.execute(statement)]
+    changed = func.jsonb_array_elements(RETRY.adjustments).table_valued("value").alias("changed")
+    groups = (*error_of(RETRIED), changed.c.value.op("->>")("field"))
+    completed = func.count().filter(RETRY.status == JobStatus.COMPLETED.value)
+    statement = select(*groups, func.count(), completed).select_from(RETRIES.join(changed, true())).where(
+        RETRY.status.in_((JobStatus.COMPLETED.value, JobStatus.FAILED.value)), *retries_in(workspace_id, period))
+    found = [Fix(entry_of(TrainingErrorType(row[0]), row[1]).code, *row[2:])
+             for row in await tx.execute(statement.group_by(*groups))]
     return sorted(found, key=lambda fix: (-fix.completed, fix.ended, fix.field))
 
 
@@ -118,10 +141,18 @@ async def tiers(tx: AsyncConnection, workspace_id: UUID, period: Period) -> list
     return [found.get(each, TierMachines(each)) for each in (PricingTier.SPOT.value, PricingTier.ON_DEMAND.value)]
 
 
-async def ended_ids(tx: AsyncConnection, workspace_id: UUID, period: Period) -> Sequence[UUID]:
-    """Of jobs that had a machine."""
-    statement = select(_jobs.id).where(_ENDED, _jobs.attempt > 0, *ended_in(workspace_id, period))
-    return (await tx.execute(statement)).scalars().all()
+async def ended_with_a_machine(
+    tx: AsyncConnection, workspace_id: UUID, period: Period, most_others: int
+) -> Selection:
+    """Told by the others where these are fewer, and no more than `most_others`."""
+    asked = and_(_ENDED, _jobs.attempt > 0, *ended_in(workspace_id, period)).label("asked")
+    jobs = select(_jobs.id, asked).where(_jobs.workspace_id == workspace_id).cte("jobs").prefix_with("MATERIALIZED")
+    chosen, others = func.count().filter(jobs.c.asked), func.count().filter(~jobs.c.asked)
+    shorter = select(and_(others < chosen, others <= most_others).label("all_but")).select_from(jobs).cte("shorter")
+    ids = func.array_agg(jobs.c.id).filter(jobs.c.id.is_not(None))
+    row = (await tx.execute(select(ids, shorter.c.all_but).select_from(
+        shorter.outerjoin(jobs, jobs.c.asked != shorter.c.all_but)).group_by(shorter.c.all_but))).one()
+    return Selection(row[0] or (), row.all_but)
 
 
 _LISTED = (

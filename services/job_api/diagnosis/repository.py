@@ -3,14 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, ColumnElement, cast, func, select
+from sqlalchemy import Boolean, ColumnElement, cast, func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from services.job_api.diagnosis.domain import FailedJobs, Retries
 from services.job_api.jobs.domain.success import Success
 from services.job_api.jobs.tables import training_jobs
+
+Columns = ReadOnlyColumnCollection[str, Any]
 
 
 @dataclass(frozen=True)
@@ -24,54 +28,70 @@ class Period:
     clients: tuple[str, ...] = ()
 
 
-_failed = training_jobs
-_retry = training_jobs.alias("retry")
-_TYPE = func.coalesce(_failed.c.error_type, "unknown").label("error_type")
-_CODE = _failed.c.error_code.label("code")
+_jobs = training_jobs.c
 _COUNT = func.count().label("count")
+_retries = training_jobs.alias("retry")
+RETRY = _retries.c
+# What each of them retries, by its primary key. OFFSET keeps this apart: of a table without statistics the planner may
+# compare every retry with every failed job.
+_retried = select(
+    _jobs.workspace_id, _jobs.status, _jobs.completed_at, _jobs.preset, _jobs.created_by, _jobs.client,
+    _jobs.error_type, _jobs.error_code).where(_jobs.id == RETRY.retry_of).offset(0).lateral("retried")
+RETRIED = _retried.c
+RETRIES = _retries.join(_retried, true())
 # Retries of a release that remembered no suggestion followed it when they changed anything.
 _FOLLOWED = func.coalesce(
-    cast(_retry.c.retry_suggestion["followed"].astext, Boolean), func.jsonb_array_length(_retry.c.adjustments) > 0,
+    cast(RETRY.retry_suggestion["followed"].astext, Boolean), func.jsonb_array_length(RETRY.adjustments) > 0,
 ).label("followed")
 
 
 async def ended_by_preset(tx: AsyncConnection, workspace_id: UUID, period: Period) -> dict[str, int]:
     """Jobs that completed or failed."""
-    statement = select(_failed.c.preset, _COUNT).where(
-        _failed.c.status.in_(("completed", "failed")), *ended_in(workspace_id, period))
-    rows = await tx.execute(statement.group_by(_failed.c.preset).order_by(_failed.c.preset))
+    statement = select(_jobs.preset, _COUNT).where(
+        _jobs.status.in_(("completed", "failed")), *ended_in(workspace_id, period))
+    rows = await tx.execute(statement.group_by(_jobs.preset).order_by(_jobs.preset))
     return {row.preset: row[1] for row in rows}
 
 
 async def failures(tx: AsyncConnection, workspace_id: UUID, period: Period) -> Sequence[FailedJobs]:
-    statement = select(_failed.c.preset, _TYPE, _CODE, _COUNT).where(
-        _failed.c.status == "failed", *ended_in(workspace_id, period))
-    return [FailedJobs(*row) for row in await tx.execute(statement.group_by(_failed.c.preset, _TYPE, _CODE))]
+    error = error_of(_jobs)
+    statement = select(_jobs.preset, *error, _COUNT).where(
+        _jobs.status == "failed", *ended_in(workspace_id, period))
+    return [FailedJobs(*row) for row in await tx.execute(statement.group_by(_jobs.preset, *error))]
 
 
 async def retries(tx: AsyncConnection, workspace_id: UUID, period: Period) -> Sequence[Retries]:
     """Of jobs that failed in the period; a retry that was cancelled says nothing."""
-    status = _retry.c.status
-    counts = (_COUNT, func.count().filter(status.in_(("completed", "failed"))),
-              func.count().filter(status == "completed"))
-    statement = select(_TYPE, _CODE, _FOLLOWED, *counts).join_from(
-        _failed, _retry, _retry.c.retry_of == _failed.c.id).where(
-        _failed.c.status == "failed", status != "cancelled", *ended_in(workspace_id, period))
-    rows = await tx.execute(statement.group_by(_TYPE, _CODE, _FOLLOWED))
+    counts = (_COUNT, func.count().filter(RETRY.status.in_(("completed", "failed"))),
+              func.count().filter(RETRY.status == "completed"))
+    groups = (*error_of(RETRIED), _FOLLOWED)
+    statement = select(*groups, *counts).select_from(RETRIES).where(
+        RETRY.status != "cancelled", *retries_in(workspace_id, period))
+    rows = await tx.execute(statement.group_by(*groups))
     return [Retries(kind, code, followed, Success(*counted)) for kind, code, followed, *counted in rows]
 
 
-def ended_in(workspace_id: UUID, period: Period) -> list[ColumnElement[bool]]:
-    """Conditions on `training_jobs`."""
-    conditions = [_failed.c.workspace_id == workspace_id]
+def error_of(jobs: Columns) -> tuple[ColumnElement[str], ColumnElement[str | None]]:
+    """(type, code) of a failed job."""
+    return func.coalesce(jobs.error_type, "unknown").label("error_type"), jobs.error_code.label("code")
+
+
+def retries_in(workspace_id: UUID, period: Period) -> list[ColumnElement[bool]]:
+    """Conditions on RETRIES: of jobs that failed in the period."""
+    return [RETRY.workspace_id == workspace_id, RETRY.retry_of.is_not(None), RETRIED.status == "failed",
+            *ended_in(workspace_id, period, RETRIED)]
+
+
+def ended_in(workspace_id: UUID, period: Period, jobs: Columns = _jobs) -> list[ColumnElement[bool]]:
+    conditions = [jobs.workspace_id == workspace_id]
     if period.after is not None:
-        conditions.append(_failed.c.completed_at >= period.after)
+        conditions.append(jobs.completed_at >= period.after)
     if period.before is not None:
-        conditions.append(_failed.c.completed_at < period.before)
+        conditions.append(jobs.completed_at < period.before)
     if period.presets:
-        conditions.append(_failed.c.preset.in_(period.presets))
+        conditions.append(jobs.preset.in_(period.presets))
     if period.creators:
-        conditions.append(_failed.c.created_by.in_(period.creators))
+        conditions.append(jobs.created_by.in_(period.creators))
     if period.clients:
-        conditions.append(_failed.c.client.in_(period.clients))
+        conditions.append(jobs.client.in_(period.clients))
     return conditions

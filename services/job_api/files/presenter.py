@@ -34,6 +34,7 @@ _PLAIN = (
     "duplicate_of",
     "job_count",
     "warnings_accepted_by",
+    "warnings_accepted_by_name",
     "warnings_accepted_at",
     "created_by",
     "created_at",

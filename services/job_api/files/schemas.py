@@ -94,6 +94,8 @@ class FileView(View):
     duplicate_of: UUID | None = Field(description="The oldest file of the workspace with the same bytes")
     job_count: int
     warnings_accepted_by: str | None
+    warnings_accepted_by_name: str | None = Field(
+        description="Of the member whose id `warnings_accepted_by` is; null: nobody who is one now")
     warnings_accepted_at: datetime | None
     report: ReportSummary
     created_by: str

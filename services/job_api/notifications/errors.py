@@ -4,4 +4,4 @@ from services.job_api.errors import DomainError
 
 
 class NoChannel(DomainError):
-    """Nothing is configured that a message could go by."""
+    """Nothing is configured that a message to the whole workspace could go by."""

@@ -22,6 +22,7 @@ class SetNotifications(Body):
 class ChannelView(View):
     channel: Channel
     configured: bool = Field(description="Set up by whoever runs the installation")
+    job_creator: bool = Field(description="What is told of a job goes to who created it too, while they are a member")
 
 
 class NotificationEventView(View):
@@ -34,10 +35,11 @@ class DeliveryView(View):
     event: str = Field(description="`test` for a test message")
     title: str
     channel: str = Field(description="`log` where no channel is configured")
-    status: Literal["pending", "sending", "sent", "failed", "unknown"] = Field(
-        description="unknown: the connection was lost, it may have arrived")
+    status: Literal["pending", "sending", "sent", "failed", "unknown", "skipped"] = Field(
+        description="unknown: the connection was lost, it may have arrived; skipped: there was nobody to send it to")
     created_at: datetime
     sent_at: datetime | None
+    note: str | None = Field(description="Why it was skipped")
 
 
 class NotificationsView(View):

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from contracts.job_status import ACTIVE, JobStatus
 from contracts.money import format_usd
+from contracts.plurals import counted
 from contracts.rpc.health import OUTBOX_OLD_S, CheckOutcome, ConsumerFigures, OutboxFigures, ServiceHealth
 from contracts.rpc.pods import Leak
 from contracts.streams import CONSUMERS
@@ -153,19 +154,19 @@ def of_leaks(leaks: Sequence[Leak], now: datetime) -> Iterator[Finding]:
     recent = [leak for leak in leaks if now - leak.ended_at <= _RECENT_LEAK]
     if recent:
         lost = format_usd(sum(leak.micro_usd for leak in recent))
-        yield Finding("degraded", "leaks", "Leaked in the last 24 hours", f"{lost}, {_count(len(recent), 'machine')}",
+        yield Finding("degraded", "leaks", "Leaked in the last 24 hours", f"{lost}, {counted(len(recent), 'machine')}",
                       "none", "They are gone. See why they outlived their work.", "PodLeaked")
 
 
 def of_dead_letters(total: int) -> Iterator[Finding]:
     if total:
-        yield Finding("degraded", "dead_letters", "Dead letters", _count(total, "message"), "none",
+        yield Finding("degraded", "dead_letters", "Dead letters", counted(total, "message"), "none",
                       "Read the reason, mend it, and replay them.", "DeadLetters")
 
 
 def of_queues(queues: Sequence[QueueOfWorkspace]) -> Iterator[Finding]:
     if waiting := sum(one.for_a_machine for one in queues):
-        yield Finding("degraded", "queue", "Queue", f"{_count(waiting, 'job')} without a machine to be had",
+        yield Finding("degraded", "queue", "Queue", f"{counted(waiting, 'job')} without a machine to be had",
                       "a machine for each job whose turn it is",
                       "The provider has none just now: another tier or kind of machine may be there.",
                       "MachineWaitsLong")
@@ -178,10 +179,6 @@ def not_asked(part: Part, why: str) -> Finding:
 
 def worst_first(findings: Sequence[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda finding: WORST_FIRST.index(finding.state))
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _span(seconds: float) -> str:

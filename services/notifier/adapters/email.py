@@ -1,6 +1,9 @@
 """E-mail by SMTP."""
 
 import asyncio
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from email.message import EmailMessage
 from typing import Any
 
@@ -18,6 +21,10 @@ class EmailSender:
         self._settings = settings
 
     async def send(self, notification: Notification) -> None:
+        with _unnamed(notification.recipient):
+            await self._send(notification)
+
+    async def _send(self, notification: Notification) -> None:
         client = self._client()
         try:
             message = _message(notification, self._settings.email_from)
@@ -57,6 +64,16 @@ class _Client(aiosmtplib.SMTP):
         response = await super().data(*arguments, **options)
         self.taken = True
         return response
+
+
+@contextmanager
+def _unnamed(address: str) -> Iterator[None]:
+    """Servers repeat the address that they refuse; people's belong neither into logs nor into what is kept."""
+    try:
+        yield
+    except (DeliveryFailed, DeliveryUncertain) as error:
+        error.args = (re.sub(re.escape(address), "<recipient>", str(error), flags=re.IGNORECASE),)
+        raise
 
 
 def _refusal(answer: Any) -> DeliveryFailed:

@@ -36,6 +36,6 @@ async def mute(tx: AsyncConnection, workspace_id: UUID, happening: str, channels
 
 async def newest_deliveries(tx: AsyncConnection, workspace_id: UUID, limit: int) -> Sequence[Row[*tuple[Any, ...]]]:
     d = deliveries.c
-    statement = select(d.kind, d.channel, d.status, d.content, d.created_at, d.sent_at)
+    statement = select(d.kind, d.channel, d.status, d.content, d.created_at, d.sent_at, d.last_error)
     mine = statement.where(d.workspace_id == workspace_id).order_by(d.created_at.desc()).limit(limit)
     return (await tx.execute(mine)).all()

@@ -93,6 +93,6 @@ async def mark_crashed(tx: AsyncConnection) -> list[Row[Any]]:
 
 async def forget(tx: AsyncConnection, older_than: timedelta) -> int:
     """Remove deliveries that ended so long ago; how many. Those that are still to be sent stay."""
-    ended = deliveries.c.status.in_((Status.SENT, Status.FAILED, Status.UNKNOWN))
+    ended = deliveries.c.status.in_((Status.SENT, Status.FAILED, Status.UNKNOWN, Status.SKIPPED))
     statement = delete(deliveries).where(ended, deliveries.c.created_at < func.now() - older_than)
     return (await tx.execute(statement)).rowcount

@@ -13,6 +13,7 @@ from contracts.rpc.notifications import Channel, SetPreferences
 from services.notifier.adapters import preferences
 from services.notifier.adapters.repository import add_deliveries
 from services.notifier.domain.addresses import Audience, addresses_for
+from services.notifier.domain.addresses import Channel as Told
 from services.notifier.domain.wording import message_for, trial_message
 
 
@@ -34,10 +35,8 @@ async def send_test(
     database: Database, audience: Audience, workspace_id: UUID, now: datetime
 ) -> tuple[Channel, ...]:
     """Over these channels; asked again within the minute it is the same message."""
-    if not (audience.slack or audience.email):
-        return ()
     message = trial_message(workspace_id, now)
-    addresses = addresses_for(message, audience)
+    addresses = [address for address in addresses_for(message, audience) if address.channel is not Told.LOG]
     async with database.transaction() as tx:
         await add_deliveries(tx, message, uuid7(), addresses)
     return tuple(Channel(channel.value) for channel in dict.fromkeys(address.channel for address in addresses))

@@ -9,6 +9,7 @@ from chassis.database.engine import Database
 from contracts.rpc.notifications import Channel, ChannelState, DeliveryState, Happening, Preference, Preferences
 from services.notifier.adapters import preferences
 from services.notifier.domain.addresses import Audience
+from services.notifier.domain.results import Status
 from services.notifier.domain.wording import TITLES
 
 _DELIVERIES = 20
@@ -20,7 +21,8 @@ async def workspace_preferences(database: Database, audience: Audience, workspac
         rows = await preferences.newest_deliveries(tx, workspace_id, _DELIVERIES)
     return Preferences(
         channels=(ChannelState(channel=Channel.SLACK, configured=audience.slack),
-                  ChannelState(channel=Channel.EMAIL, configured=audience.email)),
+                  ChannelState(channel=Channel.EMAIL, configured=audience.email,
+                               job_creator=audience.email and audience.job_creator)),
         preferences=tuple(_preference(happening, muted) for happening in Happening),
         deliveries=tuple(map(_delivery, rows)))
 
@@ -33,4 +35,5 @@ def _preference(happening: Happening, muted: set[tuple[str, str]]) -> Preference
 def _delivery(row: Row[Any]) -> DeliveryState:
     """Without the recipient and the receiver's words: the installation's, not the workspace's."""
     return DeliveryState(kind=row.kind, title=row.content["title"], channel=row.channel, status=row.status,
-                         created_at=row.created_at, sent_at=row.sent_at)
+                         created_at=row.created_at, sent_at=row.sent_at,
+                         note=row.last_error if row.status == Status.SKIPPED else None)

@@ -13,9 +13,9 @@ from chassis.database.engine import Database
 from chassis.observability.logs import bound_contextvars
 from contracts.identifiers import uuid7
 from services.notifier.adapters import repository
-from services.notifier.domain.addresses import Channel
+from services.notifier.domain.addresses import JOB_CREATOR, Channel, NobodyToTell, creators_address
 from services.notifier.domain.results import Result, Status, failed
-from services.notifier.ports import DeliveryFailed, DeliveryUncertain, Notification, Sender
+from services.notifier.ports import DeliveryFailed, DeliveryUncertain, JobCreators, Notification, Sender
 from services.notifier.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -25,14 +25,15 @@ class DeliveryWorker:
     """Any number of replicas may run one: a delivery belongs to the token it was claimed with, for `lease_s`."""
 
     def __init__(
-        self, database: Database, senders: Mapping[Channel, Sender], settings: Settings, registry: CollectorRegistry
+        self, database: Database, senders: Mapping[Channel, Sender], creators: JobCreators, settings: Settings,
+        registry: CollectorRegistry,
     ) -> None:
-        self._database, self._senders, self._settings = database, senders, settings
+        self._database, self._senders, self._creators, self._settings = database, senders, creators, settings
         self._results = Counter(
             "notifier_deliveries", "Deliveries by channel and result", ["channel", "result"], registry=registry
         )
         for channel in Channel:
-            for result in (Status.SENT, Status.PENDING, Status.FAILED, Status.UNKNOWN):
+            for result in (Status.SENT, Status.PENDING, Status.FAILED, Status.UNKNOWN, Status.SKIPPED):
                 self._results.labels(channel, result)
         self._waiting = Gauge("notifier_deliveries_waiting", "Deliveries to be sent", registry=registry)
         self._age = Gauge("notifier_delivery_age_seconds", "Since when the oldest delivery to be sent has waited",
@@ -88,7 +89,10 @@ class DeliveryWorker:
 
     async def _attempt(self, row: Row[Any]) -> Result:
         try:
-            await self._senders[Channel(row.channel)].send(self._notification(row))
+            notification = self._notification(row, await self._recipient(row))
+            await self._senders[Channel(row.channel)].send(notification)
+        except NobodyToTell as reason:
+            return Result(Status.SKIPPED, row.failures, str(reason))
         except DeliveryUncertain as error:
             return Result(Status.UNKNOWN, row.failures, str(error))
         except DeliveryFailed as error:
@@ -104,7 +108,13 @@ class DeliveryWorker:
                     error=result.error, again_in=str(result.again_in))
         return result
 
-    def _notification(self, row: Row[Any]) -> Notification:
+    async def _recipient(self, row: Row[Any]) -> str:
+        """Who left the workspace while the message waited is not written to."""
+        if row.recipient != JOB_CREATOR:
+            return str(row.recipient)
+        return creators_address(await self._creators.email(row.workspace_id, row.job_id), self._settings.audience)
+
+    def _notification(self, row: Row[Any], recipient: str) -> Notification:
         base = self._settings.public_url.rstrip("/")
         link = f"{base}/api/training/jobs/{row.job_id}" if base and row.job_id else ""
-        return Notification(row.id, row.recipient, row.content["title"], tuple(row.content["lines"]), link)
+        return Notification(row.id, recipient, row.content["title"], tuple(row.content["lines"]), link)

@@ -1,4 +1,4 @@
-"""Who is told: by configuration, and the job's creator."""
+"""Who is told: by configuration, and who created the job."""
 
 from collections.abc import Set
 from dataclasses import dataclass
@@ -13,7 +13,15 @@ class Channel(StrEnum):
     LOG = "log"
 
 
+# In place of a recipient: the address is asked for when the message leaves. An empty group in the words of RFC 5322: a
+# sender that does not know this mark has nobody to write to.
+JOB_CREATOR = "job-creator:;"
+
 NOBODY_MUTED: Set[str] = frozenset()
+
+
+class NobodyToTell(Exception):
+    """There is no address to send it to, or it has the message already; says why."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +32,7 @@ class Address:
 
 @dataclass(frozen=True)
 class Audience:
-    """What is configured. `job_creator`: also write to who created the job, when that is an e-mail address."""
+    """What is configured. `job_creator`: what concerns a job is also written to who created it."""
 
     slack: bool = False
     email: bool = False
@@ -36,7 +44,22 @@ def addresses_for(message: Message, audience: Audience, muted: Set[str] = NOBODY
     """The log, when nothing is configured. `muted`: channels by which the workspace does not want to hear of it."""
     found = [Address(Channel.SLACK)] if audience.slack else []
     if audience.email:
-        creator = message.creator if audience.job_creator and "@" in message.creator else ""
-        recipients = dict.fromkeys([*audience.recipients, *([creator] if creator else [])])
-        found += [Address(Channel.EMAIL, recipient) for recipient in recipients]
+        creator = _creator(message) if audience.job_creator else ()
+        found += [Address(Channel.EMAIL, recipient) for recipient in dict.fromkeys((*audience.recipients, *creator))]
     return [address for address in found or [Address(Channel.LOG)] if address.channel not in muted]
+
+
+def creators_address(email: str | None, audience: Audience) -> str:
+    """Where to write to who created a job. Raises NobodyToTell."""
+    if not email:
+        raise NobodyToTell("Who created the job is no member with an e-mail address")
+    if email.casefold() in map(str.casefold, audience.recipients):
+        raise NobodyToTell("Who created the job is told as a recipient of the installation")
+    return email
+
+
+def _creator(message: Message) -> tuple[str, ...]:
+    """Some issuers of tokens name people by their address; of others only job_api knows it."""
+    if "@" in message.creator:
+        return (message.creator,)
+    return (JOB_CREATOR,) if message.job_id else ()

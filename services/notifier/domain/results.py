@@ -9,13 +9,15 @@ from services.notifier.domain.retries import retry_after
 
 
 class Status(StrEnum):
-    """pending -> sending -> sent, or pending again, failed (given up), unknown (it may have arrived)."""
+    """pending -> sending -> sent, or pending again, failed (given up), unknown (it may have arrived), skipped (there
+    was nobody to send it to)."""
 
     PENDING = "pending"
     SENDING = "sending"
     SENT = "sent"
     FAILED = "failed"
     UNKNOWN = "unknown"
+    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True)

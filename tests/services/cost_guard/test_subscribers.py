@@ -1,6 +1,7 @@
 """Handlers over FastStream's in-memory broker: inbox, handler and database, no NATS."""
 
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -60,6 +61,22 @@ async def test_what_spot_saved_on_some_jobs_of_the_workspace(in_process, job) ->
         await tx.exec_driver_sql("UPDATE billing_intervals SET on_demand_micro_usd_per_hour = NULL")
     unpriced = await in_process.request(costs.SPOT_SAVINGS, costs.SpotSavingsQuery(**asked))
     assert (unpriced.jobs, unpriced.unknown_jobs, unpriced.paid_micro_usd) == (0, 1, 0)
+
+
+async def test_what_spot_saved_is_the_same_however_jobs_are_told(in_process, job) -> None:
+    await in_process.deliver(job.running(NOON))
+    await in_process.deliver(job.terminated(NOON, NOON + hours(1)))
+    workspace, known = job.ids["workspace_id"], job.ids["job_id"]
+
+    async def of_all_but(*others: UUID, workspace_id: UUID = workspace) -> costs.SpotSavings:
+        query = costs.WorkspaceSavingsQuery(workspace_id=workspace_id, except_job_ids=others)
+        return await in_process.request(costs.WORKSPACE_SAVINGS, query)
+
+    told = await in_process.request(
+        costs.SPOT_SAVINGS, costs.SpotSavingsQuery(workspace_id=workspace, job_ids=(known,)))
+    assert told.jobs == 1
+    assert await of_all_but() == await of_all_but(uuid7()) == told
+    assert await of_all_but(known) == await of_all_but(workspace_id=uuid7()) == costs.SpotSavings()
 
 
 async def test_a_request_with_an_unknown_rate_is_answered_with_the_way_out(in_process) -> None:

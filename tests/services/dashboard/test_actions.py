@@ -1,5 +1,10 @@
 """What is done to jobs from the page, and what the API's refusals look like there."""
 
+import re
+
+from sqlalchemy import update
+
+from services.job_api.tables import training_jobs
 from tests.services.dashboard.conftest import Browser
 
 
@@ -21,6 +26,17 @@ async def test_a_job_is_started_cancelled_and_retried_from_its_page(api, browser
     assert answer.status_code == 303
     assert answer.headers["location"].endswith("?notice=retried")
     assert "Retry of" in (await browser.get(answer.headers["location"])).text
+
+
+async def test_a_retry_stands_out_only_where_it_is_what_one_wants(api, browser) -> None:
+    found, path = {}, f"/jobs/{(await api.new_job())['id']}"
+    for status in ("completed", "failed", "cancelled"):
+        async with api.database.transaction() as tx:
+            await tx.execute(update(training_jobs).where(training_jobs.c.workspace_id == api.workspace_id).values(
+                status=status))
+        [link] = re.findall(f'<a class="([^"]+)" href="{path}/retry">', (await browser.get(path)).text)
+        found[status] = "btn-primary" in link
+    assert found == {"completed": False, "failed": True, "cancelled": True}
 
 
 async def test_only_what_the_api_allows_is_offered(api, browser) -> None:

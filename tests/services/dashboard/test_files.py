@@ -1,6 +1,7 @@
 """Training files: upload, check, preview, and what is refused."""
 
 import json
+import re
 from pathlib import Path
 from uuid import uuid4
 
@@ -101,7 +102,9 @@ async def test_warnings_are_accepted_and_a_file_is_deleted(api, browser) -> None
     answer = await browser.send(f"{path}/accept", page=path)
     assert answer.headers["location"] == f"{path}?notice=accepted"
     page = (await browser.get(path)).text
-    assert "The warnings were accepted" in page
+    file = (await api.client.get(path)).json()
+    assert re.search(rf"The warnings were accepted .* by {re.escape(file['warnings_accepted_by_name'])}\.", page)
+    assert file["warnings_accepted_by"] not in page
     assert "Accept the warnings" not in page
     answer = await browser.send(f"{path}/delete", page=path)
     assert answer.headers["location"] == "/files?notice=file-deleted"

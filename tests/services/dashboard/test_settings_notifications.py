@@ -5,6 +5,8 @@ import re
 import pytest
 import pytest_asyncio
 
+from contracts.example_events import examples
+from contracts.identifiers import uuid7
 from services.job_api.edge.auth import Role
 from tests.fixtures.waiting import tries
 from tests.services.dashboard.conftest import Browser
@@ -67,11 +69,24 @@ async def test_without_a_channel_there_is_no_test_and_a_wrong_choice_is_told(bro
     assert "Send a test message" not in page
     answer = await browser.send(f"{PATH}/test", page=PATH)
     assert answer.status_code == 409
-    assert "neither Slack nor a mail server" in answer.text
+    assert "neither Slack nor a recipient of mail" in answer.text
     for fields in ({}, {"event": "weather"}, {"event": "job_failed", "channel-job_failed": "pigeon"}):
         answer = await browser.send(PATH, page=PATH, **fields)
         assert answer.status_code == 422
         assert 'role="alert"' in answer.text
+
+
+@pytest.mark.parametrize("channels", [{"smtp_host": "127.0.0.1", "smtp_port": 9}])
+async def test_the_page_says_that_creators_are_told_and_why_one_was_not(api, browser, notifier) -> None:
+    assert "By e-mail, what is told of a job also goes to who created it" in (await browser.get(PATH)).text
+    lost = examples()["job.failed"].data.model_copy(update={
+        "job_id": uuid7(), "workspace_id": api.workspace_id, "created_by": str(uuid7())})
+    await api.tell(lost)
+    async for _ in tries():
+        page = (await browser.get(PATH)).text
+        if ">Skipped<" in page:
+            break
+    assert "Who created the job is no member with an e-mail address" in page
 
 
 async def test_while_the_notifier_is_away_its_card_says_so(browser) -> None:

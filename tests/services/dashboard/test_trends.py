@@ -19,6 +19,7 @@ def test_a_week_without_a_preset_is_a_gap_and_not_a_nought() -> None:
     assert success.presets == ["aggressive", "balanced"]
     assert [row.cells for row in success.rows] == [[(None, "–"), (50.0, "50 %")], [(0.0, "0 %"), (None, "–")]]
     assert success.summary == "Last: Aggressive 0 %, Balanced 50 %."
+    assert (success.trend.most, cost.trend.most) == (100, None)
     assert cost.rows[0].cells[1] == (2.5, "$2.50")
     assert duration.rows[0].cells[1] == (1.5, "1 min 30 s")
     assert improvement.summary == "Nothing to show of this yet."

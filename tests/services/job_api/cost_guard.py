@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -45,6 +46,8 @@ class CostGuard:
         self.released: list[UUID] = []
         self.asked: list[costs.EstimateRequest] = []
         self.machines: tuple[costs.MachineCost, ...] = ()
+        # The jobs of each workspace that had a spot machine.
+        self.billed: defaultdict[UUID, set[UUID]] = defaultdict(set)
         self.rates = [costs.GpuRate(gpu_type="local", pricing_tier="spot", micro_usd_per_hour=100_000,
                                     valid_from=datetime(2026, 1, 1, tzinfo=UTC))]
 
@@ -54,7 +57,7 @@ class CostGuard:
             costs.ESTIMATE: self.estimate, costs.RESERVE: self.answer_reserve, costs.RELEASE: self.release,
             costs.BUDGET: self.budget, costs.SET_BUDGET: self.set_budget, costs.RATES: self.all_rates,
             costs.SET_RATE: self.set_rate, costs.JOB_COST: self.job_cost,
-            costs.SPOT_SAVINGS: self.spot_savings}
+            costs.SPOT_SAVINGS: self.spot_savings, costs.WORKSPACE_SAVINGS: self.workspace_savings}
 
     def requests(self) -> RequestRouter:
         return answering(self.answers)
@@ -116,8 +119,14 @@ class CostGuard:
                              rate_micro_usd_per_hour=None, as_of=datetime.now(UTC), machines=self.machines)
 
     async def spot_savings(self, request: costs.SpotSavingsQuery) -> costs.SpotSavings:
+        return self._saved(self.billed[request.workspace_id] & set(request.job_ids))
+
+    async def workspace_savings(self, request: costs.WorkspaceSavingsQuery) -> costs.SpotSavings:
+        return self._saved(self.billed[request.workspace_id] - set(request.except_job_ids))
+
+    def _saved(self, job_ids: set[UUID]) -> costs.SpotSavings:
         """A dollar paid for each job, and three on demand."""
-        jobs = len(request.job_ids)
+        jobs = len(job_ids)
         return costs.SpotSavings(jobs=jobs, paid_micro_usd=jobs * 1_000_000, on_demand_micro_usd=jobs * 3_000_000)
 
     async def budget(self, request: costs.BudgetQuery) -> costs.BudgetView:

@@ -4,13 +4,11 @@ import json
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from aiosmtpd.controller import Controller
 from sqlalchemy import select
 
 from chassis.runtime import ServiceRuntime
@@ -18,36 +16,14 @@ from contracts.envelope import EventData, new_event
 from services.notifier.adapters.tables import deliveries
 from services.notifier.app import build_runtime
 from services.notifier.settings import Settings
-from stack.parts import free_port
 from tests.fixtures.waiting import tries
-
-
-class Mailbox:
-    """Answers of `refusals` are given first, one for each recipient named; then everything is taken."""
-
-    def __init__(self) -> None:
-        self.messages: list[Any] = []
-        self.refusals: list[str] = []
-        self.port = free_port()
-
-    async def handle_RCPT(self, server, session, envelope, address, options) -> str:
-        if self.refusals:
-            return self.refusals.pop(0)
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, server, session, envelope) -> str:
-        self.messages.append(message_from_bytes(envelope.content))
-        return "250 OK"
+from tests.services.notifier.mailbox import Mailbox, receiving
 
 
 @pytest.fixture
 def mailbox() -> Iterator[Mailbox]:
-    box = Mailbox()
-    controller = Controller(box, hostname="127.0.0.1", port=box.port)
-    controller.start()
-    yield box
-    controller.stop()
+    with receiving() as box:
+        yield box
 
 
 class Webhook:

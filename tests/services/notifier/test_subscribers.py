@@ -12,6 +12,7 @@ from contracts.example_events import examples
 from contracts.registry import EVENTS
 from contracts.streams import stream_of
 from services.notifier import subscribers
+from services.notifier.domain.addresses import JOB_CREATOR
 from services.notifier.settings import Settings
 
 SUBSCRIBED = {spec.model for spec in EVENTS if "notifier" in spec.consumers}
@@ -53,9 +54,11 @@ async def handled(stem: str, settings: Settings) -> list[dict[str, Any]]:
 async def test_every_event_becomes_one_delivery_for_each_address(stem: str) -> None:
     rows = await handled(stem, BOTH)
     event = examples()[stem]
-    creator = {event.data.created_by} if isinstance(event.data, JobCompleted | JobFailed) else set()
+    creators = {JOB_CREATOR} if hasattr(event.data, "job_id") else set()
+    if isinstance(event.data, JobCompleted | JobFailed):
+        creators = {event.data.created_by}
     assert {(row["channel"], row["recipient"]) for row in rows} == {
-        ("slack", ""), ("email", "a@example.com"), *(("email", address) for address in creator)
+        ("slack", ""), ("email", "a@example.com"), *(("email", address) for address in creators)
     }
     assert {row["event_id"] for row in rows} == {event.id}
     assert all(row["content"]["title"] and row["content"]["lines"] for row in rows)

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, Uuid, any_, func, literal, select
+from sqlalchemy import ARRAY, BigInteger, BindParameter, ColumnElement, Uuid, all_, any_, func, literal, select
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,14 +20,29 @@ _bill = billing_intervals.c
 async def of_jobs(
     connection: AsyncConnection, workspace_id: UUID, job_ids: Sequence[UUID], now: datetime
 ) -> SpotSavings:
+    return await _sums(connection, workspace_id, _bill.job_id == any_(_ids(job_ids)), now)
+
+
+async def of_all_but(
+    connection: AsyncConnection, workspace_id: UUID, job_ids: Sequence[UUID], now: datetime
+) -> SpotSavings:
+    return await _sums(connection, workspace_id, _bill.job_id != all_(_ids(job_ids)), now)
+
+
+def _ids(job_ids: Sequence[UUID]) -> BindParameter[Any]:
+    return literal(list(job_ids), ARRAY(Uuid))
+
+
+async def _sums(
+    connection: AsyncConnection, workspace_id: UUID, wanted: ColumnElement[bool], now: datetime
+) -> SpotSavings:
     until = func.coalesce(_bill.terminated_at, now)
     by_job = select(
         func.bool_or(_bill.on_demand_micro_usd_per_hour.is_(None)).label("unknown"),
         func.sum(cost(_bill.running_since, until)).label("paid"),
         func.sum(cost(_bill.running_since, until, _bill.on_demand_micro_usd_per_hour)).label("on_demand"),
-    ).where(
-        _bill.workspace_id == workspace_id, _bill.job_id == any_(literal(list(job_ids), ARRAY(Uuid)))
-    ).group_by(_bill.job_id).having(func.bool_or(_bill.pricing_tier == PricingTier.SPOT.value)).subquery()
+    ).where(_bill.workspace_id == workspace_id, wanted).group_by(_bill.job_id).having(
+        func.bool_or(_bill.pricing_tier == PricingTier.SPOT.value)).subquery()
     known = ~by_job.c.unknown
     row = (await connection.execute(select(
         func.count().filter(known), func.count().filter(by_job.c.unknown),

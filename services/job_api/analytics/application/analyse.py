@@ -66,11 +66,9 @@ class Analytics:
 
 async def analyse(database: Database, rpc: RpcClient, workspace_id: UUID, period: Period) -> Analytics:
     """What takes long is asked side by side: this database adds up while cost_guard does."""
-    async with database.read() as tx:
-        ids = await repository.ended_ids(tx, workspace_id, period)
     added_up, errors, savings = await asyncio.gather(
         _added_up(database, workspace_id, period), error_statistics(database, workspace_id, period),
-        _savings(rpc, workspace_id, ids))
+        _savings(database, rpc, workspace_id, period))
     unavailable = {"savings": savings} if isinstance(savings, str) else {}
     return Analytics(period=period, errors=errors, savings=None if isinstance(savings, str) else savings,
                      unavailable=unavailable, **added_up)
@@ -86,17 +84,25 @@ async def _added_up(database: Database, workspace_id: UUID, period: Period) -> d
             "emails": await accounts.emails_of(tx, {one.creator for one in groups if one.creator is not None})}
 
 
-async def _savings(rpc: RpcClient, workspace_id: UUID, job_ids: Sequence[UUID]) -> SpotSavings | str:
+async def _savings(database: Database, rpc: RpcClient, workspace_id: UUID, period: Period) -> SpotSavings | str:
     """Without an answer, why."""
-    found = SpotSavings()
+    async with database.read() as tx:
+        jobs = await repository.ended_with_a_machine(tx, workspace_id, period, _JOBS_ASKED_AT_ONCE)
     try:
-        for begin in range(0, len(job_ids), _JOBS_ASKED_AT_ONCE):
-            some = tuple(job_ids[begin : begin + _JOBS_ASKED_AT_ONCE])
-            part = await rpc.request(
-                costs.SPOT_SAVINGS, costs.SpotSavingsQuery(workspace_id=workspace_id, job_ids=some))
-            found = _sum(found, part)
+        if not jobs.all_but:
+            return await _savings_of(rpc, workspace_id, jobs.job_ids)
+        query = costs.WorkspaceSavingsQuery(workspace_id=workspace_id, except_job_ids=tuple(jobs.job_ids))
+        return await rpc.request(costs.WORKSPACE_SAVINGS, query)
     except ServiceUnavailable as error:
         return error.detail
+
+
+async def _savings_of(rpc: RpcClient, workspace_id: UUID, job_ids: Sequence[UUID]) -> SpotSavings:
+    found = SpotSavings()
+    for begin in range(0, len(job_ids), _JOBS_ASKED_AT_ONCE):
+        some = tuple(job_ids[begin : begin + _JOBS_ASKED_AT_ONCE])
+        part = await rpc.request(costs.SPOT_SAVINGS, costs.SpotSavingsQuery(workspace_id=workspace_id, job_ids=some))
+        found = _sum(found, part)
     return found
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import Select, delete, func, insert, select, tuple_, update
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.job_api.accounts.repository import name_beside
 from services.job_api.files.repository.references import DELETING, INVALID, READY, SHOWN, STORING
 from services.job_api.files.tables import training_files
 from services.job_api.jobs.tables import training_jobs
@@ -52,7 +53,8 @@ def _view() -> Select[Any]:
         .scalar_subquery()
     )
     jobs = select(func.count()).where(training_jobs.c.training_file_id == _files.id).scalar_subquery()
-    return select(training_files, original.label("duplicate_of"), jobs.label("job_count")).where(
+    accepted_by = name_beside(_files.warnings_accepted_by)
+    return select(training_files, original.label("duplicate_of"), jobs.label("job_count"), accepted_by).where(
         _files.status.in_(SHOWN)
     )
 

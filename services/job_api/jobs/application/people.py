@@ -9,7 +9,7 @@ from chassis.database.engine import Database
 from services.job_api.accounts import repository as accounts
 from services.job_api.jobs.domain.people import subjects_in, with_names
 from services.job_api.jobs.repository import events
-from services.job_api.jobs.repository.creators import called
+from services.job_api.jobs.repository.creators import address_of, called
 from services.job_api.jobs.repository.events import EventFilter
 from services.job_api.jobs.repository.job_rows import Row
 
@@ -57,6 +57,12 @@ async def notes_with_names(tx: AsyncConnection, workspace_id: UUID, rows: Sequen
     """Texts of notes with `edited_by_name`: of the member who wrote each; None where nobody is that now."""
     names = await accounts.names_of(tx, workspace_id, {row["edited_by"] or "" for row in rows})
     return [{**row, "edited_by_name": names.get(row["edited_by"] or "")} for row in rows]
+
+
+async def address_of_creator(database: Database, workspace_id: UUID, job_id: UUID) -> str | None:
+    """Where to write to who created the job; None: nobody who is a member now, or no job of the workspace."""
+    async with database.read() as tx:
+        return await address_of(tx, workspace_id, job_id)
 
 
 async def creators(database: Database, workspace_id: UUID, given: Sequence[str]) -> Sequence[str]:

@@ -9,6 +9,7 @@ from contracts.envelope import EventData
 from contracts.evidence import in_words
 from contracts.job_reasons import budget_stop_message
 from contracts.money import format_usd
+from contracts.plurals import counted
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ def _(data: events.TrainingPaused) -> Line:
 
 @describe.register
 def _(data: events.TrainingCompleted) -> Line:
-    return Line(f"Training completed after {data.total_steps} steps in {data.training_seconds:.0f} s.")
+    return Line(f"Training completed after {counted(data.total_steps, 'step')} in {data.training_seconds:.0f} s.")
 
 
 @describe.register
@@ -178,7 +179,7 @@ def _(data: events.TrainingFailed) -> Line:
 
 @describe.register
 def _(data: events.CheckpointSaved) -> Line:
-    return Line(f"Checkpoint of step {data.step} saved ({data.size_bytes:,} bytes).")
+    return Line(f"Checkpoint of step {data.step} saved ({counted(data.size_bytes, 'byte')}).")
 
 
 @describe.register

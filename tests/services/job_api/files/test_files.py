@@ -160,9 +160,19 @@ async def test_strangers_see_nothing(alone, uploads):
 async def test_warnings_can_be_accepted(alone, uploads):
     file = await uploads.example()
     assert (file["warning_count"], file["warnings_accepted_by"]) == (3, None)
-    accepted = (await alone.client.post(f"/files/{file['id']}/accept-warnings")).json()
+    assert file["warnings_accepted_by_name"] is None
+    path = f"/files/{file['id']}"
+    accepted = (await alone.client.post(f"{path}/accept-warnings")).json()
     assert accepted["warnings_accepted_by"] == alone.credentials["user_id"]
     assert accepted["warnings_accepted_at"]
+    assert accepted["warnings_accepted_by_name"] == "Administrator"
+    engineer = await alone.member(Role.ENGINEER)
+    await engineer.post(f"{path}/accept-warnings")
+    listed = (await alone.client.get("/files")).json()["data"][0]
+    assert listed["warnings_accepted_by_name"].endswith("@example.com"), "who gave no name is called by the address"
+    assert (await alone.client.delete(f"/members/{listed['warnings_accepted_by']}")).is_success
+    gone = (await alone.client.get(path)).json()
+    assert (gone["warnings_accepted_by"], gone["warnings_accepted_by_name"]) == (listed["warnings_accepted_by"], None)
 
 
 async def test_what_a_crash_left_half_done_is_cleaned_up(alone, uploads):

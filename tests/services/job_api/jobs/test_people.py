@@ -10,6 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from chassis.messaging.bus import Bus
+from chassis.settings import ServiceSettings
+from contracts.identifiers import uuid7
+from contracts.rpc.jobs import JOB_CREATOR, JobCreatorQuery
 from services.job_api.accounts.tables import users
 from services.job_api.edge.auth import Role
 from services.job_api.jobs.domain.people import FORMER
@@ -87,3 +91,24 @@ async def test_jobs_tell_who_made_them_and_are_found_by_that_name(api: Any) -> N
     full = (await api.client.get("/jobs")).json()["data"]
     assert {job["name"]: job["created_by_name"] is None for job in full} == {"Hers": True, "Not hers": False}
     assert mine["created_by_name"]
+
+
+async def test_the_notifier_learns_the_address_of_a_member_who_made_a_job(api: Any) -> None:
+    ada, ada_id = await _named_member(api, "Ada")
+    job = (await ada.post("/jobs", json={"training_file_id": await api.add_file()})).json()
+    bus = Bus(ServiceSettings(service_name="notifier", nats_url=api.nats_url))
+    await bus.start()
+
+    async def address(workspace_id: Any = api.workspace_id, job_id: Any = job["id"]) -> str | None:
+        query = JobCreatorQuery(workspace_id=workspace_id, job_id=job_id)
+        found = await bus.request(JOB_CREATOR, query, timeout_s=20)
+        assert not found.email or found.email not in repr(found)
+        return found.email
+
+    hers = [one["email"] for one in (await api.client.get("/members")).json()["data"] if one["display_name"] == "Ada"]
+    assert [await address()] == hers
+    assert await address(job_id=uuid7()) is None
+    assert await address(workspace_id=uuid7()) is None
+    await api.client.delete(f"/members/{ada_id}")
+    assert await address() is None
+    await bus.stop()

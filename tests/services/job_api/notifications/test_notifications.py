@@ -28,7 +28,8 @@ async def test_owners_choose_for_their_workspace_alone(api, notifier) -> None:
     found = (await analyst.get("/notifications")).json()
     chosen = {row["event"]: row["channels"] for row in found["events"]}
     assert (chosen["job_failed"], chosen["job_completed"]) == (["slack"], ["slack", "email"])
-    assert found["channels"] == [{"channel": "slack", "configured": False}, {"channel": "email", "configured": True}]
+    assert found["channels"] == [{"channel": "slack", "configured": False, "job_creator": False},
+                                 {"channel": "email", "configured": True, "job_creator": True}]
     assert found["allowed_actions"] == []
     assert answer.json()["allowed_actions"] == ["edit", "test"]
     stranger = await api.member("admin", workspace_id=uuid4())
@@ -54,11 +55,11 @@ async def test_a_test_message_and_what_became_of_it(api, notifier) -> None:
     assert "team@example.com" not in str(deliveries)
 
 
-@pytest.mark.parametrize("channels", [{}])
-async def test_without_a_channel_there_is_nothing_to_try(api, notifier) -> None:
+@pytest.mark.parametrize(("channels", "actions"), [({}, ["edit"]), ({"smtp_host": "127.0.0.1"}, ["edit", "test"])])
+async def test_without_a_channel_there_is_nothing_to_try(api, notifier, actions) -> None:
     answer = await api.client.post("/notifications/test")
     assert (answer.status_code, answer.json()["code"]) == (409, "no_notification_channel")
-    assert (await api.client.get("/notifications")).json()["allowed_actions"] == ["edit"]
+    assert (await api.client.get("/notifications")).json()["allowed_actions"] == actions
 
 
 async def test_without_the_notifier_it_is_said(api) -> None:
