@@ -76,6 +76,17 @@ async def test_what_is_found_is_unfolded_and_the_preview_cut_where_one_says(sign
     await expect(preview.locator("pre").first).to_be_hidden()
 
 
+async def test_what_is_rare_is_unfolded(signed_in) -> None:
+    page = await signed_in("/files")
+    await page.get_by_label("File of conversations").set_input_files(EXAMPLES / "sample.json")
+    await page.get_by_role("button", name="Upload and check").click()
+    await expect(page.get_by_text("The file was uploaded and checked.")).to_be_visible()
+    rare = page.locator("details:has(.shares)").first
+    await expect(rare.locator(".shares")).to_be_hidden()
+    await rare.locator("summary").click()
+    await expect(rare.locator(".shares dt").first).to_be_visible()
+
+
 async def test_warnings_are_accepted_and_a_file_is_deleted_after_a_question(api, signed_in) -> None:
     file_id = await api.add_file(name="doubtful.json", warning_count=2)
     page = await signed_in(f"/files/{file_id}")

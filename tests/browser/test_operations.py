@@ -13,6 +13,7 @@ from playwright.async_api import Page, expect
 from tests.browser.axe import serious_problems
 from tests.browser.conftest import PATIENCE_MS, Window
 from tests.browser.pages import NARROW, THEMES, WIDE
+from tests.browser.test_hostile import OWNED
 from tests.browser.widths import width_at_380
 from tests.services.dashboard.test_operations import HOSTILE, dead_letter, rented  # noqa: F401  a fixture
 from tests.services.job_api.conftest import Api
@@ -131,6 +132,7 @@ async def test_both_themes_and_narrow(operations, dashboard) -> None:
             await page.emulate_media(color_scheme=theme, reduced_motion="reduce")
             await page.goto(dashboard + path)
             found += [f"{path} ({theme}): {problem}" for problem in await serious_problems(page)]
+        found += [f"{path}: markup came to life"] if await page.evaluate(OWNED) else []
         width = await width_at_380(page)
         if width > NARROW["width"]:
             found.append(f"{path} is {width} px wide at {NARROW['width']}")
