@@ -8,9 +8,9 @@ from playwright.async_api import Locator, expect
 
 from tests.browser.axe import serious_problems
 from tests.browser.conftest import PATIENCE_MS
+from tests.browser.drawn import LISTEN, labels
 from tests.browser.pages import NARROW, THEMES
 from tests.browser.widths import width_at_380
-from tests.fixtures.waiting import tries
 from tests.services.job_api.analytics.test_analytics import MONDAY, PROVEN, ended
 
 pytestmark = pytest.mark.slow
@@ -97,16 +97,6 @@ async def test_filters_stand_in_the_address_and_each_table_is_a_file(api, signed
     await expect(page.get_by_label("Totals")).to_contain_text("Jobs that ended14")
 
 
-async def labels(chart: Locator) -> set[str]:
-    """Every text that was drawn in this chart."""
-    await expect(chart).to_have_attribute("data-drawn", re.compile(r"\d+"))
-    async for _ in tries():
-        found = await chart.locator("canvas").evaluate("canvas => [...canvas.texts ?? []]")
-        if found:
-            return set(found)
-    raise AssertionError("nothing was drawn")
-
-
 async def is_drawn(chart: Locator, color: str) -> bool:
     """Whether the canvas has this colour of the style sheet."""
     return bool(await chart.locator("canvas").evaluate("""(canvas, name) => {
@@ -122,15 +112,6 @@ async def is_drawn(chart: Locator, color: str) -> bool:
 
 def numbers(found: set[str]) -> list[float]:
     return [float(text.replace(",", "").replace("\N{MINUS SIGN}", "-")) for text in found if re.fullmatch(NUMBER, text)]
-
-
-# Keeps each text that is drawn on a canvas.
-LISTEN = """
-  const fill = CanvasRenderingContext2D.prototype.fillText;
-  CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
-    (this.canvas.texts ??= new Set()).add(String(text));
-    return fill.call(this, text, ...place);
-  };"""
 
 
 async def test_axes_show_what_can_be_and_one_job_is_seen(api, signed_in, context) -> None:

@@ -7,6 +7,7 @@ from playwright.async_api import expect
 
 from contracts import events
 from tests.browser.conftest import PATIENCE_MS
+from tests.browser.drawn import LISTEN, labels
 from tests.services.dashboard.test_job_parts import checkpoint
 
 pytestmark = pytest.mark.slow
@@ -66,6 +67,22 @@ async def test_every_tool_of_a_chart_does_something(api, signed_in) -> None:
     await page.reload()
     await expect(chart.get_by_label("log y")).to_be_checked()
     await expect(note).to_contain_text("1 checkpoint (▲)")
+
+
+async def test_small_numbers_are_told_apart_and_steps_are_whole(api, signed_in, context) -> None:
+    await context.add_init_script(LISTEN)
+    job = await api.running_job()
+    page = await signed_in(f"/jobs/{job['id']}")
+    await page.get_by_text("More charts").click()
+    rate = page.locator("[data-chart=learning_rate]")
+    found = await labels(rate)
+    assert len([text for text in found if text.endswith("E-4")]) > 1, found
+    losses = await labels(page.locator("[data-chart=loss]"))
+    assert "1.5" not in losses
+    box = await rate.locator(".u-over").bounding_box()
+    assert box is not None
+    await page.mouse.move(box["x"] + 2, box["y"] + box["height"] / 2)
+    await expect(rate.locator(".u-legend")).to_contain_text("2E-4")
 
 
 async def test_a_filtered_log_stays_filtered_while_it_grows_and_nothing_stands_twice(api, signed_in) -> None:

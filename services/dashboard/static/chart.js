@@ -1,5 +1,6 @@
 // A job's curves: read once, then only what came behind the last step. Settings stand in the address (#).
 import { columnsOf, marksInWords, merged, placeOf, readFrom, smoothed, whole } from "./curves.js";
+import { atMarks, shown, WHOLE } from "./numbers.js";
 import { PointTable } from "./point_table.js";
 
 const FOLLOW_POINTS = 2000, MERGE_EVERY_MS = 400, LOOK_AGAIN_MS = 150, LOOKS = 4, TRY_AGAIN_MS = 5000;
@@ -92,7 +93,7 @@ class Chart {
 
   options(withRaw) {
     const color = (number) => style(`--curve-${number + 1}`);
-    const curve = (label, number, more) => ({ label, stroke: color(number), width: 1.75, spanGaps: true, points: { show: this.data.x.length < 60 }, ...more });
+    const curve = (label, number, more) => ({ label, value: (_, value) => shown(value), stroke: color(number), width: 1.75, spanGaps: true, points: { show: this.data.x.length < 60 }, ...more });
     const axis = { stroke: style("--axis"), grid: { stroke: style("--grid"), width: 1 }, ticks: { stroke: style("--grid") } };
     const raw = withRaw ? this.labels.map((label, number) => curve(`${label} (raw)`, number, { width: 1, alpha: 0.25, points: { show: false } })) : [];
     const words = { step: "Step", epoch: "Epoch", time: "Time" }[this.axis];
@@ -100,7 +101,7 @@ class Chart {
       width: this.width(), height: 260,
       cursor: { drag: { x: true, y: false, uni: 10 } },
       scales: { x: { time: this.axis === "time", distr: this.tools["log-x"].checked && this.axis !== "time" ? 3 : 1 }, y: { distr: this.tools["log-y"].checked ? 3 : 1 } },
-      axes: [{ ...axis }, { ...axis, size: 64 }],
+      axes: [this.axis === "step" ? { ...axis, incrs: WHOLE } : axis, { ...axis, size: 64, values: atMarks }],
       series: [{ label: words }, ...this.labels.map((label, number) => curve(label, number)), ...raw],
       hooks: { drawClear: [(plot) => this.marks(plot)], setSelect: [(plot) => this.selected(plot)], ready: [(plot) => this.wheel(plot)] },
     };

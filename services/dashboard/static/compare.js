@@ -1,5 +1,6 @@
 // Several jobs' curves over each other. How they are looked at stands in the address, so that a link shows the same.
 import { merged, overlaid, readFrom, smoothed, whole, xOf } from "./curves.js";
+import { atMarks, shown, WHOLE } from "./numbers.js";
 import { PointTable } from "./point_table.js";
 
 const MOST_POINTS = 1000, AGAIN_MS = 5000, HEIGHT = 320;
@@ -62,13 +63,13 @@ class Comparison {
   }
 
   options(drawn, withRaw) {
-    const line = (job, more) => ({ label: job.name, stroke: style(`--curve-${job.number}`), dash: DASHES[job.number - 1], width: 1.75, spanGaps: true, points: { show: job.data.x.length < 60 }, ...more });
+    const line = (job, more) => ({ label: job.name, value: (_, value) => shown(value), stroke: style(`--curve-${job.number}`), dash: DASHES[job.number - 1], width: 1.75, spanGaps: true, points: { show: job.data.x.length < 60 }, ...more });
     const axis = { stroke: style("--axis"), grid: { stroke: style("--grid"), width: 1 }, ticks: { stroke: style("--grid") } };
     const raw = withRaw ? drawn.map((job) => line(job, { label: `${job.name} (raw)`, class: "raw", width: 1, alpha: 0.25, dash: [], points: { show: false } })) : [];
     return {
       width: this.width(), height: HEIGHT, cursor: { drag: { x: true, y: false } },
       scales: { x: { time: false }, y: { distr: this.tools.log.checked ? 3 : 1 } },
-      axes: [axis, { ...axis, size: 64 }],
+      axes: [this.axis === "step" ? { ...axis, incrs: WHOLE } : axis, { ...axis, size: 64, values: atMarks }],
       series: [{ label: this.tools.axis.selectedOptions[0].text }, ...drawn.map((job) => line(job)), ...raw],
       hooks: {
         setSelect: [(plot) => { if (plot.select.width >= 5) this.zoomed = true; }],

@@ -1,4 +1,6 @@
 // Charts of the analytics, drawn from the tables beneath them: curves over weeks, and points that lead to their job.
+import { atMarks } from "./numbers.js";
+
 const NEAR_PX = 20, DAY_S = 86400, Y_AXIS_PX = 56;
 const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const color = (place) => style(`--curve-${(place % 4) + 1}`);
@@ -88,7 +90,7 @@ function overWeeks(section) {
   return { data, options: {
     scales: { x: { range: () => around(span(data[0]), 3 * DAY_S, 0.01) }, y: { range: (_, min, max) => fromZero(min, max, most) } },
     padding: [null, names.space / 2, null, null],
-    axes: [weekAxis(names), { ...axis(), size: Y_AXIS_PX }],
+    axes: [weekAxis(names), { ...axis(), size: Y_AXIS_PX, values: atMarks }],
     series: [{ label: "Week from", value: words(0) }, ...labels.map(curve)],
     tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
   } };
@@ -99,7 +101,7 @@ function costAgainstQuality(section) {
   const series = (label, place) => ({ label, stroke: color(place), paths: () => null, points: { show: true, size: 8, fill: color(place) } });
   return { data, options: {
     scales: { x: { time: false, range: () => notBelowZero(around(span(data[0]), 0.01)) }, y: { range: (_, min, max) => around([min, max], 0.5) } },
-    axes: [{ ...axis(), label: "Cost (USD)", labelSize: 20 }, { ...axis(), size: Y_AXIS_PX, label: "Improvement (%)", labelSize: 20 }],
+    axes: [{ ...axis(), label: "Cost (USD)", labelSize: 20, values: atMarks }, { ...axis(), size: Y_AXIS_PX, values: atMarks, label: "Improvement (%)", labelSize: 20 }],
     series: [{ label: "Cost (USD)" }, ...labels.map(series)],
     legend: { live: false },
     cursor: { drag: { x: false, y: false }, points: { show: false } },

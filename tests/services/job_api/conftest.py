@@ -40,6 +40,10 @@ WEBHOOK_SECRET = "a webhook secret for tests only"
 JWT_SECRET = "a shared secret of at least thirty-two characters"
 
 
+# Of each series that does not begin with 2.
+FIRST = {"learning_rate": 0.0002}
+
+
 def insight(saved: list[pods.CheckpointView], output: list[logs.NumberedLine]) -> RequestRouter:
     """metrics_ingest, the provisioner and the validator, as far as job_api asks them."""
 
@@ -48,8 +52,9 @@ def insight(saved: list[pods.CheckpointView], output: list[logs.NumberedLine]) -
         return metrics.Latest(metrics={"loss": value})
 
     async def series(request: metrics.RangeQuery) -> metrics.RangeReply:
-        found = tuple(metrics.Series(metric=name, steps=(1, 2), times=(0.5, 1.0), values=(2.0, float("nan")),
-                                     attempts=(1, 1), total_points=2, flagged_steps=(2,)) for name in request.metrics)
+        found = tuple(metrics.Series(metric=name, steps=(1, 2), times=(0.5, 1.0), attempts=(1, 1), total_points=2,
+                                     values=(FIRST.get(name, 2.0), float("nan")), flagged_steps=(2,))
+                      for name in request.metrics)
         return metrics.RangeReply(series=found, boundaries=(metrics.AttemptBoundary(attempt=1, resumed_from_step=0),))
 
     async def job_pods(request: pods.JobPodsQuery) -> pods.JobPods:
