@@ -46,11 +46,10 @@ async def test_migrations_wait_for_the_server_and_for_the_database(start_part: S
     url = {"BRIGHTRUN_DATABASE_URL": part.url("late")}
     job = await _job("chassis.migrate", "services.notifier", "--wait", "60", **url)
     await asyncio.to_thread(start_part, part)
-    await asyncio.sleep(0.5)
+    await _says(job, "does not exist")
     part.create_database("late")
     code, said = await _end(job)
     assert code == 0, said
-    assert "does not exist" in said
     assert "services.notifier: database is up to date" in said
     code, said = await _end(await _job("chassis.migrate", "services.notifier", "--wait", "5", **url))
     assert (code, said) == (0, "services.notifier: database is up to date\n")
@@ -119,6 +118,15 @@ async def _job(module: str, *arguments: str, **environment: str) -> asyncio.subp
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", module, *arguments, cwd=ROOT, env={**os.environ, **environment},
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)
+
+
+async def _says(job: asyncio.subprocess.Process, words: str) -> None:
+    """Reads on until it says these words. Raises AssertionError when it ends before."""
+    assert job.stdout is not None
+    async for line in job.stdout:
+        if words in line.decode():
+            return
+    raise AssertionError(f"it ended and never said {words!r}")
 
 
 async def _end(job: asyncio.subprocess.Process) -> tuple[int | None, str]:
