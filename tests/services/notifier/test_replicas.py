@@ -55,6 +55,8 @@ def completed():
     return examples()["job.completed"].data.model_copy(update={"job_id": uuid7()})
 
 
+# A delivery whose sender has not come back is taken over after a second.
+QUICK = {"send_timeout_s": 0.2, "request_timeout_s": 0.2}
 LATE = [None, DeliveryFailed("refused"), DeliveryUncertain("lost"), RuntimeError("woke up broken")]
 
 
@@ -62,10 +64,10 @@ LATE = [None, DeliveryFailed("refused"), DeliveryUncertain("lost"), RuntimeError
 @pytest.mark.parametrize("outcome", LATE, ids=lambda outcome: type(outcome).__name__)
 async def test_the_other_replica_takes_over_and_nothing_is_sent_twice(world, before, outcome) -> None:
     frozen, healthy = FrozenSender(before, outcome), RecordingSender()
-    async with world.notifier(senders={Channel.LOG: frozen}, send_timeout_s=0.2):
+    async with world.notifier(senders={Channel.LOG: frozen}, **QUICK):
         await world.tell(completed())
         await frozen.reached.wait()
-        async with world.notifier(senders={Channel.LOG: healthy}, send_timeout_s=0.2):
+        async with world.notifier(senders={Channel.LOG: healthy}, **QUICK):
             await world.settled("unknown")
             for _ in range(3):
                 await world.tell(completed())
@@ -95,10 +97,10 @@ async def test_a_wrong_clock_takes_no_delivery_from_its_sender(world, off) -> No
 async def test_a_slow_clock_neither_delays_a_delivery_nor_keeps_a_dead_ones_lease(world) -> None:
     slow = WrongClock(timedelta(hours=-1))
     frozen, healthy = FrozenSender(before=True), RecordingSender()
-    async with world.notifier(senders={Channel.LOG: frozen}, clock=slow, send_timeout_s=0.2):
+    async with world.notifier(senders={Channel.LOG: frozen}, clock=slow, **QUICK):
         await world.tell(completed())
         await asyncio.wait_for(frozen.reached.wait(), 5)
-        async with world.notifier(senders={Channel.LOG: healthy}, clock=slow, send_timeout_s=0.2):
+        async with world.notifier(senders={Channel.LOG: healthy}, clock=slow, **QUICK):
             await world.settled("unknown")
             frozen.thaw.set()
 

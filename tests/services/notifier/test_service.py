@@ -124,7 +124,8 @@ async def test_a_sender_that_breaks_is_seen_and_the_others_are_told(world) -> No
             if self.calls <= 4:
                 raise RuntimeError("a bug")
 
-    async with world.notifier(senders={Channel.LOG: Broken()}, send_timeout_s=0.2, poll_s=0.05) as runtime:
+    async with world.notifier(senders={Channel.LOG: Broken()}, send_timeout_s=0.2, request_timeout_s=0.2,
+                              poll_s=0.05) as runtime:
         for _ in range(5):
             await world.tell(about("job.completed"))
         for _ in range(200):
